@@ -1,0 +1,235 @@
+//! Records in transit: the Arrow C Data Interface.
+//!
+//! The two structures are declared here, field by field as the interface defines them, so that no
+//! release of an Arrow library is part of the contract. A batch is one struct array: flat columns of
+//! the types in [`FieldType`](crate::manifest::FieldType), 1 to [`MAX_ROWS`] rows.
+//!
+//! # Source
+//! The Arrow C data interface, <https://arrow.apache.org/docs/format/CDataInterface.html>.
+
+use std::ffi::{c_char, c_void};
+
+use abi_stable::StableAbi;
+
+/// Rows a connector should put into one batch: large enough to pay for the call, small enough for
+/// the processor's cache.
+pub const PREFERRED_ROWS: usize = 2_000;
+
+/// Rows a host accepts in one batch.
+pub const MAX_ROWS: usize = 65_536;
+
+/// `struct ArrowArray`.
+#[repr(C)]
+#[derive(StableAbi, Debug)]
+pub struct CArrowArray {
+    /// Rows.
+    pub length: i64,
+    /// Nulls, or -1 if not counted.
+    pub null_count: i64,
+    /// Rows to skip at the start of the buffers.
+    pub offset: i64,
+    /// How many buffers.
+    pub n_buffers: i64,
+    /// How many children: the columns.
+    pub n_children: i64,
+    /// The buffers.
+    #[sabi(unsafe_opaque_field)]
+    pub buffers: *mut *const c_void,
+    /// The children.
+    #[sabi(unsafe_opaque_field)]
+    pub children: *mut *mut CArrowArray,
+    /// The dictionary; unused here.
+    #[sabi(unsafe_opaque_field)]
+    pub dictionary: *mut CArrowArray,
+    /// Frees the array; null once released or moved away.
+    #[sabi(unsafe_opaque_field)]
+    pub release: Option<unsafe extern "C" fn(*mut CArrowArray)>,
+    /// The producer's.
+    #[sabi(unsafe_opaque_field)]
+    pub private_data: *mut c_void,
+}
+
+/// `struct ArrowSchema`.
+#[repr(C)]
+#[derive(StableAbi, Debug)]
+pub struct CArrowSchema {
+    /// The type, e.g. `+s` for a struct.
+    #[sabi(unsafe_opaque_field)]
+    pub format: *const c_char,
+    /// The column's name.
+    #[sabi(unsafe_opaque_field)]
+    pub name: *const c_char,
+    /// Encoded key-value pairs; unused here.
+    #[sabi(unsafe_opaque_field)]
+    pub metadata: *const c_char,
+    /// Bit 2 (value 2): nullable.
+    pub flags: i64,
+    /// How many children: the columns.
+    pub n_children: i64,
+    /// The children.
+    #[sabi(unsafe_opaque_field)]
+    pub children: *mut *mut CArrowSchema,
+    /// The dictionary; unused here.
+    #[sabi(unsafe_opaque_field)]
+    pub dictionary: *mut CArrowSchema,
+    /// Frees the schema; null once released or moved away.
+    #[sabi(unsafe_opaque_field)]
+    pub release: Option<unsafe extern "C" fn(*mut CArrowSchema)>,
+    /// The producer's.
+    #[sabi(unsafe_opaque_field)]
+    pub private_data: *mut c_void,
+}
+
+impl Drop for CArrowArray {
+    fn drop(&mut self) {
+        if let Some(release) = self.release {
+            // SAFETY: the interface lets the holder of an unreleased array release it once; the
+            // callback sets `release` to null.
+            unsafe { release(self) }
+        }
+    }
+}
+
+impl Drop for CArrowSchema {
+    fn drop(&mut self) {
+        if let Some(release) = self.release {
+            // SAFETY: as for the array.
+            unsafe { release(self) }
+        }
+    }
+}
+
+/// One record batch and its schema. Dropping it releases both, wherever they were made.
+#[repr(C)]
+#[derive(StableAbi, Debug)]
+pub struct ArrowBatch {
+    /// A struct array; its children are the columns.
+    pub array: CArrowArray,
+    /// Its schema, format `+s`.
+    pub schema: CArrowSchema,
+}
+
+// SAFETY: the C data interface makes no use of the thread that made an array, and its release
+// callback may run on any thread; the pointers are owned by the value.
+unsafe impl Send for ArrowBatch {}
+
+/// Conversions for connectors and hosts that use arrow-array.
+#[cfg(feature = "arrow")]
+mod arrow {
+    use std::mem::{ManuallyDrop, size_of};
+
+    use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi, to_ffi};
+    use arrow_array::{Array, RecordBatch, StructArray};
+
+    use super::{ArrowBatch, CArrowArray, CArrowSchema, MAX_ROWS};
+    use crate::error::{Error, ErrorKind};
+
+    const _: () = assert!(size_of::<FFI_ArrowArray>() == size_of::<CArrowArray>());
+    const _: () = assert!(size_of::<FFI_ArrowSchema>() == size_of::<CArrowSchema>());
+
+    /// Moves a value into the same C structure declared elsewhere.
+    ///
+    /// # Safety
+    /// `From` and `To` must both be `repr(C)` declarations of one C structure.
+    unsafe fn same_c_struct<From, To>(from: From) -> To {
+        let from = ManuallyDrop::new(from);
+        // SAFETY: the caller promises the same layout; `from` is not used or dropped again.
+        unsafe { std::ptr::read((&raw const *from).cast::<To>()) }
+    }
+
+    impl ArrowBatch {
+        /// Hands a record batch over; no data is copied.
+        ///
+        /// # Errors
+        /// [`ErrorKind::SCHEMA`] for a column type the C data interface cannot carry.
+        pub fn from_record_batch(batch: RecordBatch) -> Result<ArrowBatch, Error> {
+            let data = StructArray::from(batch).into_data();
+            let (array, schema) =
+                to_ffi(&data).map_err(|error| Error::new(ErrorKind::SCHEMA, error))?;
+            // SAFETY: arrow-array's types are its `repr(C)` declarations of the same structures.
+            Ok(unsafe { ArrowBatch { array: same_c_struct(array), schema: same_c_struct(schema) } })
+        }
+
+        /// Takes a batch over and checks everything that can be checked: it was not released, its
+        /// length is sane, columns agree in length, offsets and texts are valid.
+        ///
+        /// # Errors
+        /// [`ErrorKind::SCHEMA`] with the reason.
+        pub fn into_record_batch(self) -> Result<RecordBatch, Error> {
+            let bad = |reason: &dyn std::fmt::Display| {
+                Error::new(
+                    ErrorKind::SCHEMA,
+                    format_args!("the connector handed over a bad record batch: {reason}"),
+                )
+            };
+            if self.array.release.is_none() || self.schema.release.is_none() {
+                return Err(bad(&"it was released before"));
+            }
+            if !(0..=MAX_ROWS as i64).contains(&self.array.length) {
+                return Err(bad(&format_args!(
+                    "{} rows, at most {MAX_ROWS} are accepted",
+                    self.array.length
+                )));
+            }
+            if self.array.n_children != self.schema.n_children {
+                return Err(bad(&"array and schema differ in their number of columns"));
+            }
+            // SAFETY: same structures as above; the values are unreleased and owned here.
+            let (array, schema): (FFI_ArrowArray, FFI_ArrowSchema) =
+                unsafe { (same_c_struct(self.array), same_c_struct(self.schema)) };
+            // SAFETY: lengths and counts were checked; the producer promises valid buffers, which
+            // the validation below re-checks as far as the interface allows.
+            let data = unsafe { from_ffi(array, &schema) }.map_err(|error| bad(&error))?;
+            data.validate_full().map_err(|error| bad(&error))?;
+            if !matches!(data.data_type(), arrow_schema::DataType::Struct(_)) {
+                return Err(bad(&"it is not a struct array"));
+            }
+            let columns = StructArray::from(data);
+            if columns.null_count() > 0 {
+                return Err(bad(&"a record as a whole is null"));
+            }
+            Ok(RecordBatch::from(columns))
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::sync::Arc;
+
+        use arrow_array::{Int64Array, StringArray};
+
+        use super::*;
+
+        fn sample() -> RecordBatch {
+            RecordBatch::try_from_iter([
+                ("Id", Arc::new(StringArray::from(vec!["a", "b"])) as _),
+                ("Count", Arc::new(Int64Array::from(vec![Some(1), None])) as _),
+            ])
+            .expect("two columns of two rows")
+        }
+
+        #[test]
+        fn a_batch_arrives_as_it_was_sent() {
+            let batch = ArrowBatch::from_record_batch(sample()).unwrap();
+            assert_eq!(batch.into_record_batch().unwrap(), sample());
+        }
+
+        #[test]
+        fn a_released_batch_is_refused() {
+            let mut batch = ArrowBatch::from_record_batch(sample()).unwrap();
+            let release = batch.array.release.unwrap();
+            // SAFETY: released once, as its holder may.
+            unsafe { release(&raw mut batch.array) };
+            let error = batch.into_record_batch().unwrap_err();
+            assert!(error.message.contains("released before"), "{error}");
+        }
+
+        #[test]
+        fn a_batch_with_too_many_rows_is_refused() {
+            let mut batch = ArrowBatch::from_record_batch(sample()).unwrap();
+            batch.array.length = MAX_ROWS as i64 + 1;
+            let error = batch.into_record_batch().unwrap_err();
+            assert!(error.message.contains("65537 rows"), "{error}");
+        }
+    }
+}

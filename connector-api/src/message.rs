@@ -1,0 +1,258 @@
+//! Requests and answers of the operations, as JSON text on the wire.
+//!
+//! Readers ignore keys they do not know; keys marked optional stay optional for ever.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// Settings for `configure`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ConfigureRequest {
+    /// Values as typed, by setting name; secret ones are not among them.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
+    /// Names of the secret settings that have a value at the host.
+    #[serde(default)]
+    pub secrets: BTreeSet<String>,
+}
+
+/// One thing wrong with one setting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The setting's name.
+    pub field: String,
+    /// What is wrong with its value.
+    pub message: String,
+    /// What to enter instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// The answer of `configure`; no problem means accepted.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ConfigureReply {
+    /// All problems, by field.
+    #[serde(default)]
+    pub problems: Vec<Problem>,
+}
+
+/// One step of an authorization.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum AuthorizeRequest {
+    /// Make the link for a person to open. What the finish will need is kept as a secret.
+    Begin,
+    /// The person pasted something: it is the secret [`TOKEN`](crate::host::TOKEN).
+    Finish,
+}
+
+/// The answer to one step.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum AuthorizeReply {
+    /// Open this.
+    Link {
+        /// The address of the vendor's authorize page; holds no secret.
+        url: String,
+        /// What the person does there and what to bring back, as sentences.
+        instructions: String,
+    },
+    /// The grant is stored.
+    Granted(GrantSummary),
+}
+
+/// What is known of a grant, without its secrets.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct GrantSummary {
+    /// How it was obtained, e.g. `authorization_code`.
+    pub grant: String,
+    /// The vendor's id of the organization it opens.
+    #[serde(default)]
+    pub organization_id: Option<String>,
+    /// The account that granted it.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// The host data is read from.
+    #[serde(default)]
+    pub instance_url: Option<String>,
+    /// Scopes as granted.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// Whether it can be renewed without a person.
+    #[serde(default)]
+    pub renewable: bool,
+    /// What the administrator should know, as sentences.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+/// How a preflight finding stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingStatus {
+    /// As it should be.
+    Ok,
+    /// Needed and not there.
+    Missing,
+    /// There and not needed.
+    Excess,
+    /// Only some of it.
+    Partial,
+    /// Could not be found out.
+    Unknown,
+    /// Tried and failed.
+    Failed,
+}
+
+/// One line of the preflight.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Finding {
+    /// A stable id, e.g. `dataset.user_login`.
+    pub id: String,
+    /// How it stands.
+    pub status: FindingStatus,
+    /// What it is about.
+    pub subject: String,
+    /// What was found.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// The answer of `check`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CheckReport {
+    /// Findings, in the order they were made.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+}
+
+/// How much to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CollectMode {
+    /// Everything.
+    #[default]
+    Full,
+    /// What changed since the checkpoints, where a dataset allows it.
+    Incremental,
+}
+
+/// What to collect.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CollectRequest {
+    /// The host's number of this run; appears in the journal.
+    #[serde(default)]
+    pub run_id: i64,
+    /// Full or incremental.
+    #[serde(default)]
+    pub mode: CollectMode,
+    /// Datasets by name; empty means all.
+    #[serde(default)]
+    pub datasets: Vec<String>,
+}
+
+/// How the reading of a dataset ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DatasetStatus {
+    /// Every record and every wanted field was read.
+    Complete,
+    /// The account may not see it.
+    Denied,
+    /// The organization does not have it.
+    Absent,
+    /// Only the account's own records were shown.
+    PartialSelf,
+    /// Every record was read, some wanted fields were not shown.
+    Degraded,
+    /// Fewer or other records arrived than the vendor counted.
+    Incomplete,
+    /// It could not be read.
+    Failed,
+}
+
+impl DatasetStatus {
+    /// The word used in JSON and tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DatasetStatus::Complete => "complete",
+            DatasetStatus::Denied => "denied",
+            DatasetStatus::Absent => "absent",
+            DatasetStatus::PartialSelf => "partial_self",
+            DatasetStatus::Degraded => "degraded",
+            DatasetStatus::Incomplete => "incomplete",
+            DatasetStatus::Failed => "failed",
+        }
+    }
+
+    /// Whether every record of the dataset was read, so that one that was not seen is gone.
+    pub fn has_every_record(self) -> bool {
+        matches!(self, DatasetStatus::Complete | DatasetStatus::Degraded)
+    }
+}
+
+/// How one dataset ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DatasetSummary {
+    /// The dataset.
+    pub dataset: String,
+    /// How it ended.
+    pub status: DatasetStatus,
+    /// Records handed to the sink.
+    #[serde(default)]
+    pub rows: u64,
+    /// Records the vendor counted, where it says so.
+    #[serde(default)]
+    pub expected: Option<u64>,
+    /// Wanted fields that were not shown.
+    #[serde(default)]
+    pub missing_fields: Vec<String>,
+    /// Why the status is not `complete`, as one sentence.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// The answer of `collect`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CollectSummary {
+    /// One entry for each dataset that was asked for.
+    #[serde(default)]
+    pub datasets: Vec<DatasetSummary>,
+    /// Requests sent to the vendor that count against an allowance.
+    #[serde(default)]
+    pub api_calls: u64,
+    /// What ended the run before its last dataset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Error>,
+}
+
+/// One request of a run, for the journal: proof of what was read. Holds no secret and no record.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct JournalEntry {
+    /// The HTTP method.
+    pub method: String,
+    /// The host.
+    pub host: String,
+    /// The path with opaque parts shortened, without the query string.
+    pub path: String,
+    /// The vendor's object, where the request names one.
+    #[serde(default)]
+    pub object: Option<String>,
+    /// The HTTP status; 0 when no answer came.
+    #[serde(default)]
+    pub status: u16,
+    /// Records in the answer.
+    #[serde(default)]
+    pub rows: u64,
+    /// Bytes of the decoded answer.
+    #[serde(default)]
+    pub bytes: u64,
+    /// How long it took.
+    #[serde(default)]
+    pub duration_ms: u64,
+}
