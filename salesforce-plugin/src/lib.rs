@@ -1,1 +1,32 @@
-//! salesforce-plugin
+//! The Salesforce connector: reads the licence estate of an org, read-only.
+//!
+//! ```text
+//! settings ─► authorize ─► grant ─► session ─► reader (describe, soql, page) ─► sink
+//!  domain      token_field   oauth    http, api_error      dataset/*              position/*.sql
+//! ```
+
+mod access;
+mod api_error;
+mod authorize;
+mod check;
+mod collect;
+mod connector;
+mod dataset;
+mod describe;
+mod domain;
+mod grant;
+mod http;
+mod limits;
+mod oauth;
+mod oauth_error;
+mod page;
+mod position;
+mod reader;
+mod session;
+mod settings;
+mod soql;
+mod token_field;
+
+pub use connector::Salesforce;
+
+connector_api::export_connector!(Salesforce);

@@ -1,0 +1,188 @@
+//! One collection: the datasets, a few at a time, into the sink.
+//!
+//! Readers run in threads that end with the call; one channel brings their batches to the sink, whose
+//! back-pressure reaches them through its bound.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arrow_array::RecordBatch;
+use connector_api::batch::ArrowBatch;
+use connector_api::message::{CollectRequest, CollectSummary, DatasetStatus, DatasetSummary};
+use connector_api::{Error, ErrorKind, Sink};
+
+use crate::access::Access;
+use crate::api_error::ApiError;
+use crate::dataset::{CATALOGUE, Dataset};
+use crate::describe::Catalogue;
+use crate::reader::{Context, Output, read, summary};
+use crate::session::Session;
+
+/// Datasets read at the same time: far below the platform's limit of 5 to 25 long requests.
+const READERS: usize = 3;
+/// Batches in transit.
+const CHANNEL_BATCHES: usize = 4;
+
+/// Collects what the request names.
+///
+/// # Errors
+/// [`ErrorKind::UNSUPPORTED`] for an unknown dataset, and what fails before the first dataset.
+pub(crate) fn collect(
+    session: &Session,
+    request: &CollectRequest,
+    sink: &mut Sink,
+) -> Result<CollectSummary, Error> {
+    let wanted = wanted(&request.datasets)?;
+    let catalogue = Catalogue::open(session).map_err(ApiError::into_error)?;
+    let access = Access::probe(session, catalogue.version).map_err(ApiError::into_error)?;
+    let now_ms = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(0));
+    let context = Context { session, catalogue: &catalogue, access: &access, now_ms };
+
+    let queue = Mutex::new(VecDeque::from(wanted.clone()));
+    let stop = AtomicBool::new(false);
+    let (sender, receiver) = sync_channel(CHANNEL_BATCHES);
+    let (done, error) = thread::scope(|scope| {
+        for _ in 0..READERS.min(wanted.len()) {
+            let sender = sender.clone();
+            let (context, queue, stop) = (&context, &queue, &stop);
+            scope.spawn(move || read_queue(context, queue, stop, sender));
+        }
+        drop(sender);
+        deliver(receiver, sink, &stop)
+    });
+    Ok(CollectSummary {
+        datasets: in_order(&wanted, done, error.as_ref()),
+        api_calls: session.api_calls(),
+        error,
+    })
+}
+
+fn wanted(names: &[String]) -> Result<Vec<&'static Dataset>, Error> {
+    if names.is_empty() {
+        return Ok(CATALOGUE.to_vec());
+    }
+    if let Some(unknown) =
+        names.iter().find(|name| !CATALOGUE.iter().any(|dataset| dataset.name == **name))
+    {
+        let known: Vec<&str> = CATALOGUE.iter().map(|dataset| dataset.name).collect();
+        return Err(Error::unsupported(format_args!("there is no dataset `{unknown}`"))
+            .with_hint(format_args!("choose from {}", known.join(", "))));
+    }
+    Ok(CATALOGUE
+        .iter()
+        .copied()
+        .filter(|dataset| names.iter().any(|name| name == dataset.name))
+        .collect())
+}
+
+enum Message {
+    Batch {
+        dataset: &'static str,
+        batch: RecordBatch,
+        state: String,
+    },
+    Done(DatasetSummary),
+    /// The run cannot go on.
+    Stop(Error),
+}
+
+/// A reader thread: one dataset after the other, until none is left or the run stops.
+fn read_queue(
+    context: &Context<'_>,
+    queue: &Mutex<VecDeque<&'static Dataset>>,
+    stop: &AtomicBool,
+    sender: SyncSender<Message>,
+) {
+    let mut output = Channel { sender, stop };
+    while !stop.load(Ordering::Acquire) {
+        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let Some(dataset) = next else { return };
+        // A panic in a reader thread becomes the run's error, not a lost dataset.
+        let result =
+            connector_api::guard::catch(dataset.name, || read(context, dataset, &mut output));
+        let message = match result {
+            Ok(summary) => Message::Done(summary),
+            Err(error) => Message::Stop(error),
+        };
+        if output.sender.send(message).is_err() {
+            return;
+        }
+    }
+}
+
+struct Channel<'a> {
+    sender: SyncSender<Message>,
+    stop: &'a AtomicBool,
+}
+
+impl Output for Channel<'_> {
+    fn batch(
+        &mut self,
+        dataset: &'static str,
+        batch: RecordBatch,
+        state: String,
+    ) -> Result<(), Error> {
+        if self.stop.load(Ordering::Acquire) {
+            return Err(Error::cancelled());
+        }
+        self.sender.send(Message::Batch { dataset, batch, state }).map_err(|_| Error::cancelled())
+    }
+}
+
+/// Takes messages until every reader ended. The first failure stops the readers; what they had under
+/// way is dropped, so that nothing is stored behind a failure.
+fn deliver(
+    receiver: Receiver<Message>,
+    sink: &mut Sink,
+    stop: &AtomicBool,
+) -> (Vec<DatasetSummary>, Option<Error>) {
+    let mut done = Vec::new();
+    let mut failure = None;
+    for message in receiver {
+        if failure.is_some() {
+            continue;
+        }
+        let result = match message {
+            Message::Batch { dataset, batch, state } => ArrowBatch::from_record_batch(batch)
+                .and_then(|batch| sink.batch(dataset, batch))
+                .and_then(|()| sink.checkpoint(dataset, &state)),
+            Message::Done(summary) => {
+                done.push(summary);
+                Ok(())
+            }
+            Message::Stop(error) => Err(error),
+        };
+        if let Err(error) = result {
+            stop.store(true, Ordering::Release);
+            failure = Some(error);
+        }
+    }
+    (done, failure)
+}
+
+/// Summaries in the catalogue's order; a dataset the run did not reach says so.
+fn in_order(
+    wanted: &[&'static Dataset],
+    mut done: Vec<DatasetSummary>,
+    error: Option<&Error>,
+) -> Vec<DatasetSummary> {
+    let why = match error {
+        Some(error) if error.kind == ErrorKind::CANCELLED => {
+            "the run was cancelled before it was read whole"
+        }
+        _ => "the run ended before it was read whole",
+    };
+    wanted
+        .iter()
+        .map(|dataset| match done.iter().position(|summary| summary.dataset == dataset.name) {
+            Some(at) => done.swap_remove(at),
+            None => summary(dataset, DatasetStatus::Failed, why.to_owned()),
+        })
+        .collect()
+}

@@ -1,0 +1,19 @@
+//! `limits`: the org's allowances and what is left of them.
+//!
+//! # Source
+//! REST API Developer Guide, "Limits".
+
+use super::{Dataset, Paging, Source, VIEW_SETUP, integer, object, text};
+
+pub(super) const DATASET: Dataset = Dataset {
+    source: Source::Limits,
+    key: "Name",
+    paging: Paging::Single,
+    ..object(
+        "limits",
+        "Org limits",
+        "",
+        &[VIEW_SETUP],
+        &[text("Name"), integer("Max"), integer("Remaining")],
+    )
+};

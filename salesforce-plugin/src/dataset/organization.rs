@@ -1,0 +1,24 @@
+//! `organization`: the org itself, one record.
+
+use super::{Dataset, boolean, integer, object, optional, text, timestamp};
+
+pub(super) const DATASET: Dataset = object(
+    "organization",
+    "Organization",
+    "Organization",
+    &[],
+    &[
+        text("Id"),
+        text("Name"),
+        text("OrganizationType"),
+        boolean("IsSandbox"),
+        text("InstanceName"),
+        timestamp("TrialExpirationDate"),
+        text("NamespacePrefix"),
+        text("LanguageLocaleKey"),
+        optional(text("TimeZoneSidKey")),
+        optional(text("SignupCountryIsoCode")),
+        optional(integer("NumKnowledgeService")),
+        timestamp("CreatedDate"),
+    ],
+);

@@ -1,0 +1,27 @@
+//! `permission_set_assignment`: who has a permission set, without the hidden sets of profiles, which
+//! every user has.
+
+use super::{
+    ASSIGN_PERMISSION_SETS, Dataset, MANAGE_USERS, VIEW_SETUP, boolean, object, optional, text,
+    timestamp,
+};
+
+pub(super) const DATASET: Dataset = Dataset {
+    personal: true,
+    condition: Some("PermissionSet.IsOwnedByProfile = false"),
+    ..object(
+        "permission_set_assignment",
+        "Permission-set assignments",
+        "PermissionSetAssignment",
+        &[VIEW_SETUP, ASSIGN_PERMISSION_SETS, MANAGE_USERS],
+        &[
+            text("Id"),
+            text("AssigneeId"),
+            text("PermissionSetId"),
+            optional(text("PermissionSetGroupId")),
+            optional(timestamp("ExpirationDate")),
+            optional(boolean("IsActive")),
+            timestamp("SystemModstamp"),
+        ],
+    )
+};

@@ -1,0 +1,24 @@
+//! `permission_set_license`: pools of permission-set licences, keyed for people by `DeveloperName`.
+
+use super::{
+    ASSIGN_PERMISSION_SETS, Dataset, VIEW_SETUP, date, integer, object, optional, text, timestamp,
+};
+
+pub(super) const DATASET: Dataset = object(
+    "permission_set_license",
+    "Permission-set licences",
+    "PermissionSetLicense",
+    &[VIEW_SETUP, ASSIGN_PERMISSION_SETS],
+    &[
+        text("Id"),
+        text("DeveloperName"),
+        text("MasterLabel"),
+        text("PermissionSetLicenseKey"),
+        text("Status"),
+        integer("TotalLicenses"),
+        integer("UsedLicenses"),
+        date("ExpirationDate"),
+        optional(text("LicenseExpirationPolicy")),
+        timestamp("SystemModstamp"),
+    ],
+);

@@ -1,0 +1,59 @@
+//! `user`: all users, active or not; they are never deleted. Some active users of the platform
+//! itself have a `ProfileId` whose profile is not visible.
+
+use super::{Dataset, VIEW_ALL_USERS, boolean, object, optional, text, timestamp};
+
+pub(super) const DATASET: Dataset = Dataset {
+    own_rows: Some("Id"),
+    personal: true,
+    ..object(
+        "user",
+        "Users",
+        "User",
+        &[VIEW_ALL_USERS],
+        &[
+            text("Id"),
+            text("Username"),
+            text("Name"),
+            text("FirstName"),
+            text("LastName"),
+            text("Email"),
+            text("Alias"),
+            text("FederationIdentifier"),
+            text("EmployeeNumber"),
+            text("Department"),
+            text("Division"),
+            text("CompanyName"),
+            text("Title"),
+            text("Country"),
+            boolean("IsActive"),
+            text("UserType"),
+            text("ProfileId"),
+            text("Profile.Name"),
+            text("Profile.UserLicenseId"),
+            text("UserRoleId"),
+            text("ManagerId"),
+            // Portal users only, and only where the org has portals.
+            optional(text("ContactId")),
+            optional(text("AccountId")),
+            timestamp("LastLoginDate"),
+            timestamp("LastPasswordChangeDate"),
+            timestamp("CreatedDate"),
+            timestamp("LastModifiedDate"),
+            timestamp("SystemModstamp"),
+            // Feature licences are flags; an org shows those it has.
+            optional(boolean("UserPermissionsMarketingUser")),
+            optional(boolean("UserPermissionsOfflineUser")),
+            optional(boolean("UserPermissionsSFContentUser")),
+            optional(boolean("UserPermissionsKnowledgeUser")),
+            optional(boolean("UserPermissionsInteractionUser")),
+            optional(boolean("UserPermissionsSupportUser")),
+            optional(boolean("UserPermissionsJigsawProspectingUser")),
+            optional(boolean("UserPermissionsSiteforceContributorUser")),
+            optional(boolean("UserPermissionsSiteforcePublisherUser")),
+            optional(boolean("UserPermissionsWorkDotComUserFeature")),
+            optional(boolean("UserPermissionsMobileUser")),
+            optional(boolean("UserPermissionsLiveAgentUser")),
+        ],
+    )
+};

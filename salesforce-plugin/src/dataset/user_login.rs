@@ -1,0 +1,20 @@
+//! `user_login`: frozen and locked users. A frozen user still holds a licence.
+
+use super::{Dataset, MANAGE_USERS, boolean, object, text, timestamp};
+
+pub(super) const DATASET: Dataset = Dataset {
+    personal: true,
+    ..object(
+        "user_login",
+        "Frozen and locked users",
+        "UserLogin",
+        &[MANAGE_USERS],
+        &[
+            text("Id"),
+            text("UserId"),
+            boolean("IsFrozen"),
+            boolean("IsPasswordLocked"),
+            timestamp("LastModifiedDate"),
+        ],
+    )
+};

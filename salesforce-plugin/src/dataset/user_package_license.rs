@@ -1,0 +1,20 @@
+//! `user_package_license`: who holds a licence of a managed package.
+
+use super::{Dataset, MANAGE_PACKAGE_LICENSES, object, text, timestamp};
+
+pub(super) const DATASET: Dataset = Dataset {
+    personal: true,
+    ..object(
+        "user_package_license",
+        "Package licence assignments",
+        "UserPackageLicense",
+        &[MANAGE_PACKAGE_LICENSES],
+        &[
+            text("Id"),
+            text("UserId"),
+            text("PackageLicenseId"),
+            timestamp("CreatedDate"),
+            timestamp("SystemModstamp"),
+        ],
+    )
+};

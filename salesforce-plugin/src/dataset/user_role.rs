@@ -1,0 +1,18 @@
+//! `user_role`: the role hierarchy.
+
+use super::{Dataset, VIEW_ROLES, object, text, timestamp};
+
+pub(super) const DATASET: Dataset = object(
+    "user_role",
+    "Roles",
+    "UserRole",
+    &[VIEW_ROLES],
+    &[
+        text("Id"),
+        text("Name"),
+        text("DeveloperName"),
+        text("ParentRoleId"),
+        text("PortalType"),
+        timestamp("SystemModstamp"),
+    ],
+);

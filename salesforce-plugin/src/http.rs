@@ -1,0 +1,286 @@
+//! One request over the network: the only user of `reqwest`.
+//!
+//! Redirects are never followed, TLS is 1.2 or later with full verification against the system's
+//! roots and the settings' CA file, and an answer is read whole, up to a limit, before it is used.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reqwest::blocking::{Client, Request, Response};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use url::Url;
+
+use crate::settings::Network;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// Decoded bytes of one answer; a page of 2,000 records stays far below.
+const LARGEST_ANSWER: u64 = 64 << 20;
+
+/// Names product and version, always the same, so that an administrator can tell these requests.
+pub(crate) const USER_AGENT: &str =
+    concat!("endpoint-server-salesforce-connector/", env!("CARGO_PKG_VERSION"));
+
+/// Why no answer came. Holds no address and no secret.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HttpError {
+    /// The settings cannot be used.
+    #[error("{0}")]
+    Setup(String),
+    /// No connection: nothing was sent.
+    #[error("cannot connect to `{host}`: {reason}")]
+    Connect { host: String, reason: String },
+    /// The proxy refused.
+    #[error("the proxy refused to connect to `{host}`: {reason}")]
+    Proxy { host: String, reason: String },
+    /// The certificate was refused.
+    #[error("the TLS certificate of `{host}` was not accepted: {reason}")]
+    Certificate { host: String, reason: String },
+    /// The answer did not come in time.
+    #[error("`{host}` did not answer within {seconds} s")]
+    Timeout { host: String, seconds: u64 },
+    /// The connection broke after the request was sent.
+    #[error("the connection to `{host}` broke: {reason}")]
+    Broken { host: String, reason: String },
+    /// More bytes than any documented answer has.
+    #[error("the answer of `{host}` is larger than {} MiB", LARGEST_ANSWER >> 20)]
+    TooLarge { host: String },
+}
+
+impl HttpError {
+    /// Whether nothing reached the server, so that even a request that may not be repeated can be.
+    pub(crate) fn before_sending(&self) -> bool {
+        matches!(
+            self,
+            HttpError::Setup(_)
+                | HttpError::Connect { .. }
+                | HttpError::Proxy { .. }
+                | HttpError::Certificate { .. }
+        )
+    }
+
+    /// What to do next.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            HttpError::Setup(_) => "correct the network settings",
+            HttpError::Connect { .. } => {
+                "check the domain, the name resolution and that this server may open port 443 to it"
+            }
+            HttpError::Proxy { .. } => {
+                "check the domain, the proxy address and its user name and password"
+            }
+            HttpError::Certificate { .. } => {
+                "if a proxy inspects TLS, give its certificate as `ca_file`"
+            }
+            HttpError::Timeout { .. } | HttpError::Broken { .. } => {
+                "try again; if it happens often, look at the network or proxy between this server and Salesforce"
+            }
+            HttpError::TooLarge { .. } => {
+                "the answer does not come from Salesforce's API: check proxy and domain"
+            }
+        }
+    }
+}
+
+/// A complete answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    pub(crate) duration: Duration,
+}
+
+impl Answer {
+    /// A header as text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Whether the body claims, or looks, to be HTML: a maintenance, login or proxy page.
+    pub(crate) fn is_html(&self) -> bool {
+        let start = self.body.iter().copied().find(|b| !b.is_ascii_whitespace());
+        start == Some(b'<')
+    }
+}
+
+/// Sends requests, for one connector.
+#[derive(Debug)]
+pub(crate) struct Http {
+    client: Client,
+}
+
+impl Http {
+    /// Builds the client; no network.
+    ///
+    /// # Errors
+    /// [`HttpError::Setup`] when the CA file or the proxy cannot be used.
+    pub(crate) fn new(network: &Network) -> Result<Http, HttpError> {
+        let setup = |text: String| HttpError::Setup(text);
+        let mut builder = Client::builder()
+            .tls_backend_preconfigured(tls_config(network.ca_file.as_deref())?)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .https_only(true)
+            .http1_only()
+            .no_proxy()
+            .gzip(true)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(None)
+            .user_agent(USER_AGENT);
+        if let Some(proxy) = &network.proxy {
+            let no_proxy = network.no_proxy.as_deref().and_then(reqwest::NoProxy::from_string);
+            let proxy = reqwest::Proxy::all(proxy.as_str())
+                .map_err(|error| setup(format!("the proxy cannot be used: {}", cause(&error))))?;
+            builder = builder.proxy(proxy.no_proxy(no_proxy));
+        }
+        let client = builder
+            .build()
+            .map_err(|error| setup(format!("the HTTP client cannot be made: {}", cause(&error))))?;
+        Ok(Http { client })
+    }
+
+    /// Sends one request and reads its answer whole.
+    ///
+    /// # Errors
+    /// [`HttpError`]; an answer of any status is not an error.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        url: &Url,
+        headers: &[(&str, &str)],
+        body: Option<Vec<u8>>,
+        timeout: Duration,
+    ) -> Result<Answer, HttpError> {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let started = Instant::now();
+        let request = self.build(method, url, headers, body, timeout)?;
+        let response =
+            self.client.execute(request).map_err(|error| from_reqwest(&host, &error, timeout))?;
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let body = read_whole(&host, response, timeout)?;
+        Ok(Answer { status, headers, body, duration: started.elapsed() })
+    }
+
+    fn build(
+        &self,
+        method: &str,
+        url: &Url,
+        headers: &[(&str, &str)],
+        body: Option<Vec<u8>>,
+        timeout: Duration,
+    ) -> Result<Request, HttpError> {
+        let invalid = |what: &str| HttpError::Setup(format!("the request's {what} is not valid"));
+        let method =
+            reqwest::Method::from_bytes(method.as_bytes()).map_err(|_| invalid("method"))?;
+        let mut request = self.client.request(method, url.clone()).timeout(timeout);
+        for (name, value) in headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("header"))?;
+            let mut value = HeaderValue::from_str(value).map_err(|_| invalid("header"))?;
+            value.set_sensitive(name == reqwest::header::AUTHORIZATION);
+            request = request.header(name, value);
+        }
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        request.build().map_err(|_| invalid("address"))
+    }
+}
+
+fn read_whole(host: &str, response: Response, timeout: Duration) -> Result<Vec<u8>, HttpError> {
+    let expected = response.content_length().unwrap_or(0).min(LARGEST_ANSWER);
+    let mut body = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
+    response.take(LARGEST_ANSWER + 1).read_to_end(&mut body).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::TimedOut || source_text(&error).contains("timed out")
+        {
+            HttpError::Timeout { host: host.into(), seconds: timeout.as_secs() }
+        } else {
+            HttpError::Broken {
+                host: host.into(),
+                reason: format!("the answer was cut off ({})", innermost(&error)),
+            }
+        }
+    })?;
+    if body.len() as u64 > LARGEST_ANSWER {
+        return Err(HttpError::TooLarge { host: host.into() });
+    }
+    Ok(body)
+}
+
+fn from_reqwest(host: &str, error: &reqwest::Error, timeout: Duration) -> HttpError {
+    let host = host.to_owned();
+    let text = source_text(error);
+    let reason = cause(error);
+    if error.is_timeout() && !error.is_connect() {
+        return HttpError::Timeout { host, seconds: timeout.as_secs() };
+    }
+    if text.contains("certificate") || text.contains("UnknownIssuer") {
+        return HttpError::Certificate { host, reason };
+    }
+    if text.contains("tunnel") || text.contains("proxy") {
+        return HttpError::Proxy { host, reason };
+    }
+    if error.is_connect() {
+        return HttpError::Connect { host, reason };
+    }
+    HttpError::Broken { host, reason }
+}
+
+/// The whole chain of causes, without addresses.
+fn source_text(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = String::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.downcast_ref::<reqwest::Error>().is_none() {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&error.to_string());
+        }
+        next = error.source();
+    }
+    text
+}
+
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(next) = last.source() {
+        last = next;
+    }
+    last.to_string()
+}
+
+fn cause(error: &reqwest::Error) -> String {
+    // Of a connection's failure the last cause says most; a reqwest error's own text may hold the address.
+    let reason = innermost(error);
+    if reason.contains("://") { "unknown reason".into() } else { reason }
+}
+
+fn tls_config(ca_file: Option<&str>) -> Result<rustls::ClientConfig, HttpError> {
+    let mut roots = rustls::RootCertStore::empty();
+    // A system without a usable root store still works with a CA file.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(path) = ca_file {
+        let unusable = |reason: String| {
+            HttpError::Setup(format!("the CA file `{path}` cannot be used: {reason}"))
+        };
+        let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
+        let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&pem)
+            .collect::<Result<_, _>>()
+            .map_err(|error| unusable(error.to_string()))?;
+        let (added, _) = roots.add_parsable_certificates(certificates);
+        if added == 0 {
+            return Err(unusable("it holds no certificate".into()));
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| HttpError::Setup(format!("TLS cannot be set up: {error}")))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(config)
+}

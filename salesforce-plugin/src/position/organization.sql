@@ -1,0 +1,2 @@
+SELECT "Id", "Name", "OrganizationType", "IsSandbox", "InstanceName"
+FROM "organization"

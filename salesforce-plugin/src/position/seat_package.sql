@@ -1,0 +1,2 @@
+SELECT 'package', "PackageLicenseId", "UserId"
+FROM "user_package_license"

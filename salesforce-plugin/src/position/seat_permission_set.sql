@@ -1,0 +1,2 @@
+SELECT 'permission_set', "PermissionSetLicenseId", "AssigneeId"
+FROM "permission_set_license_assign"
