@@ -1,0 +1,117 @@
+//! The three daily metrics of the last 30 days: licences assigned, and used within 30 days.
+
+use crate::clock::DAY;
+use crate::org::catalog::PROFILES;
+use crate::org::population::{Segment, Usage};
+use crate::org::stored::StoredTable;
+use crate::org::users::{FEATURES, profile_choices};
+use crate::org::{Estate, catalog, permission_sets, population};
+use crate::value::Value;
+
+const DAYS: i64 = 30;
+
+/// Feature licences by day.
+pub(crate) fn features(estate: &Estate) -> StoredTable {
+    let mut table = StoredTable::new("ActiveFeatureLicenseMetric");
+    for (day, at) in days(estate) {
+        for &(_, feature, modulus, remainder) in FEATURES {
+            let count = |keep: fn(&Segment) -> bool| -> i64 {
+                let given = |segment: &Segment| {
+                    segment.license == Some(0) && segment.usage != Usage::Machine
+                };
+                let segments = estate.population.segments().map(|(.., segment)| segment);
+                segments
+                    .filter(|s| given(s) && keep(s))
+                    .map(|s| s.count_every(modulus, remainder) as i64)
+                    .sum()
+            };
+            let assigned = count(|segment| segment.usage.is_active());
+            let id = estate.id("ActiveFeatureLicenseMetric", table.next());
+            table
+                .row()
+                .set("Id", Value::Id(id))
+                .set("MetricsDate", Value::Date(day))
+                .set("SystemModstamp", Value::Instant(at))
+                .text("FeatureType", feature)
+                .int("AssignedUserCount", assigned)
+                .int("ActiveUserCount", count(|segment| segment.usage == Usage::Heavy))
+                .int("TotalLicenseCount", assigned + assigned / 3 + 5);
+        }
+    }
+    table
+}
+
+/// Permission set licences by day.
+pub(crate) fn permission_set_licenses(estate: &Estate) -> StoredTable {
+    let mut table = StoredTable::new("ActivePermSetLicenseMetric");
+    for (day, at) in days(estate) {
+        for (license, spec) in permission_sets::LICENSES.iter().enumerate() {
+            let (total, used) = permission_sets::license_seats(estate, spec);
+            let id = estate.id("ActivePermSetLicenseMetric", table.next());
+            table
+                .row()
+                .set("Id", Value::Id(id))
+                .set("MetricsDate", Value::Date(day))
+                .set("SystemModstamp", Value::Instant(at))
+                .set(
+                    "PermissionSetLicenseId",
+                    Value::Id(estate.id("PermissionSetLicense", license as u64)),
+                )
+                .text("DeveloperName", spec.name)
+                .text("MasterLabel", spec.label)
+                .int("TotalLicenses", total)
+                .int("AssignedUserCount", used)
+                .int("ActiveUserCount", used * 2 / 3);
+        }
+    }
+    table
+}
+
+/// Profiles by day.
+pub(crate) fn profiles(estate: &Estate) -> StoredTable {
+    let mut table = StoredTable::new("ActiveProfileMetric");
+    let counts: Vec<(i64, i64)> =
+        (0..PROFILES.len()).map(|profile| counts(estate, profile)).collect();
+    for (day, at) in days(estate) {
+        for (profile, &(assigned, active)) in
+            counts.iter().enumerate().filter(|(_, counts)| counts.0 > 0)
+        {
+            let id = estate.id("ActiveProfileMetric", table.next());
+            let license = catalog::license(PROFILES[profile].license);
+            table
+                .row()
+                .set("Id", Value::Id(id))
+                .set("MetricsDate", Value::Date(day))
+                .set("SystemModstamp", Value::Instant(at))
+                .set("UserLicenseId", Value::Id(estate.id("UserLicense", license as u64)))
+                .set("ProfileId", Value::Id(estate.id("Profile", profile as u64)))
+                .int("AssignedUserCount", assigned)
+                .int("ActiveUserCount", active);
+        }
+    }
+    table
+}
+
+/// Active users of a profile, and those of them seen in the last 30 days.
+fn counts(estate: &Estate, profile: usize) -> (i64, i64) {
+    let (mut assigned, mut active) = (0, 0);
+    for (.., region, segment) in estate.population.segments() {
+        let Some(license) = segment.license.filter(|_| segment.usage.is_active()) else { continue };
+        let is_admin = region.base + segment.start == population::ADMIN
+            && region.era == population::Era::Founding;
+        let choices = if is_admin { vec![0] } else { profile_choices(license, segment.usage) };
+        let Some(turn) = choices.iter().position(|&choice| choice == profile) else { continue };
+        let count = segment.count_every(choices.len() as u64, turn as u64) as i64;
+        assigned += count;
+        if matches!(segment.usage, Usage::Heavy | Usage::Machine) {
+            active += count;
+        }
+    }
+    (assigned, active)
+}
+
+/// The last days, oldest first, with the moment each was measured.
+fn days(estate: &Estate) -> impl Iterator<Item = (i64, i64)> + use<> {
+    let today = estate.now.div_euclid(DAY);
+    (1..=DAYS).rev().map(move |ago| (today - ago, (today - ago + 1) * DAY))
+}

@@ -1,0 +1,14 @@
+//! The simulated org, seen by an ordinary HTTP client through its proxy.
+
+mod authorize;
+mod catalogue;
+mod client;
+mod data;
+mod faults;
+mod hosts;
+mod journal;
+mod paging;
+mod program;
+mod proxy;
+mod refresh;
+mod token;

@@ -1,0 +1,295 @@
+//! From a request to an answer: host, path, fault, handler, journal.
+
+use std::sync::Arc;
+
+use crate::api;
+use crate::core::Core;
+use crate::fault::{Action, Sighting, alter};
+use crate::hosts::Door;
+use crate::http::{Delivery, Request, Response, TEXT_HTML, accepts_gzip};
+use crate::journal::{Entry, Trace, Violation, has_secret, redact};
+use crate::oauth;
+use crate::random::hex;
+use crate::sync::lock;
+
+const MAINTENANCE: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><title>Maintenance | Salesforce</title></head><body><h1>We are down for maintenance.</h1></body></html>\n";
+const UNAVAILABLE: &str = "<html><head><title>503 Service Unavailable</title></head><body><h1>Service Unavailable</h1></body></html>\n";
+const NO_ROUTE: &str = "<html><body><h1>We are setting things up.</h1><p>This can take a few minutes.</p></body></html>\n";
+/// Bodies below this are not worth compressing.
+const COMPRESS_FROM: usize = 256;
+
+/// Answers one request and writes it into the journal.
+pub(crate) fn answer(core: &Arc<Core>, request: &Request) -> Response {
+    let mut trace = Trace::default();
+    let door = core.hosts.door(&request.host);
+    note_violations(request, door, &mut trace);
+    sight(core, request, &mut trace);
+    let fault = core.faults.take(&Sighting {
+        method: &request.method,
+        host: &request.host,
+        path: &request.path,
+        object: trace.object.as_deref(),
+        soql: trace.soql.as_deref(),
+        grant_type: trace.grant_type.as_deref(),
+    });
+    let mut response = match fault.as_ref().and_then(|action| instead(core, action, request)) {
+        Some(response) => response,
+        None => handle(core, request, door, fault.as_ref(), &mut trace),
+    };
+    if let Some(action) = &fault {
+        alter(action, &mut response);
+    }
+    finish(core, request, &mut response);
+    record(core, request, &response, fault.as_ref(), trace);
+    response
+}
+
+fn note_violations(request: &Request, door: Option<Door>, trace: &mut Trace) {
+    if request.plain {
+        trace.violation(Violation::PlainHttp);
+    }
+    if has_secret(&request.query) {
+        trace.violation(Violation::SecretInUrl);
+    }
+    let foreign = match door {
+        Some(Door::MyDomain | Door::Former) => false,
+        // Basic credentials of the app may go to a login host, a user's token may not.
+        Some(Door::Generic | Door::OtherGeneric) => request.bearer().is_some(),
+        Some(Door::Lightning | Door::Setup) | None => request.header("authorization").is_some(),
+    };
+    if foreign {
+        trace.violation(Violation::AuthorizationToForeignHost);
+    }
+    if api::is_write(&request.method, &request.path) {
+        trace.violation(Violation::WriteMethod);
+    }
+}
+
+/// Finds out what a request is about before anything is decided.
+fn sight(core: &Core, request: &Request, trace: &mut Trace) {
+    if request.path.starts_with(api::ROOT) {
+        api::sight(core, request, trace);
+    } else if request.path == "/services/oauth2/token" {
+        let form = request.form();
+        trace.grant_type = form.get("grant_type").map(str::to_owned);
+    }
+}
+
+/// The answer of faults that keep the request from being carried out, and the side effects
+/// of those that do not.
+fn instead(core: &Core, action: &Action, request: &Request) -> Option<Response> {
+    match action {
+        Action::Status { code, body, content_type, headers } => {
+            let mut response = Response::empty(*code);
+            response.body = body.clone().into_bytes();
+            response.headers.extend(
+                content_type.iter().map(|value| ("Content-Type".to_owned(), value.clone())),
+            );
+            response.headers.extend(headers.iter().cloned());
+            Some(response)
+        }
+        Action::HtmlPage => Some(Response::new(200, TEXT_HTML, MAINTENANCE)),
+        Action::EdgeUnavailable => Some(Response::new(503, "text/html", UNAVAILABLE)),
+        Action::EdgeNoRoute => Some(Response::new(420, "text/html", NO_ROUTE)),
+        Action::ServerUnavailable => Some(api::error(503, "SERVER_UNAVAILABLE", "Server too busy")),
+        Action::ConcurrentLimit => Some(api::error(
+            403,
+            "REQUEST_LIMIT_EXCEEDED",
+            "ConcurrentRequests (Concurrent API Requests) Limit exceeded.",
+        )),
+        Action::DailyLimit => {
+            Some(api::error(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."))
+        }
+        Action::ExpireSession => {
+            if let Some(token) = request.bearer() {
+                lock(&core.grants).end_session(token);
+            }
+            None
+        }
+        Action::RevokeTokens => {
+            lock(&core.grants).revoke_all();
+            None
+        }
+        Action::KillLocators => {
+            core.locators.clear();
+            None
+        }
+        Action::HideObject { object } => {
+            core.change_visibility(|visibility| {
+                visibility.hidden_objects.insert(object.clone());
+            });
+            None
+        }
+        Action::WithoutPermission { permission } => {
+            core.change_visibility(|visibility| {
+                visibility.removed_permissions.insert(permission.clone());
+            });
+            None
+        }
+        _ => None,
+    }
+}
+
+fn handle(
+    core: &Arc<Core>,
+    request: &Request,
+    door: Option<Door>,
+    fault: Option<&Action>,
+    trace: &mut Trace,
+) -> Response {
+    let Some(door) = door else { return Response::new(420, "text/html", NO_ROUTE) };
+    let here = format!("{}{}", request.path, query_suffix(request));
+    if request.plain {
+        let mut response = Response::found(&format!("https://{}{here}", request.host));
+        response.status = 301;
+        return response;
+    }
+    if door == Door::Lightning {
+        return Response::found(&format!("{}{here}", core.instance_url()));
+    }
+    let path = request.path.as_str();
+    let oauth_page = |response: Response| if request.is_read() { response } else { not_found() };
+    match path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path) {
+        "/services/oauth2/authorize" => oauth::authorize(core, request, door, trace),
+        oauth::DECISION_PATH if request.method == "POST" => oauth::decide(core, request, trace),
+        oauth::ERROR_PATH => oauth_page(oauth::error_page(request)),
+        "/services/oauth2/success" => oauth_page(oauth::success()),
+        "/services/oauth2/token" => oauth::token(core, request, door, trace),
+        "/services/oauth2/revoke" => oauth::revoke(core, request, trace),
+        "/services/oauth2/introspect" => oauth::introspect(core, request, trace),
+        "/services/oauth2/userinfo" => oauth::userinfo(core, request, trace),
+        "/.well-known/openid-configuration" => oauth_page(oauth::discovery(core, &request.host)),
+        other if other.starts_with("/id/") && request.is_read() => {
+            oauth::identity(core, request, trace)
+        }
+        other if other == api::ROOT || other.starts_with("/services/data/") => {
+            api::data(core, request, door, fault, trace)
+        }
+        _ => not_found(),
+    }
+}
+
+fn query_suffix(request: &Request) -> String {
+    if request.raw_query.is_empty() { String::new() } else { format!("?{}", request.raw_query) }
+}
+
+fn not_found() -> Response {
+    Response::new(
+        404,
+        TEXT_HTML,
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><title>URL No Longer Exists</title></head><body><h1>URL No Longer Exists</h1></body></html>\n",
+    )
+}
+
+/// Adds what every answer of the platform carries, and compresses.
+fn finish(core: &Core, request: &Request, response: &mut Response) {
+    let policy = core.policy();
+    let request_id = request
+        .header("x-sfdc-request-id")
+        .filter(|id| {
+            matches!(id.len(), 22 | 32) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        })
+        .map_or_else(|| hex(32), str::to_owned);
+    let at = core.clock.now().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    response.headers.insert(0, ("Date".to_owned(), at));
+    for (name, value) in [
+        ("X-Content-Type-Options", "nosniff"),
+        ("Strict-Transport-Security", "max-age=63072000; includeSubDomains"),
+        ("X-Robots-Tag", "none"),
+        ("Cache-Control", "no-cache,must-revalidate,max-age=0,no-store,private"),
+        ("Set-Cookie", "CookieConsentPolicy=0:1; path=/; Max-Age=31536000; secure"),
+        ("Server", "sfdcedge"),
+        ("Vary", "Accept-Encoding"),
+        ("X-SFDC-Request-Id", request_id.as_str()),
+        ("X-Request-Id", request_id.as_str()),
+    ] {
+        if response.header(name).is_none() {
+            response.headers.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    response.chunked = policy.chunked;
+    let accepted = request.header("accept-encoding").is_some_and(accepts_gzip);
+    let encoded = response.header("Content-Encoding").is_some();
+    if policy.gzip && accepted && !encoded && response.body.len() >= COMPRESS_FROM {
+        response.compress();
+    }
+}
+
+fn record(
+    core: &Core,
+    request: &Request,
+    response: &Response,
+    fault: Option<&Action>,
+    trace: Trace,
+) {
+    let whole = u64::try_from(response.body.len()).unwrap_or(u64::MAX);
+    let (status, bytes) = match response.delivery {
+        Delivery::CloseBeforeAnswer
+        | Delivery::Reset { bytes: None }
+        | Delivery::Stall { after: None } => (None, 0),
+        Delivery::CloseAfter { bytes, .. } => (Some(response.status), bytes.min(whole)),
+        Delivery::Reset { bytes } | Delivery::Stall { after: bytes } => {
+            (Some(response.status), bytes.unwrap_or(0).min(whole))
+        }
+        Delivery::Whole | Delivery::Drip { .. } => (Some(response.status), whole),
+    };
+    core.journal.push(Entry {
+        at: core.clock.now(),
+        host: request.host.clone(),
+        method: request.method.clone(),
+        path: request.path.clone(),
+        query: redact(&request.query),
+        soql: trace.soql,
+        object: trace.object,
+        grant_type: trace.grant_type,
+        status,
+        error: trace.error,
+        rows: trace.rows,
+        bytes: if request.method == "HEAD" { 0 } else { bytes },
+        user_id: trace.user_id,
+        token_generation: trace.token_generation,
+        user_agent: request.header("user-agent").map(str::to_owned),
+        request_id: response.header("X-SFDC-Request-Id").unwrap_or_default().to_owned(),
+        fault: fault.map(Action::name),
+        violations: trace.violations,
+    });
+}
+
+/// The answer to a tunnel request that a fault asks for.
+pub(crate) fn fault_of_tunnel(core: &Core, host: &str) -> Option<Response> {
+    let request =
+        Request { method: "CONNECT".to_owned(), host: host.to_owned(), ..Request::default() };
+    let action = core.faults.take(&Sighting { method: "CONNECT", host, ..Sighting::default() })?;
+    let mut response = instead(core, &action, &request).unwrap_or_else(|| Response::empty(502));
+    alter(&action, &mut response);
+    Some(response)
+}
+
+/// Writes a tunnel the proxy did not open into the journal.
+pub(crate) fn record_refused_tunnel(
+    core: &Core,
+    host: &str,
+    foreign: bool,
+    refusal: &Response,
+    user_agent: Option<&str>,
+) {
+    let mut trace = Trace::default();
+    if foreign {
+        trace.violation(Violation::ForeignHost);
+    }
+    let request = Request {
+        method: "CONNECT".to_owned(),
+        host: host.to_owned(),
+        headers: user_agent
+            .map(|value| ("User-Agent".to_owned(), value.to_owned()))
+            .into_iter()
+            .collect(),
+        ..Request::default()
+    };
+    record(core, &request, refusal, None, trace);
+}
+
+/// Writes a message that was refused before it was understood into the journal.
+pub(crate) fn record_unread_request(core: &Core, status: u16) {
+    record(core, &Request::default(), &Response::empty(status), None, Trace::default());
+}
