@@ -196,7 +196,6 @@ pub(crate) fn judge_failure(error: &HttpError) -> Verdict {
 }
 
 fn first_item(body: &[u8]) -> Option<Item> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     serde_json::from_slice::<Vec<Item>>(body)
         .ok()
         .and_then(|items| items.into_iter().next())

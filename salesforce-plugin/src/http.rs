@@ -19,6 +19,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// Decoded bytes of one answer; a page of 2,000 records stays far below.
 const LARGEST_ANSWER: u64 = 64 << 20;
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Names product and version, always the same, so that an administrator can tell these requests.
 pub(crate) const USER_AGENT: &str =
     concat!("endpoint-server-salesforce-connector/", env!("CARGO_PKG_VERSION"));
@@ -161,7 +163,10 @@ impl Http {
             self.client.execute(request).map_err(|error| from_reqwest(&host, &error, timeout))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let body = read_whole(&host, response, timeout)?;
+        let mut body = read_whole(&host, response, timeout)?;
+        if body.starts_with(BYTE_ORDER_MARK) {
+            body.drain(..BYTE_ORDER_MARK.len());
+        }
         Ok(Answer { status, headers, body, duration: started.elapsed() })
     }
 

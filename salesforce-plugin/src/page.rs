@@ -108,7 +108,6 @@ impl Page {
     /// # Errors
     /// A sentence that names the first thing that is not as documented. Nothing of the page is kept.
     pub(crate) fn parse(body: &[u8], columns: &Columns) -> Result<Page, String> {
-        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let mut deserializer = serde_json::Deserializer::from_slice(body);
         let page =
             PageSeed(columns).deserialize(&mut deserializer).map_err(|error| error.to_string())?;

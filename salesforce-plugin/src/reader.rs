@@ -443,11 +443,8 @@ impl<'a> Reader<'a> {
             "only the connecting user's own records are visible: grant `{}`",
             labels.join("` or `")
         );
-        match self.context.access.has_any(self.dataset.permissions) {
-            Some(true) => None,
-            Some(false) if self.dataset.name == "login_history" => Some(reason),
-            _ => (!self.saw_others).then_some(reason),
-        }
+        let allowed = self.context.access.has_any(self.dataset.permissions) == Some(true);
+        (!allowed && !self.saw_others).then_some(reason)
     }
 
     /// The org's count of the whole result; none where it cannot be had.
