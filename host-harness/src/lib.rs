@@ -1,1 +1,42 @@
-//! host-harness
+//! The endpoint server: finds connector libraries, keeps configured connectors and their secrets,
+//! runs collections, stores the inventory, reports on it.
+//!
+//! It names no vendor: everything it knows of one comes from the connector's manifest.
+//!
+//! ```text
+//!  cli ──► connector_admin, authorize, run ──► plugin (preflight, load, instance)
+//!                │                               │ services (secrets, log, lease …), sink (records)
+//!                ▼                               ▼
+//!              store ◄───────────────────────────┘──► store::ReadStore ──► position, export
+//! ```
+
+pub mod cli;
+
+pub mod authorize;
+pub mod connector_admin;
+pub mod run;
+pub mod schedule;
+
+pub mod export;
+pub mod position;
+
+pub mod manifest_check;
+pub mod plugin;
+pub mod plugin_dir;
+pub mod plugin_pins;
+pub mod preflight;
+pub mod services;
+pub mod sink;
+
+pub mod cancel;
+pub mod error;
+pub mod home;
+pub mod locks;
+pub mod redact;
+pub mod secret_store;
+pub mod settings;
+pub mod store;
+pub mod time;
+
+#[cfg(feature = "demo")]
+pub mod demo;

@@ -1,0 +1,161 @@
+//! Authorization: the link out, the pasted token in, the grant kept only if it is welcome.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use connector_api::message::{AuthorizeReply, AuthorizeRequest, GrantSummary};
+use connector_api::{Error, ErrorKind, Secret};
+
+use crate::cancel::Cancel;
+use crate::connector_admin::{Deployment, with_instance};
+use crate::error::{HostError, Kind};
+use crate::plugin::Plugin;
+use crate::redact;
+use crate::services::{Context, Secrets};
+use crate::store::Connector;
+use crate::time;
+
+/// What the first step answered.
+#[derive(Clone, Debug)]
+pub enum Begun {
+    /// A person opens the link and brings something back.
+    Link {
+        /// The vendor's page.
+        url: String,
+        /// What to do there.
+        instructions: String,
+    },
+    /// This grant needs no person: it is stored.
+    Granted(GrantSummary),
+}
+
+/// Begins an authorization. A link is noted as pending.
+///
+/// # Errors
+/// Those of the connector.
+pub fn begin(
+    deployment: &Deployment,
+    plugin: &Plugin,
+    connector: &Connector,
+    accept_org_change: bool,
+    cancel: &Cancel,
+) -> Result<Begun, HostError> {
+    let none = Secret::new("");
+    let request = AuthorizeRequest::Begin;
+    let (reply, changes) = step(deployment, plugin, connector, &request, none, cancel)?;
+    match reply {
+        AuthorizeReply::Link { url, instructions } => {
+            let sealed = deployment.seal_all(connector.id, &changes)?;
+            deployment.store.put_sealed_secrets(connector.id, &sealed)?;
+            deployment.store.set_pending_authorization(connector.id, Some(time::now()))?;
+            Ok(Begun::Link { url, instructions })
+        }
+        AuthorizeReply::Granted(summary) => {
+            keep(deployment, connector, &summary, &changes, accept_org_change)?;
+            Ok(Begun::Granted(summary))
+        }
+    }
+}
+
+/// Finishes an authorization with what the person pasted.
+///
+/// # Errors
+/// Those of the connector; of kind auth when the grant opens another organization than before and
+/// that was not accepted: the old grant stays then.
+pub fn finish(
+    deployment: &Deployment,
+    plugin: &Plugin,
+    connector: &Connector,
+    token: Secret,
+    accept_org_change: bool,
+    cancel: &Cancel,
+) -> Result<GrantSummary, HostError> {
+    redact::remember(token.expose());
+    let request = AuthorizeRequest::Finish;
+    let result = step(deployment, plugin, connector, &request, token, cancel);
+    let (reply, changes) = result.inspect_err(|error| {
+        // After a passing fault the same link and token may still work.
+        if matches!(error.kind, Kind::Auth) {
+            let forgotten = deployment.store.set_pending_authorization(connector.id, None);
+            if let Err(error) = forgotten {
+                log::warn!("{error}");
+            }
+        }
+    })?;
+    match reply {
+        AuthorizeReply::Granted(summary) => {
+            keep(deployment, connector, &summary, &changes, accept_org_change)?;
+            Ok(summary)
+        }
+        AuthorizeReply::Link { .. } => {
+            Err(HostError::failed("the connector asked for another link instead of finishing")
+                .with_hint("run `connectors authorize` again"))
+        }
+    }
+}
+
+type Held = BTreeMap<String, Option<Secret>>;
+
+fn step(
+    deployment: &Deployment,
+    plugin: &Plugin,
+    connector: &Connector,
+    request: &AuthorizeRequest,
+    token: Secret,
+    cancel: &Cancel,
+) -> Result<(AuthorizeReply, Held), HostError> {
+    let mut context = Context::new(
+        Arc::clone(&deployment.store),
+        Arc::clone(&deployment.vault),
+        connector.id,
+        cancel.clone(),
+    );
+    // What the connector stores counts only once its answer is accepted.
+    context.secrets = Mutex::new(Secrets::Held { changes: BTreeMap::new(), token });
+    let context = Arc::new(context);
+    let reply = with_instance(deployment, plugin, connector, &context, |instance| {
+        instance.authorize(request)
+    })
+    .map_err(|error| explained(error, connector))?;
+    Ok((reply, context.take_held()))
+}
+
+fn explained(error: Error, connector: &Connector) -> HostError {
+    let kind = error.kind;
+    let mut error = HostError::from(error);
+    if error.hint.is_none() && kind == ErrorKind::AUTH {
+        error = error.with_hint(format_args!(
+            "run `connectors authorize \"{}\"` again and use its new link",
+            connector.name
+        ));
+    }
+    error
+}
+
+fn keep(
+    deployment: &Deployment,
+    connector: &Connector,
+    summary: &GrantSummary,
+    changes: &Held,
+    accept_org_change: bool,
+) -> Result<(), HostError> {
+    let before = connector.grant.as_ref().and_then(|grant| grant.organization_id.as_deref());
+    let now = summary.organization_id.as_deref();
+    let other = matches!((before, now), (Some(before), Some(now)) if before != now);
+    if other && !accept_org_change {
+        return Err(HostError::new(
+            Kind::Auth,
+            format_args!(
+                "this grant opens organization `{}`, but connector `{}` belongs to `{}`: the old grant was kept",
+                now.unwrap_or_default(),
+                connector.name,
+                before.unwrap_or_default()
+            ),
+        )
+        .with_hint(
+            "log in to the right organization and authorize again; if the change is meant, repeat with `--accept-org-change`",
+        ));
+    }
+    let sealed = deployment.seal_all(connector.id, changes)?;
+    deployment.store.store_grant(connector.id, summary, &sealed, other)
+}

@@ -1,0 +1,117 @@
+//! `plugins`: connector libraries.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{App, Outcome, Table};
+use crate::error::HostError;
+use crate::plugin_dir::Scan;
+use crate::plugin_pins::{self, Pins};
+
+/// Commands on connector libraries.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the connector libraries found, and the files that were refused
+    List,
+    /// Copy a connector library into the plugins folder
+    ///
+    /// The file is checked first, without running any code of it; its SHA-256 is recorded, so that
+    /// a file changed afterwards is not loaded. A running process keeps the old one.
+    Install {
+        /// The library, e.g. libexample_plugin.so
+        file: PathBuf,
+    },
+    /// Load every connector library and compare the installed ones with their recorded SHA-256
+    ///
+    /// Exit code 6 when any is refused.
+    Verify,
+}
+
+pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
+    match command {
+        Command::List => {
+            show(app, app.scan()?)?;
+            Ok(Outcome::DONE)
+        }
+        Command::Verify => {
+            let scan = app.scan()?;
+            show(app, scan)?;
+            Ok(if scan.refused.is_empty() { Outcome::DONE } else { Outcome::REFUSED })
+        }
+        Command::Install { file } => install(app, file),
+    }
+}
+
+fn install(app: &App, file: &std::path::Path) -> Result<Outcome, HostError> {
+    let folder = app.install_folder();
+    if folder == app.home.plugins() {
+        app.home.ensure()?;
+    }
+    let installed = plugin_pins::install(file, &folder)?;
+    if app.reporter.json {
+        app.reporter.document(&json!({ "installed": installed }))?;
+    } else {
+        app.reporter.text(&format!("installed `{}`", installed.display()));
+        app.reporter.note("next: `features list`, then `features enable FEATURE`");
+    }
+    Ok(Outcome::DONE)
+}
+
+fn show(app: &App, scan: &Scan) -> Result<(), HostError> {
+    let pinned = |path: &std::path::Path| {
+        path.parent().and_then(|folder| Pins::read(folder).ok()).is_some_and(|pins| pins.has(path))
+    };
+    if app.reporter.json {
+        let plugins: Vec<_> = scan
+            .plugins
+            .iter()
+            .map(|plugin| {
+                json!({
+                    "feature": plugin.manifest.id,
+                    "title": plugin.manifest.title,
+                    "version": plugin.manifest.version,
+                    "contract": plugin.contract(),
+                    "path": plugin.path,
+                    "pinned": pinned(&plugin.path),
+                })
+            })
+            .collect();
+        let refused: Vec<_> = scan
+            .refused
+            .iter()
+            .map(|refused| json!({ "path": refused.path, "reason": refused.reason }))
+            .collect();
+        return app
+            .reporter
+            .document(&json!({ "plugins": plugins, "refused": refused, "folders": scan.folders }));
+    }
+    let mut table = Table::new(&["FEATURE", "VERSION", "CONTRACT", "INSTALLED", "FILE"]);
+    for plugin in &scan.plugins {
+        table.row(vec![
+            plugin.manifest.id.clone(),
+            plugin.manifest.version.clone(),
+            plugin.contract(),
+            if pinned(&plugin.path) { "yes, as recorded" } else { "no" }.into(),
+            plugin.path.display().to_string(),
+        ]);
+    }
+    if table.is_empty() {
+        app.reporter.note("no connector library was found");
+        for folder in &scan.folders {
+            app.reporter.note(&format!("  looked in `{}`", folder.display()));
+        }
+        app.reporter.note("hint: install one with `plugins install FILE`");
+    } else {
+        app.reporter.text(&table.render());
+    }
+    if !scan.refused.is_empty() {
+        let mut table = Table::new(&["REFUSED", "REASON"]);
+        for refused in &scan.refused {
+            table.row(vec![refused.path.display().to_string(), refused.reason.clone()]);
+        }
+        app.reporter.text(&format!("\n{}", table.render()));
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! The licence position for a terminal: the answer first, then what it rests on.
+
+use crate::cli::Table;
+use crate::position::show::{self, FamilyTable};
+use crate::position::{Position, grouped};
+use crate::redact;
+
+/// Renders the report. Data in it is harmless to a terminal.
+pub(super) fn render(position: &Position) -> String {
+    let mut text = String::new();
+    let mut line = |line: &str| {
+        text.push_str(&redact::shown(line));
+        text.push('\n');
+    };
+    line(&position.headline);
+    line("");
+    line(&show::organization(position));
+    line(&show::provenance(position));
+    for coverage in show::coverage(position) {
+        line(&coverage);
+    }
+    for family in show::families(position) {
+        section(&mut text, &format!("Licences of family {}", family.family));
+        push_family(&mut text, &family);
+    }
+    text.push('\n');
+    text.push_str(&redact::shown(&show::legend(position)));
+    text.push('\n');
+    push_footnotes(&mut text, position);
+    push_reconciliation(&mut text, position);
+    push_incomplete(&mut text, position);
+    text
+}
+
+fn section(text: &mut String, title: &str) {
+    text.push('\n');
+    text.push_str(&redact::shown(title));
+    text.push('\n');
+}
+
+fn push_family(text: &mut String, family: &FamilyTable) {
+    let numbers: Vec<usize> = (FamilyTable::FIRST_NUMBER..family.head.len()).collect();
+    let mut table = Table::new(&family.head).right(&numbers);
+    for row in &family.rows {
+        table.row(row.clone());
+    }
+    if !table.is_empty() {
+        text.push_str(&table.render());
+    }
+    if let Some(remark) = &family.remark {
+        text.push_str(&format!("{remark} (they are in --json)\n"));
+    }
+}
+
+fn push_footnotes(text: &mut String, position: &Position) {
+    if position.unknown.is_empty() {
+        return;
+    }
+    section(text, "What is unknown, and what would open it");
+    for (at, unknown) in position.unknown.iter().enumerate() {
+        let note = show::footnote(unknown);
+        text.push_str(&format!("[{}] {}\n", at + 1, redact::shown(&note)));
+    }
+}
+
+fn push_reconciliation(text: &mut String, position: &Position) {
+    section(text, "Reconciliation");
+    let mut table =
+        Table::new(&["LINE", "STATUS", "SUBJECT", "LEFT", "RIGHT", "WHAT WAS COMPARED"])
+            .right(&[3, 4]);
+    let number = |value: Option<i64>| value.map_or_else(|| "-".to_owned(), grouped);
+    for line in &position.reconciliation {
+        table.row(vec![
+            line.id.to_owned(),
+            line.status.as_str().to_owned(),
+            line.subject.clone(),
+            number(line.left),
+            number(line.right),
+            line.message.clone(),
+        ]);
+    }
+    text.push_str(&table.render());
+}
+
+fn push_incomplete(text: &mut String, position: &Position) {
+    let incomplete = show::incomplete(position);
+    section(text, "What is incomplete");
+    if incomplete.is_empty() {
+        text.push_str("Nothing: every dataset was read wholly.\n");
+        return;
+    }
+    let mut table = Table::new(&["DATASET", "STATUS", "READ"]);
+    for row in incomplete {
+        table.row(row);
+    }
+    text.push_str(&table.render());
+}
+
+#[cfg(test)]
+mod tests {
+    use connector_api::message::DatasetStatus;
+
+    use super::*;
+    use crate::position::test_estate::Estate;
+
+    #[test]
+    fn the_answer_comes_first_and_every_figure_has_its_unit() {
+        let estate = Estate::with_plan(1_500, 2);
+        estate.plan("P2", "limit", "active", "MB", Some(500), Some(20));
+        estate.plan("P3", "user", "disabled", "seats", Some(0), Some(0));
+        estate.plan("P4", "user", "active", "seats", Some(-1), Some(0));
+        let text = render(&estate.position());
+        let mut lines = text.lines();
+        assert_eq!(
+            lines.next(),
+            Some("user licences: 2 of 1,500 seats assigned; 0 show no human login in 90 days")
+        );
+        for expected in [
+            "As of 2026-03-01T04:05:06Z UTC, snapshot 7 (complete) of connector production, Sample Cloud",
+            "Uses from 2025-09-02T04:05:06Z to 2026-03-01T04:05:06Z UTC (180 days): 3 successful uses by 2 accounts (use)",
+            "Plan P1  KEY_P1  active  seats      1,500         2      1,498        2       2         0      0             0        0",
+            "Plan P4  KEY_P4  active  seats  unlimited         0  unlimited        0       0         0      0             0        0",
+            "Plan P2  KEY_P2  active  MB          500        20        480",
+            "1 pool not active and with nothing assigned is left out here (they are in --json)",
+            "Nothing: every dataset was read wholly.",
+        ] {
+            assert!(text.lines().any(|line| line == expected), "{expected}\n---\n{text}");
+        }
+        assert!(!text.contains("P3"));
+    }
+
+    #[test]
+    fn an_unknown_figure_is_a_question_mark_with_a_footnote_that_says_what_opens_it() {
+        let mut estate = Estate::with_plan(10, 2);
+        estate.status("use", DatasetStatus::PartialSelf).reason = Some("own uses only".into());
+        let text = render(&estate.position());
+        assert!(text.contains("?[1]"), "{text}");
+        let note = "[1] The use list (use), partial_self: own uses only; unknown because of it: \
+                    user: active, inactive, never, machine_only; the connecting account needs: See use";
+        assert!(text.lines().any(|line| line == note), "{text}");
+        assert!(text.lines().any(|line| line == "use      partial_self  1 record of 1"), "{text}");
+    }
+
+    #[test]
+    fn hostile_names_are_spelt_out() {
+        let estate = Estate::with_plan(10, 2);
+        let name = "a\u{1b}]0;title\u{7}\r\nb\u{202e}c";
+        estate.connection.execute("UPDATE plan SET Name = ?1, Unit = ?1", [name]).unwrap();
+        estate.connection.execute("UPDATE company SET Name = ?1", [name]).unwrap();
+        let text = render(&estate.position());
+        assert!(!text.contains(['\u{1b}', '\u{7}', '\r', '\u{202e}']), "{text:?}");
+        assert!(text.contains("a\\u{1b}]0;title\\u{7}\\r\\nb\\u{202e}c"), "{text}");
+    }
+}

@@ -1,0 +1,100 @@
+//! The only place that writes to standard output and standard error.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use crate::error::HostError;
+use crate::redact;
+
+/// Prints data on standard output, messages on standard error.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reporter {
+    pub(crate) json: bool,
+    quiet: bool,
+}
+
+impl Reporter {
+    pub(crate) fn new(json: bool, quiet: bool) -> Reporter {
+        Reporter { json, quiet }
+    }
+
+    /// Whether nothing but errors is to be said.
+    pub(crate) fn is_quiet(self) -> bool {
+        self.quiet
+    }
+
+    /// Text as it stands on standard output. Data in it must have gone through
+    /// [`redact::safe_text`].
+    pub(crate) fn text(self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        let written = out.write_all(text.as_bytes()).and_then(|()| {
+            if !text.ends_with('\n') {
+                out.write_all(b"\n")?;
+            }
+            out.flush()
+        });
+        // The reader went away (`| head`): nothing more to do, and no fault.
+        if let Err(error) = written
+            && error.kind() != std::io::ErrorKind::BrokenPipe
+        {
+            self.problem(&format!("error: cannot write to standard output: {error}"));
+        }
+    }
+
+    /// The one JSON document of a command.
+    pub(crate) fn document(self, value: &impl Serialize) -> Result<(), HostError> {
+        let text = serde_json::to_string_pretty(value).map_err(HostError::failed)?;
+        self.text(&text);
+        Ok(())
+    }
+
+    /// A message for the person on standard error, unless they asked for quiet.
+    pub(crate) fn note(self, text: &str) {
+        if !self.quiet {
+            self.problem(text);
+        }
+    }
+
+    /// A line on standard error, always. Live secrets are masked.
+    pub(crate) fn problem(self, text: &str) {
+        let text = redact::mask(text);
+        super::progress::above(|| {
+            let mut err = std::io::stderr().lock();
+            let _ = writeln!(err, "{text}");
+        });
+    }
+
+    /// An error: message, problems by field and hint on standard error; with `--json` the same as
+    /// the document.
+    pub(crate) fn error(self, error: &HostError) {
+        self.problem(&format!("error: {}", redact::safe_text(&error.message)));
+        for problem in &error.problems {
+            let hint =
+                problem.hint.as_deref().map_or_else(String::new, |hint| format!(" ({hint})"));
+            self.problem(&redact::safe_text(&format!(
+                "  {}: {}{hint}",
+                problem.field, problem.message
+            )));
+        }
+        if let Some(hint) = &error.hint {
+            self.problem(&format!("hint: {}", redact::safe_text(hint)));
+        }
+        if self.json {
+            self.json_error(error);
+        }
+    }
+
+    /// An error as the document of a command.
+    pub(crate) fn json_error(self, error: &HostError) {
+        let mut body = serde_json::json!({
+            "kind": error.kind.as_str(),
+            "message": redact::mask(&error.message),
+            "hint": error.hint.as_deref().map(redact::mask),
+        });
+        if !error.problems.is_empty() {
+            body["problems"] = serde_json::json!(error.problems);
+        }
+        self.text(&format!("{:#}", serde_json::json!({ "error": body })));
+    }
+}

@@ -1,0 +1,187 @@
+//! Failures as the command line reports them: a kind that decides the exit code, a message, a hint.
+
+use std::fmt;
+
+use connector_api::ErrorKind;
+use connector_api::message::Problem;
+
+/// What kind of failure it is; decides the exit code and stands in JSON as one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// None of the others.
+    Failed,
+    /// The command was used wrongly: exit code 2.
+    Usage,
+    /// Settings are wrong: exit code 2.
+    Config,
+    /// Someone must authorize (again): exit code 3.
+    Auth,
+    /// An allowance is used up: exit code 5.
+    RateLimited,
+    /// A connector library is missing or refused: exit code 6.
+    Plugin,
+    /// Stopped on request.
+    Cancelled,
+    /// A connector panicked.
+    Panic,
+}
+
+impl Kind {
+    /// The word used in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Failed => "failed",
+            Kind::Usage => "usage",
+            Kind::Config => "config",
+            Kind::Auth => "auth",
+            Kind::RateLimited => "rate_limited",
+            Kind::Plugin => "plugin",
+            Kind::Cancelled => "cancelled",
+            Kind::Panic => "panic",
+        }
+    }
+
+    /// The exit code of a command that ends with this kind.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Kind::Failed | Kind::Cancelled | Kind::Panic => 1,
+            Kind::Usage | Kind::Config => 2,
+            Kind::Auth => 3,
+            Kind::RateLimited => 5,
+            Kind::Plugin => 6,
+        }
+    }
+}
+
+impl From<ErrorKind> for Kind {
+    fn from(kind: ErrorKind) -> Kind {
+        match kind {
+            ErrorKind::CONFIG => Kind::Config,
+            ErrorKind::AUTH => Kind::Auth,
+            ErrorKind::CANCELLED => Kind::Cancelled,
+            ErrorKind::RATE_LIMITED => Kind::RateLimited,
+            ErrorKind::PANIC => Kind::Panic,
+            _ => Kind::Failed,
+        }
+    }
+}
+
+/// A failure: what happened to what and why, and what to do next. Never holds a secret.
+#[derive(Clone, Debug)]
+pub struct HostError {
+    /// Decides the exit code.
+    pub kind: Kind,
+    /// Lower case, no full stop, objects in backticks.
+    pub message: String,
+    /// One sentence that says what to do next.
+    pub hint: Option<String>,
+    /// For wrong settings: everything that is wrong, by field.
+    pub problems: Vec<Problem>,
+}
+
+impl HostError {
+    /// An error of that kind.
+    pub fn new(kind: Kind, message: impl fmt::Display) -> HostError {
+        HostError { kind, message: message.to_string(), hint: None, problems: Vec::new() }
+    }
+
+    /// A failure of no special kind.
+    pub fn failed(message: impl fmt::Display) -> HostError {
+        HostError::new(Kind::Failed, message)
+    }
+
+    /// A command used wrongly.
+    pub fn usage(message: impl fmt::Display) -> HostError {
+        HostError::new(Kind::Usage, message)
+    }
+
+    /// Wrong settings.
+    pub fn config(message: impl fmt::Display) -> HostError {
+        HostError::new(Kind::Config, message)
+    }
+
+    /// A failed file operation.
+    pub fn io(what: &str, path: &std::path::Path, error: &std::io::Error) -> HostError {
+        HostError::failed(format_args!("cannot {what} `{}`: {error}", path.display()))
+    }
+
+    /// The same error with a hint.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl fmt::Display) -> HostError {
+        self.hint = Some(hint.to_string());
+        self
+    }
+}
+
+impl fmt::Display for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for HostError {}
+
+impl From<connector_api::Error> for HostError {
+    fn from(error: connector_api::Error) -> HostError {
+        HostError {
+            kind: error.kind.into(),
+            message: error.message,
+            hint: error.hint,
+            problems: Vec::new(),
+        }
+    }
+}
+
+/// The message of an error with all its causes, joined once; a cause already named is not repeated.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+impl From<rusqlite::Error> for HostError {
+    fn from(error: rusqlite::Error) -> HostError {
+        let base = |hint: &str| {
+            HostError::failed(format_args!("the store answered: {error}")).with_hint(hint)
+        };
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => {
+                base("there is no space left for the store; free some and run the command again")
+            }
+            Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::CannotOpen) => {
+                base("check that this account may write to the home folder")
+            }
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+                base("another command is writing to the same store; run this one again")
+            }
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => base(
+                "the store is damaged: move `inventory.db*` aside and restore them from a backup",
+            ),
+            _ => HostError::failed(format_args!("the store answered: {error}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_of_the_contract_decide_the_exit_code() {
+        let code = |kind: ErrorKind| Kind::from(kind).exit_code();
+        assert_eq!(code(ErrorKind::CONFIG), 2);
+        assert_eq!(code(ErrorKind::AUTH), 3);
+        assert_eq!(code(ErrorKind::RATE_LIMITED), 5);
+        for kind in [ErrorKind::OTHER, ErrorKind::CANCELLED, ErrorKind::PANIC, ErrorKind(99)] {
+            assert_eq!(code(kind), 1, "{kind:?}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! One record on its way from the store to a file.
+
+use chrono::{DateTime, Days, NaiveDate, SecondsFormat};
+use connector_api::manifest::{DatasetSpec, FieldSpec, FieldType};
+use rusqlite::types::ValueRef;
+
+use crate::error::HostError;
+use crate::store::schema::quote;
+
+/// Where records go.
+pub(super) trait RowWriter {
+    /// Writes one record.
+    fn write(&mut self, row: &Row<'_>) -> Result<(), HostError>;
+
+    /// Writes what is still held back.
+    fn finish(&mut self) -> Result<(), HostError>;
+}
+
+/// One record; its columns are the manifest's.
+pub(super) struct Row<'r> {
+    row: &'r rusqlite::Row<'r>,
+    spec: &'r DatasetSpec,
+}
+
+/// One value, in the type its column has in the manifest.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Cell<'r> {
+    Null,
+    Text(&'r str),
+    Boolean(bool),
+    Integer(i64),
+    Double(f64),
+    /// Milliseconds since 1970 in UTC.
+    Timestamp(i64),
+    /// Days since 1970.
+    Date(i32),
+}
+
+impl<'r> Row<'r> {
+    pub(super) fn new(row: &'r rusqlite::Row<'r>, spec: &'r DatasetSpec) -> Row<'r> {
+        Row { row, spec }
+    }
+
+    /// The values, in the manifest's order.
+    pub(super) fn cells(&self) -> impl Iterator<Item = Result<Cell<'r>, HostError>> {
+        let (row, spec) = (self.row, self.spec);
+        spec.fields.iter().enumerate().map(move |(at, field)| {
+            let value = row.get_ref(at)?;
+            cell(value, field.kind).ok_or_else(|| misfit(spec, field, value))
+        })
+    }
+}
+
+fn cell(value: ValueRef<'_>, kind: FieldType) -> Option<Cell<'_>> {
+    Some(match (kind, value) {
+        (_, ValueRef::Null) => Cell::Null,
+        (FieldType::Text, ValueRef::Text(text)) => Cell::Text(std::str::from_utf8(text).ok()?),
+        (FieldType::Boolean, ValueRef::Integer(number @ (0 | 1))) => Cell::Boolean(number == 1),
+        (FieldType::Integer, ValueRef::Integer(number)) => Cell::Integer(number),
+        (FieldType::Double, ValueRef::Real(number)) => Cell::Double(number),
+        (FieldType::Double, ValueRef::Integer(number)) => Cell::Double(number as f64),
+        (FieldType::Timestamp, ValueRef::Integer(ms)) => Cell::Timestamp(ms),
+        (FieldType::Date, ValueRef::Integer(days)) => Cell::Date(i32::try_from(days).ok()?),
+        _ => return None,
+    })
+}
+
+// The value itself stays out of the message: it may describe a person.
+fn misfit(spec: &DatasetSpec, field: &FieldSpec, value: ValueRef<'_>) -> HostError {
+    HostError::failed(format_args!(
+        "column `{}` of dataset `{}` holds a value of type {:?} that does not fit its type {:?}",
+        field.name,
+        spec.name,
+        value.data_type(),
+        field.kind
+    ))
+}
+
+/// The statement that reads a dataset, in the order of its key.
+pub(super) fn select(spec: &DatasetSpec) -> String {
+    let columns: Vec<String> = spec.fields.iter().map(|field| quote(&field.name)).collect();
+    let columns = if columns.is_empty() { "NULL".to_owned() } else { columns.join(", ") };
+    let key: Vec<String> = spec.key.iter().map(|name| quote(name)).collect();
+    let order =
+        if key.is_empty() { String::new() } else { format!(" ORDER BY {}", key.join(", ")) };
+    format!("SELECT {columns} FROM {}{order}", quote(&spec.name))
+}
+
+/// RFC 3339 with milliseconds in UTC; none outside the years it can write.
+pub(super) fn timestamp_text(ms: i64) -> Option<String> {
+    let at = DateTime::from_timestamp_millis(ms)?;
+    Some(at.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+/// `2026-03-01`; none outside the years that can be written.
+pub(super) fn date_text(days: i32) -> Option<String> {
+    let epoch = NaiveDate::from_ymd_opt(1970, 1, 1)?;
+    let distance = Days::new(u64::from(days.unsigned_abs()));
+    let date =
+        if days < 0 { epoch.checked_sub_days(distance) } else { epoch.checked_add_days(distance) };
+    date.map(|date| date.to_string())
+}

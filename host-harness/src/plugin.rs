@@ -1,0 +1,262 @@
+//! One connector library in this process, and instances made from it.
+
+use std::ffi::OsStr;
+use std::mem::ManuallyDrop;
+use std::path::{Path, PathBuf};
+
+use abi_stable::StableAbi;
+use abi_stable::abi_stability::abi_checking::check_layout_compatibility;
+use abi_stable::library::{AbiHeaderRef, IsLayoutChecked, LibHeader};
+use connector_api::abi::{ConnectorMod_Ref, HostBox, RawConnectorBox};
+use connector_api::guard::from_wire;
+use connector_api::host::Sink;
+use connector_api::manifest::Manifest;
+use connector_api::message::{
+    AuthorizeReply, AuthorizeRequest, CheckReport, CollectRequest, CollectSummary, ConfigureReply,
+    ConfigureRequest, Problem,
+};
+use connector_api::module::{Handshake, ROOT_MODULE_SYMBOL};
+use connector_api::{Error, ErrorKind};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::chain;
+use crate::{manifest_check, preflight};
+
+/// A loaded connector library. Never unloaded: code and data of it live as long as the process.
+#[derive(Clone)]
+pub struct Plugin {
+    /// The file, without links.
+    pub path: PathBuf,
+    /// What it says about itself.
+    pub manifest: Manifest,
+    /// The contract it was built with.
+    pub handshake: Handshake,
+    module: ConnectorMod_Ref,
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Plugin {
+    /// Loads a library that passed the preflight.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn load(path: &Path) -> Result<Plugin, preflight::Refusal> {
+        let handshake = preflight::check(path)?;
+        let bad = preflight::Refusal::Bad;
+        let path = path
+            .canonicalize()
+            .map_err(|error| bad(format!("its path cannot be resolved: {error}")))?;
+        let header = open(&path).map_err(bad)?;
+        check_layout(header).map_err(bad)?;
+        // SAFETY: the layouts were compared above, in the direction that matters.
+        let module = unsafe { header.init_root_module_with_unchecked_layout::<ConnectorMod_Ref>() }
+            .map_err(|error| {
+                bad(format!("its root module cannot be made: {}", one_line(&error)))
+            })?;
+        Plugin::from_module(path, handshake, module).map_err(bad)
+    }
+
+    /// A plugin from a root module in this process.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn from_module(
+        path: PathBuf,
+        handshake: Handshake,
+        module: ConnectorMod_Ref,
+    ) -> Result<Plugin, String> {
+        let json = from_wire((module.describe())())
+            .map_err(|error| format!("it cannot describe itself: {}", error.message))?;
+        let manifest: Manifest = serde_json::from_str(&json)
+            .map_err(|error| format!("its description is not understood: {error}"))?;
+        manifest_check::check(&manifest)
+            .map_err(|reason| format!("its description is not usable: {reason}"))?;
+        Ok(Plugin { path, manifest, handshake, module })
+    }
+
+    /// The contract it was built with, as people write it.
+    pub fn contract(&self) -> String {
+        format!("{}.{}", self.handshake.major, self.handshake.minor)
+    }
+
+    /// Makes an instance.
+    ///
+    /// # Errors
+    /// Those of the connector.
+    pub fn instance(&self, host: HostBox) -> Result<Instance, Error> {
+        from_wire((self.module.new())(host)).map(Instance)
+    }
+}
+
+/// Opens a library for ever.
+fn open(path: &Path) -> Result<&'static LibHeader, String> {
+    let library = open_library(path.as_os_str())
+        .map_err(|error| format!("it cannot be loaded: {}", one_line_text(&chain(&error))))?;
+    // SAFETY: the preflight saw the symbol; a connector's root module header has this type, which
+    // abi_stable's own header check confirms before more of it is used.
+    let header = unsafe { library.get::<AbiHeaderRef>(ROOT_MODULE_SYMBOL) }
+        .map(|symbol| *symbol)
+        .map_err(|error| format!("its root module is not found: {}", chain(&error)))?;
+    header.upgrade().map_err(|error| {
+        format!("it was built with another version of the ABI library: {}", one_line(&error))
+    })
+}
+
+#[cfg(unix)]
+fn open_library(
+    path: &OsStr,
+) -> Result<ManuallyDrop<libloading::os::unix::Library>, libloading::Error> {
+    use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+    // Errors and release callbacks may outlive the last instance, and unloading code with
+    // thread-local destructors crashes: never unload.
+    const RTLD_NODELETE: i32 = if cfg!(target_vendor = "apple") { 0x80 } else { 0x1000 };
+    // SAFETY: the file passed the preflight; its initializers are trusted as the plugin is.
+    unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) }
+        .map(ManuallyDrop::new)
+}
+
+#[cfg(windows)]
+fn open_library(
+    path: &OsStr,
+) -> Result<ManuallyDrop<libloading::os::windows::Library>, libloading::Error> {
+    // SAFETY: as on Unix.
+    let library = unsafe { libloading::os::windows::Library::new(path) }?;
+    library.pin()?;
+    Ok(ManuallyDrop::new(library))
+}
+
+/// abi_stable's check allows the loader's types to be shorter than the library's, never longer; a
+/// library of an earlier contract needs it the other way round.
+fn check_layout(header: &LibHeader) -> Result<(), String> {
+    let ours = <ConnectorMod_Ref as StableAbi>::LAYOUT;
+    let IsLayoutChecked::Yes(theirs) = header.root_mod_consts().layout() else {
+        return Err("it carries no layout to check".into());
+    };
+    let Err(report) = check_layout_compatibility(ours, theirs) else { return Ok(()) };
+    if check_layout_compatibility(theirs, ours).is_ok() {
+        return Ok(());
+    }
+    let report = report.to_string();
+    log::debug!("layout report: {report}");
+    Err(format!(
+        "its types differ from this host's contract, rebuild it: {}",
+        last_block(&report).unwrap_or_else(|| "no detail given".into())
+    ))
+}
+
+/// The last `Error: … Expected: … Found: …` of a report of hundreds of lines, on one line.
+fn last_block(report: &str) -> Option<String> {
+    let start = report.rfind("Error:")?;
+    let lines = report[start..].lines().map(str::trim).filter(|line| !line.is_empty());
+    let block: Vec<&str> = lines.take(6).collect();
+    let text = block.join(" ");
+    Some(text.chars().take(300).collect())
+}
+
+fn one_line(error: &dyn std::error::Error) -> String {
+    one_line_text(&chain(error))
+}
+
+fn one_line_text(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    text.chars().take(400).collect()
+}
+
+/// One connector instance: typed operations over the boundary.
+pub struct Instance(RawConnectorBox);
+
+impl std::fmt::Debug for Instance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Instance")
+    }
+}
+
+impl Instance {
+    fn invoke<T: DeserializeOwned>(
+        &self,
+        operation: &str,
+        request: &impl Serialize,
+    ) -> Result<T, Error> {
+        let json =
+            serde_json::to_string(request).map_err(|error| Error::new(ErrorKind::OTHER, error))?;
+        let reply = from_wire(self.0.invoke(operation.into(), json.as_str().into()))?;
+        understood(operation, &reply)
+    }
+
+    /// Hands the settings over; answers all problems.
+    ///
+    /// # Errors
+    /// Those of the connector.
+    pub fn configure(&self, request: &ConfigureRequest) -> Result<Vec<Problem>, Error> {
+        let reply: ConfigureReply = self.invoke("configure", request)?;
+        Ok(reply.problems)
+    }
+
+    /// Tells the connector that its feature is switched on.
+    ///
+    /// # Errors
+    /// Those of the connector.
+    pub fn enable(&self) -> Result<(), Error> {
+        self.invoke::<serde::de::IgnoredAny>("enable", &serde_json::json!({})).map(drop)
+    }
+
+    /// Tells the connector that its feature is switched off, or that the instance is about to go.
+    ///
+    /// # Errors
+    /// Those of the connector.
+    pub fn disable(&self) -> Result<(), Error> {
+        self.invoke::<serde::de::IgnoredAny>("disable", &serde_json::json!({})).map(drop)
+    }
+
+    /// One step of an authorization.
+    ///
+    /// # Errors
+    /// Those of the connector.
+    pub fn authorize(&self, request: &AuthorizeRequest) -> Result<AuthorizeReply, Error> {
+        self.invoke("authorize", request)
+    }
+
+    /// The preflight at the vendor.
+    ///
+    /// # Errors
+    /// Those of the connector.
+    pub fn check(&self) -> Result<CheckReport, Error> {
+        self.invoke("check", &serde_json::json!({}))
+    }
+
+    /// Reads records into the sink.
+    ///
+    /// # Errors
+    /// Those of the connector.
+    pub fn collect(
+        &self,
+        request: &CollectRequest,
+        sink: connector_api::abi::BatchSinkBox,
+    ) -> Result<CollectSummary, Error> {
+        let json =
+            serde_json::to_string(request).map_err(|error| Error::new(ErrorKind::OTHER, error))?;
+        let reply = from_wire(self.0.collect(json.as_str().into(), sink))?;
+        understood("collect", &reply)
+    }
+}
+
+fn understood<T: DeserializeOwned>(operation: &str, reply: &str) -> Result<T, Error> {
+    serde_json::from_str(reply).map_err(|error| {
+        Error::new(
+            ErrorKind::SCHEMA,
+            format_args!("the connector's answer to `{operation}` is not understood: {error}"),
+        )
+    })
+}
+
+const _: fn() = || {
+    fn moved<T: Send>() {}
+    moved::<Instance>();
+    moved::<Sink>();
+};

@@ -1,0 +1,321 @@
+//! The licence position: what was bought, what is assigned, and who uses it.
+//!
+//! [`compute`] is a pure function of one snapshot. It runs the statements of the connector's
+//! [`PositionModel`](connector_api::position::PositionModel) into canonical tables, counts, and
+//! compares the counts with each other. A figure made from a dataset that was not read wholly is
+//! null and says why.
+
+mod evidence;
+mod figure;
+pub mod html;
+mod model;
+mod reconcile;
+mod scratch;
+mod seats;
+pub mod show;
+mod summary;
+#[cfg(test)]
+pub(crate) mod test_estate;
+
+use connector_api::manifest::Manifest;
+use connector_api::position::CanonicalTable;
+use rusqlite::Connection;
+
+use crate::error::HostError;
+use crate::store::DatasetInfo;
+use crate::time::from_ms;
+use evidence::{Cause, Evidence};
+use model::SEATS;
+use scratch::{Scratch, Window};
+use seats::{Census, Rules};
+
+pub(crate) use evidence::{NOT_COLLECTED, plain_reason};
+pub use figure::grouped;
+pub use model::{
+    Coverage, DatasetLine, Gap, License, Line, LineStatus, Organization, PoolDifference, Position,
+    SnapshotMeta, Thresholds, Unknown, UnknownBecause,
+};
+
+/// The classes that need uses to be readable.
+const CLASSES: [&str; 4] = ["active", "inactive", "never", "machine_only"];
+
+/// Computes the licence position of a snapshot.
+///
+/// `connection` shows each dataset of the manifest as a table or view of its name with the
+/// manifest's columns; it is only read. Memory does not grow with the number of people.
+///
+/// # Errors
+/// When the datasets cannot be read, a statement of the manifest does not fit its table, or the
+/// seat classes of a pool do not sum to its holders.
+pub fn compute(
+    connection: &Connection,
+    meta: &SnapshotMeta,
+    manifest: &Manifest,
+    datasets: &[DatasetInfo],
+    thresholds: Thresholds,
+) -> Result<Position, HostError> {
+    let evidence = Evidence::new(manifest, datasets);
+    let scratch = Scratch::load(connection, &evidence)?;
+    let sight = Sight::new(&scratch, &evidence, meta, thresholds)?;
+    let census = seats::count(&scratch, |family| sight.rules(family).0)?;
+
+    let mut licenses = scratch.licenses()?;
+    for license in &mut licenses {
+        fill(license, &evidence, &sight, &census);
+    }
+    let reconciliation = reconcile::lines(&scratch, &evidence, &sight, &licenses, &census)?;
+    if let Some(line) = reconciliation
+        .iter()
+        .find(|line| line.id == reconcile::SUM && line.status == LineStatus::Difference)
+    {
+        return Err(HostError::failed(format_args!(
+            "the seat classes of `{}` do not sum to the seats: {}",
+            line.subject, line.message
+        ))
+        .with_hint("this is a fault of this program; no report is better than a wrong one"));
+    }
+    Ok(Position {
+        connector: meta.connector.clone(),
+        snapshot: meta.snapshot,
+        as_of: meta.as_of,
+        finished_at: meta.finished_at,
+        snapshot_status: meta.status.clone(),
+        title: manifest.title.clone(),
+        org: summary::organization(connection, &evidence)?,
+        thresholds,
+        headline: summary::headline(&licenses, thresholds),
+        reconciliation,
+        coverage: sight.coverage(),
+        unknown: summary::unknown(&evidence, &sight, &licenses),
+        datasets: evidence.lines(),
+        licenses,
+    })
+}
+
+/// How well uses can be seen, by family.
+#[derive(Debug)]
+pub(crate) struct Sight<'a> {
+    evidence: &'a Evidence<'a>,
+    scratch: &'a Scratch,
+    rules: Rules,
+    /// Accounts that are active; none if that was not shown of all of them.
+    pub(crate) active_people: Option<i64>,
+    /// Accounts with any use, by the family of the statement.
+    people: std::collections::BTreeMap<String, i64>,
+    as_of_ms: i64,
+    retention_days: Option<u32>,
+}
+
+impl<'a> Sight<'a> {
+    fn new(
+        scratch: &'a Scratch,
+        evidence: &'a Evidence<'a>,
+        meta: &SnapshotMeta,
+        thresholds: Thresholds,
+    ) -> Result<Sight<'a>, HostError> {
+        let as_of_ms = meta.as_of.timestamp_millis();
+        let mut rules = Rules::new(as_of_ms, thresholds);
+        let people_known = evidence.causes(CanonicalTable::Person, "").is_empty();
+        let undecided = scratch.number("SELECT COUNT(*) FROM person WHERE is_active IS NULL")?;
+        let active_people = if people_known && undecided == 0 {
+            Some(scratch.number("SELECT COUNT(*) FROM person WHERE is_active")?)
+        } else {
+            None
+        };
+        let hidden = evidence
+            .manifest
+            .position
+            .views
+            .iter()
+            .filter(|view| view.table == CanonicalTable::Person)
+            .any(|view| evidence.names_hidden_columns(view));
+        rules.last_login_shown =
+            !hidden || scratch.number("SELECT COUNT(last_login_at) FROM person")? > 0;
+        let mut people = std::collections::BTreeMap::new();
+        for family in scratch.windows.keys() {
+            let number = scratch.connection.query_row(
+                "SELECT COUNT(*) FROM activity WHERE family = ?1",
+                [family],
+                |row| row.get(0),
+            )?;
+            people.insert(family.clone(), number);
+        }
+        let retention_days = evidence.manifest.position.activity_retention_days;
+        Ok(Sight { evidence, scratch, rules, active_people, people, as_of_ms, retention_days })
+    }
+
+    /// What a family's seats are classified by, and why uses are not readable if they are not.
+    pub(crate) fn rules(&self, family: &str) -> (Rules, Option<Cause>) {
+        let window = self.window(family);
+        let blind = self.blind(family);
+        let rules = Rules {
+            activity_readable: blind.is_none(),
+            covered_from: window.first_at,
+            ..self.rules
+        };
+        (rules, blind)
+    }
+
+    fn window(&self, family: &str) -> Window {
+        let mut sum = Window::default();
+        for (scope, window) in &self.scratch.windows {
+            if scope.is_empty() || scope == family {
+                sum.first_at = [sum.first_at, window.first_at].into_iter().flatten().min();
+                sum.events = sum.events.saturating_add(window.events);
+            }
+        }
+        sum
+    }
+
+    /// Accounts with any use; an account seen in two scopes counts for each.
+    pub(crate) fn people(&self, family: &str) -> i64 {
+        let scopes = self.people.iter();
+        scopes.filter(|(scope, _)| scope.is_empty() || *scope == family).map(|(_, n)| n).sum()
+    }
+
+    /// Why uses of everybody are not there.
+    pub(crate) fn blind(&self, family: &str) -> Option<Cause> {
+        let mut views = self.evidence.views(CanonicalTable::Activity, family);
+        let Some(view) = views.next() else {
+            return Some(Cause {
+                dataset: String::new(),
+                status: NOT_COLLECTED,
+                reason: "the connector reads no uses".into(),
+            });
+        };
+        if let Some(cause) =
+            self.evidence.causes(CanonicalTable::Activity, family).into_iter().next()
+        {
+            return Some(cause);
+        }
+        // Where an account may only see its own uses, some vendors answer without an error.
+        let seen = self.people(family);
+        if seen <= 1 && self.active_people.is_some_and(|active| active > 1) {
+            return Some(Cause {
+                dataset: view.needs.first().cloned().unwrap_or_default(),
+                status: "partial_self",
+                reason: if seen == 0 {
+                    "it shows no use by anybody".into()
+                } else {
+                    "it shows uses of one account only".into()
+                },
+            });
+        }
+        None
+    }
+
+    fn coverage(&self) -> Vec<Coverage> {
+        let mut families: Vec<&str> = Vec::new();
+        for view in &self.evidence.manifest.position.views {
+            if view.table == CanonicalTable::Activity && !families.contains(&view.family.as_str()) {
+                families.push(&view.family);
+            }
+        }
+        families.into_iter().map(|family| self.coverage_of(family)).collect()
+    }
+
+    fn coverage_of(&self, family: &str) -> Coverage {
+        let (rules, blind) = self.rules(family);
+        let mut datasets: Vec<String> = Vec::new();
+        for need in self.evidence.views(CanonicalTable::Activity, family).flat_map(|v| &v.needs) {
+            if !datasets.contains(need) {
+                datasets.push(need.clone());
+            }
+        }
+        // A dataset that this run left out was read before the snapshot.
+        let read_at = datasets.iter().filter_map(|name| self.evidence.info(name)).map(|i| i.as_of);
+        let read = self.scratch.windows.contains_key(family);
+        Coverage {
+            family: family.to_owned(),
+            readable: blind.is_none(),
+            from: rules.covered_from.map(from_ms),
+            to: if read { read_at.chain([from_ms(self.as_of_ms)]).min() } else { None },
+            events: read.then(|| self.window(family).events),
+            people: read.then(|| self.people(family)),
+            retention_days: self.retention_days,
+            shorter_than_threshold: rules.covers_too_little(),
+            reason: blind.map(|cause| cause.reason),
+            datasets,
+        }
+    }
+}
+
+/// Adds what is counted here to what the vendor reports.
+fn fill(license: &mut License, evidence: &Evidence<'_>, sight: &Sight<'_>, census: &Census) {
+    let family = license.family.clone();
+    license.completeness = evidence.completeness(&family);
+    fill_reported_gaps(license, evidence);
+    if evidence.views(CanonicalTable::Seat, &family).next().is_none() {
+        return; // not a licence that people hold
+    }
+    let mut causes = evidence.causes(CanonicalTable::Seat, &family);
+    for cause in evidence.causes(CanonicalTable::Person, &family) {
+        if !causes.contains(&cause) {
+            causes.push(cause);
+        }
+    }
+    let tally = census.get(&(family.clone(), license.id.clone())).copied().unwrap_or_default();
+    if causes.is_empty() && tally.undecided > 0 {
+        let needs = evidence.views(CanonicalTable::Person, &family).flat_map(|view| &view.needs);
+        causes.push(Cause {
+            dataset: needs.into_iter().next().cloned().unwrap_or_default(),
+            status: "degraded",
+            reason: "it was not shown which accounts are active".into(),
+        });
+    }
+    if !causes.is_empty() {
+        let figures = ["assigned_recomputed", "holders", "unknown"];
+        let figures: Vec<_> = figures.into_iter().chain(CLASSES).collect();
+        license.gaps.extend(causes.iter().map(|cause| cause.gap(&figures)));
+        return;
+    }
+    license.holders = Some(tally.holders);
+    if license.unit == SEATS {
+        license.assigned_recomputed = Some(tally.holders);
+    }
+    license.unknown = Some(tally.unknown);
+    license.unknown_because = tally.unknown_because;
+    if let Some(cause) = sight.blind(&family) {
+        license.gaps.push(cause.gap(&CLASSES));
+        return;
+    }
+    license.active = Some(tally.active);
+    license.inactive = Some(tally.inactive);
+    license.never = Some(tally.never);
+    license.machine_only = Some(tally.machine_only);
+    license.weak_evidence = Some(tally.weak);
+}
+
+fn fill_reported_gaps(license: &mut License, evidence: &Evidence<'_>) {
+    let hidden_from = evidence
+        .views(CanonicalTable::License, &license.family)
+        .find(|view| evidence.names_hidden_columns(view));
+    if hidden_from.is_some() && license.status.is_none() {
+        // It may be a pool that cannot be used.
+        (license.purchased, license.unlimited, license.available) = (None, false, None);
+    }
+    let mut figures = Vec::new();
+    if license.purchased.is_none() && !license.unlimited {
+        figures.push("purchased");
+    }
+    if license.assigned.is_none() {
+        figures.push("assigned");
+    }
+    if license.available.is_none() && !figures.is_empty() {
+        figures.push("available");
+    }
+    if figures.is_empty() {
+        return;
+    }
+    let view =
+        hidden_from.or_else(|| evidence.views(CanonicalTable::License, &license.family).next());
+    let dataset = view.and_then(|view| view.needs.first()).cloned().unwrap_or_default();
+    let (status, reason) = match hidden_from {
+        Some(_) => ("degraded", "some fields were not shown"),
+        None => (evidence.status(&dataset), "the vendor gives no number"),
+    };
+    license.gaps.push(Gap { figures, dataset, status, reason: reason.into() });
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! The head of a position, and what it could not say.
+
+use connector_api::message::DatasetStatus;
+use connector_api::position::CanonicalTable;
+use rusqlite::Connection;
+
+use super::Sight;
+use super::evidence::{Evidence, plain_reason};
+use super::figure::{counted, grouped};
+use super::model::{ACTIVE, License, Organization, SEATS, Thresholds, Unknown};
+use super::scratch::select;
+use crate::error::HostError;
+
+/// The organization's facts: nulls where its datasets were not read.
+pub(crate) fn organization(
+    source: &Connection,
+    evidence: &Evidence<'_>,
+) -> Result<Organization, HostError> {
+    let Some(view) = &evidence.manifest.position.organization else {
+        return Ok(Organization::default());
+    };
+    if !evidence.causes_of_needs(&view.needs).is_empty() {
+        return Ok(Organization::default());
+    }
+    let failed = |reason: &dyn std::fmt::Display| {
+        HostError::failed(format_args!(
+            "the connector's statement for the organization cannot be used: {reason}"
+        ))
+        .with_hint("this is a fault of the connector: use another version of it")
+    };
+    let mut statement = select(source, &view.sql, 5).map_err(|error| failed(&error))?;
+    let mut rows = statement.query([]).map_err(|error| failed(&error))?;
+    let Some(row) = rows.next().map_err(|error| failed(&error))? else {
+        return Ok(Organization::default());
+    };
+    let read = || -> rusqlite::Result<Organization> {
+        Ok(Organization {
+            id: row.get(0)?,
+            name: row.get(1)?,
+            edition: row.get(2)?,
+            is_sandbox: row.get(3)?,
+            instance: row.get(4)?,
+        })
+    };
+    read().map_err(|error| failed(&error))
+}
+
+/// The answer in one sentence: of the family every account has a seat in, or else of the first
+/// family people hold licences of.
+pub(crate) fn headline(licenses: &[License], thresholds: Thresholds) -> String {
+    let counts = |license: &&License| {
+        license.unit == SEATS
+            && !license.unlimited
+            && license.status.as_deref().is_none_or(|status| status == ACTIVE)
+    };
+    let family = ["user"]
+        .into_iter()
+        .chain(licenses.iter().map(|license| license.family.as_str()))
+        .find(|family| licenses.iter().filter(counts).any(|license| license.family == *family));
+    let Some(family) = family else {
+        return "No licence pools with seats were read".to_owned();
+    };
+    let pools: Vec<&License> =
+        licenses.iter().filter(counts).filter(|license| license.family == family).collect();
+    let sum = |figure: fn(&License) -> Option<i64>| -> Option<i64> {
+        pools.iter().map(|license| figure(license)).sum()
+    };
+    let assigned = match (sum(|pool| pool.assigned), sum(|pool| pool.purchased)) {
+        (Some(assigned), Some(purchased)) => {
+            format!("{} of {} assigned", grouped(assigned), counted(purchased, "seat", "seats"))
+        }
+        (Some(assigned), None) => {
+            format!("{} assigned, purchased unknown", counted(assigned, "seat", "seats"))
+        }
+        (None, Some(purchased)) => {
+            format!("{} purchased, assigned unknown", counted(purchased, "seat", "seats"))
+        }
+        (None, None) => "seats purchased and assigned are unknown".to_owned(),
+    };
+    let silent = sum(|pool| Some(pool.inactive? + pool.never? + pool.machine_only?));
+    let used = match silent {
+        Some(silent) => format!(
+            "{} show no human login in {}",
+            grouped(silent),
+            counted(i64::from(thresholds.active_days), "day", "days")
+        ),
+        None => "who uses them is unknown".to_owned(),
+    };
+    format!("{family} licences: {assigned}; {used}")
+}
+
+/// Every dataset that was not read wholly, with the figures it takes away.
+pub(crate) fn unknown(
+    evidence: &Evidence<'_>,
+    sight: &Sight<'_>,
+    licenses: &[License],
+) -> Vec<Unknown> {
+    let mut found: Vec<Unknown> = evidence
+        .manifest
+        .datasets
+        .iter()
+        .filter(|spec| evidence.status(&spec.name) != DatasetStatus::Complete.as_str())
+        .map(|spec| entry(evidence, &spec.name, evidence.status(&spec.name), None))
+        .collect();
+    // Uses of one account only may come from a dataset whose status is complete.
+    let families = licenses.iter().map(|license| license.family.as_str());
+    for cause in families.filter_map(|family| sight.blind(family)) {
+        if !cause.dataset.is_empty() && !found.iter().any(|known| known.dataset == cause.dataset) {
+            found.push(entry(evidence, &cause.dataset, cause.status, Some(cause.reason)));
+        }
+    }
+    for unknown in &mut found {
+        unknown.affects = affects(evidence, &unknown.dataset, licenses);
+    }
+    found
+}
+
+fn entry(
+    evidence: &Evidence<'_>,
+    dataset: &str,
+    status: &'static str,
+    reason: Option<String>,
+) -> Unknown {
+    let spec = evidence.manifest.dataset(dataset);
+    let info = evidence.info(dataset);
+    let mut reason = reason
+        .or_else(|| info.and_then(|info| info.reason.clone()))
+        .unwrap_or_else(|| plain_reason(status).to_owned());
+    if let Some(info) = info
+        && let Some(first) = info.missing_fields.first()
+        && !reason.contains(first.as_str())
+    {
+        reason.push_str(&format!(" (not shown: {})", info.missing_fields.join(", ")));
+    }
+    // No permission opens what is not there, and a run is what a dataset never read wants.
+    let opens = !matches!(status, "absent" | super::NOT_COLLECTED);
+    Unknown {
+        dataset: dataset.to_owned(),
+        title: spec.map_or_else(|| dataset.to_owned(), |spec| spec.title.clone()),
+        status,
+        reason,
+        affects: Vec::new(),
+        permissions: spec
+            .filter(|_| opens)
+            .map(|spec| spec.permissions.clone())
+            .unwrap_or_default(),
+    }
+}
+
+/// The figures a dataset takes away, by family: `user: active, inactive`.
+fn affects(evidence: &Evidence<'_>, dataset: &str, licenses: &[License]) -> Vec<String> {
+    let mut families: Vec<(&str, Vec<&str>)> = Vec::new();
+    for license in licenses {
+        for gap in license.gaps.iter().filter(|gap| gap.dataset == dataset) {
+            let at = families.iter().position(|(family, _)| *family == license.family);
+            let at = at.unwrap_or_else(|| {
+                families.push((&license.family, Vec::new()));
+                families.len() - 1
+            });
+            for figure in &gap.figures {
+                if !families[at].1.contains(figure) {
+                    families[at].1.push(figure);
+                }
+            }
+        }
+    }
+    let mut affects: Vec<String> = families
+        .into_iter()
+        .map(|(family, figures)| format!("{family}: {}", figures.join(", ")))
+        .collect();
+    for view in &evidence.manifest.position.views {
+        let unread = evidence.causes_of(view).iter().any(|cause| cause.dataset == dataset);
+        if view.table == CanonicalTable::License && unread {
+            affects.push(format!("{}: the licence pools", view.family));
+        }
+    }
+    affects
+}

@@ -1,0 +1,382 @@
+//! One collection: configure, enable, collect in a thread of its own, publish or take back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use connector_api::message::{
+    CollectMode, CollectRequest, CollectSummary, DatasetStatus, DatasetSummary,
+};
+use connector_api::{Error, ErrorKind};
+use serde::Serialize;
+
+use crate::cancel::Cancel;
+use crate::connector_admin::{Deployment, configured};
+use crate::error::{HostError, Kind};
+use crate::locks::RunLock;
+use crate::plugin::{Instance, Plugin};
+use crate::redact;
+use crate::services::{Context, Watcher};
+use crate::sink::RunSink;
+use crate::store::{Connector, RowWriter, Run, RunEnd, RunError, RunStatus};
+use crate::time;
+
+/// What to collect and how patient to be.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Everything, or what changed.
+    pub mode: CollectMode,
+    /// Datasets by name; empty means all.
+    pub datasets: Vec<String>,
+    /// A connector that gives no sign for so long is asked to stop.
+    pub silence: Duration,
+    /// A connector that was asked to stop may take so long.
+    pub grace: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            mode: CollectMode::Full,
+            datasets: Vec::new(),
+            silence: Duration::from_secs(600),
+            grace: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How a run ended, in the shape `collect --json` prints.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// The run.
+    pub run_id: i64,
+    /// The connector's name.
+    pub connector: String,
+    /// Complete, partial, failed or paused.
+    pub status: RunStatus,
+    /// RFC 3339.
+    pub started_at: String,
+    /// RFC 3339.
+    pub finished_at: String,
+    /// Requests that count against the vendor's allowance.
+    pub api_calls: u64,
+    /// How each dataset ended.
+    pub datasets: Vec<DatasetSummary>,
+    /// What ended the run.
+    pub error: Option<RunError>,
+}
+
+impl Outcome {
+    /// The exit code of `collect`.
+    pub fn exit_code(&self) -> u8 {
+        match (self.status, &self.error) {
+            (RunStatus::Complete, _) => 0,
+            (RunStatus::Partial, _) => 4,
+            (RunStatus::Paused, _) => 5,
+            (_, Some(error)) => Kind::from(error.kind).exit_code(),
+            _ => 1,
+        }
+    }
+}
+
+/// Runs one collection of a connector.
+///
+/// # Errors
+/// When the run could not begin: settings, store, or another run in progress. What happens later is
+/// part of the outcome.
+pub fn collect(
+    deployment: &Deployment,
+    plugin: &Plugin,
+    connector: &Connector,
+    options: &Options,
+    cancel: &Cancel,
+    watcher: Arc<dyn Watcher>,
+) -> Result<Outcome, HostError> {
+    check_datasets(plugin, &options.datasets)?;
+    let _lock = RunLock::take(deployment.store.home(), connector)?;
+    deployment.recover_runs(Some(connector.id))?;
+
+    let mut context = Context::new(
+        Arc::clone(&deployment.store),
+        Arc::clone(&deployment.vault),
+        connector.id,
+        cancel.clone(),
+    );
+    context.watcher = watcher;
+    let run = deployment.store.begin_run(connector.id, options.mode)?;
+    context.run_id = Some(run.id);
+    let context = Arc::new(context);
+    log::info!("run {} of `{}` began", run.id, connector.name);
+
+    let collected = attempt(deployment, plugin, connector, options, &run, &context);
+    let end = judge(plugin, options, &context, collected);
+    settle(deployment, plugin, &run, &end)?;
+    log::info!("run {} ended: {}", run.id, end.status.as_str());
+    Ok(outcome(&run, connector, end))
+}
+
+/// What came out of a connector: its summary, and the rows that really arrived.
+type Collected = Result<(CollectSummary, BTreeMap<String, u64>), Error>;
+
+fn attempt(
+    deployment: &Deployment,
+    plugin: &Plugin,
+    connector: &Connector,
+    options: &Options,
+    run: &Run,
+    context: &Arc<Context>,
+) -> Collected {
+    let for_run = |error: HostError| Error {
+        hint: error.hint,
+        ..Error::new(
+            if error.kind == Kind::Config { ErrorKind::CONFIG } else { ErrorKind::OTHER },
+            error.message,
+        )
+    };
+    let instance = configured(deployment, plugin, connector, context)?;
+    instance.enable()?;
+    let writer = RowWriter::open(&deployment.store, run, &plugin.manifest.id).map_err(for_run)?;
+    let sink = RunSink::new(Arc::clone(context), Arc::new(plugin.manifest.clone()), writer);
+    let request =
+        CollectRequest { run_id: run.id, mode: options.mode, datasets: options.datasets.clone() };
+    let summary = in_own_thread(instance, request, &sink, options, context);
+    if summary.is_err() {
+        sink.close();
+        return summary.map(|summary| (summary, BTreeMap::new()));
+    }
+    let rows = sink.finish();
+    // The summary's own error tells more than the sink's answer that followed from it.
+    match summary {
+        Ok(summary) if summary.error.is_some() => Ok((summary, rows.unwrap_or_default())),
+        Ok(summary) => Ok((summary, rows?)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Collects in a thread of its own, so that one that hangs can be left behind.
+fn in_own_thread(
+    instance: Instance,
+    request: CollectRequest,
+    sink: &RunSink,
+    options: &Options,
+    context: &Arc<Context>,
+) -> Result<CollectSummary, Error> {
+    let (done, finished) = channel();
+    let boxed = sink.boxed();
+    let thread = std::thread::Builder::new()
+        .name("collect".into())
+        .stack_size(8 << 20)
+        .spawn(move || {
+            let result = instance.collect(&request, boxed);
+            if !matches!(&result, Err(error) if error.kind == ErrorKind::PANIC)
+                && let Err(error) = instance.disable()
+            {
+                log::warn!("the connector could not be disabled after the run: {error}");
+            }
+            drop(instance);
+            // Nobody listens any more if the run was abandoned.
+            let _ = done.send(result);
+        })
+        .map_err(|error| {
+            Error::new(ErrorKind::OTHER, format_args!("no thread for the run: {error}"))
+        })?;
+    let mut stuck = false;
+    loop {
+        match finished.recv_timeout(Duration::from_millis(100).min(options.grace)) {
+            Ok(result) => {
+                if thread.join().is_err() {
+                    log::error!("the run's thread ended in a panic");
+                }
+                return if stuck { Err(gave_no_sign(options)) } else { result };
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Error::new(ErrorKind::PANIC, "the run's thread ended in a panic"));
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if let Some(since) = context.cancel.since() {
+            if since.elapsed() >= options.grace {
+                sink.close();
+                log::error!("the connector did not stop: it is left behind");
+                return Err(if stuck { gave_no_sign(options) } else { Error::cancelled() });
+            }
+        } else if context.last_sign().elapsed() >= options.silence {
+            stuck = true;
+            context.cancel.set();
+        }
+    }
+}
+
+fn gave_no_sign(options: &Options) -> Error {
+    Error::new(
+        ErrorKind::OTHER,
+        format_args!(
+            "the connector gave no sign for {} seconds and was stopped",
+            options.silence.as_secs()
+        ),
+    )
+    .with_hint("collect again; with `-vv` the log shows what it was doing")
+}
+
+fn check_datasets(plugin: &Plugin, datasets: &[String]) -> Result<(), HostError> {
+    let Some(unknown) = datasets.iter().find(|name| plugin.manifest.dataset(name).is_none()) else {
+        return Ok(());
+    };
+    let known: Vec<&str> =
+        plugin.manifest.datasets.iter().map(|dataset| dataset.name.as_str()).collect();
+    Err(HostError::usage(format_args!("there is no dataset `{unknown}`"))
+        .with_hint(format_args!("datasets of this connector: {}", known.join(", "))))
+}
+
+/// Makes the run's end of what came out: status, one entry for each dataset that was asked for.
+fn judge(plugin: &Plugin, options: &Options, context: &Context, collected: Collected) -> RunEnd {
+    let (summary, arrived) = match collected {
+        Ok(collected) => collected,
+        Err(error) => {
+            (CollectSummary { error: Some(error), ..CollectSummary::default() }, BTreeMap::new())
+        }
+    };
+    let api_calls = summary.api_calls;
+    let mut error = summary.error.map(shown_error);
+    let asked: Vec<&str> = plugin
+        .manifest
+        .datasets
+        .iter()
+        .map(|dataset| dataset.name.as_str())
+        .filter(|name| {
+            options.datasets.is_empty() || options.datasets.iter().any(|asked| asked == name)
+        })
+        .collect();
+    let datasets: Vec<DatasetSummary> = asked
+        .iter()
+        .map(|name| {
+            let said = summary.datasets.iter().rev().find(|dataset| dataset.dataset == *name);
+            let rows = arrived.get(*name).copied().unwrap_or(0);
+            match said {
+                Some(said) => reconcile(said.clone(), rows, error.is_some()),
+                None => not_read(name, rows, error.is_some()),
+            }
+        })
+        .collect();
+    let readable = |status: DatasetStatus| {
+        !matches!(status, DatasetStatus::Denied | DatasetStatus::Absent | DatasetStatus::Failed)
+    };
+    let good =
+        |status: DatasetStatus| matches!(status, DatasetStatus::Complete | DatasetStatus::Absent);
+    let all_good = datasets.iter().all(|dataset| good(dataset.status));
+    let status = match &error {
+        Some(error) if error.kind == ErrorKind::RATE_LIMITED => RunStatus::Paused,
+        Some(_) => RunStatus::Failed,
+        None if all_good => RunStatus::Complete,
+        None if datasets.iter().any(|dataset| readable(dataset.status)) => RunStatus::Partial,
+        None => {
+            error = Some(nothing_readable(&datasets));
+            RunStatus::Failed
+        }
+    };
+    let resumed: BTreeSet<String> =
+        context.resumed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let changes_only = match options.mode {
+        CollectMode::Full => Vec::new(),
+        // A connector that was given the former state reads on from there.
+        CollectMode::Incremental => resumed.into_iter().collect(),
+    };
+    RunEnd { status, api_calls, error, datasets, changes_only }
+}
+
+/// What was said about a dataset, held against what arrived.
+fn reconcile(mut said: DatasetSummary, arrived: u64, ended_early: bool) -> DatasetSummary {
+    if arrived != said.rows && !ended_early {
+        log::warn!(
+            "`{}`: the connector counted {} records, {arrived} arrived",
+            said.dataset,
+            said.rows
+        );
+        if said.status.has_every_record() {
+            said.status = DatasetStatus::Incomplete;
+            said.reason = Some(format!("{} records were counted, {arrived} arrived", said.rows));
+        }
+    }
+    said.rows = arrived;
+    said.reason = said.reason.map(|reason| redact::mask(&reason).into_owned());
+    said
+}
+
+fn not_read(name: &str, rows: u64, ended_early: bool) -> DatasetSummary {
+    let reason = if ended_early {
+        "the run ended before it was read"
+    } else {
+        "the connector did not say how its reading ended"
+    };
+    DatasetSummary {
+        dataset: name.into(),
+        status: DatasetStatus::Failed,
+        rows,
+        expected: None,
+        missing_fields: Vec::new(),
+        reason: Some(reason.into()),
+    }
+}
+
+fn nothing_readable(datasets: &[DatasetSummary]) -> RunError {
+    let denied = datasets.iter().any(|dataset| dataset.status == DatasetStatus::Denied);
+    let reason = datasets
+        .iter()
+        .find_map(|dataset| dataset.reason.as_deref())
+        .map_or_else(String::new, |reason| format!(": {reason}"));
+    RunError {
+        kind: if denied { ErrorKind::DENIED } else { ErrorKind::OTHER },
+        message: format!("no dataset could be read{reason}"),
+        hint: Some("run `connectors check` to see what the connecting account lacks".into()),
+        retry_after_ms: None,
+    }
+}
+
+fn shown_error(error: Error) -> RunError {
+    let hint = error.hint.or_else(|| match error.kind {
+        ErrorKind::AUTH => Some("run `connectors authorize` for this connector".into()),
+        ErrorKind::CANCELLED => Some("nothing was published; collect again when it suits".into()),
+        ErrorKind::PANIC => Some("this is a fault of the connector: report it to its maker".into()),
+        ErrorKind::RETRYABLE => Some("collect again later".into()),
+        _ => None,
+    });
+    RunError {
+        kind: error.kind,
+        message: redact::mask(&error.message).into_owned(),
+        hint: hint.map(|hint| redact::mask(&hint).into_owned()),
+        retry_after_ms: error.retry_after_ms,
+    }
+}
+
+fn outcome(run: &Run, connector: &Connector, end: RunEnd) -> Outcome {
+    Outcome {
+        run_id: run.id,
+        connector: connector.name.clone(),
+        status: end.status,
+        started_at: time::rfc3339(run.started_at),
+        finished_at: time::rfc3339(time::now()),
+        api_calls: end.api_calls,
+        datasets: end.datasets,
+        error: end.error,
+    }
+}
+
+fn settle(
+    deployment: &Deployment,
+    plugin: &Plugin,
+    run: &Run,
+    end: &RunEnd,
+) -> Result<(), HostError> {
+    let (store, feature) = (&deployment.store, &plugin.manifest.id);
+    if !matches!(end.status, RunStatus::Complete | RunStatus::Partial) {
+        return store.take_back_run(run, feature, end);
+    }
+    store.publish_run(run, &plugin.manifest, end).inspect_err(|_| {
+        let failed = RunEnd { status: RunStatus::Failed, ..end.clone() };
+        // If this fails too, the next start takes the run back.
+        if let Err(second) = store.take_back_run(run, feature, &failed) {
+            log::error!("run {} could not be taken back now: {second}", run.id);
+        }
+    })
+}

@@ -1,0 +1,374 @@
+//! Secrets at rest: sealed one by one, with a key that lies outside the store.
+//!
+//! A sealed value is `version (1 byte) | nonce (24 bytes) | XChaCha20-Poly1305 ciphertext and tag`.
+//! The connector's number, the value's name and the version are authenticated with it, so a value
+//! cannot be moved to another connector or name.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use connector_api::Secret;
+use zeroize::Zeroizing;
+
+use crate::error::HostError;
+use crate::home::{Home, restrict};
+use crate::redact;
+use crate::store::Store;
+
+const VERSION: u8 = 1;
+const NONCE: usize = 24;
+const TAG: usize = 16;
+const KEY: usize = 32;
+/// The value under which a new store notes which key it is sealed with.
+const KEY_CHECK: &str = "key_check";
+const KEY_CHECK_TEXT: &str = "endpoint-server key check";
+
+/// Where the sealing key may lie, from the environment.
+#[derive(Clone, Debug, Default)]
+pub struct KeyPlace {
+    /// `ENDPOINT_SERVER_KEY_FILE`.
+    pub file: Option<PathBuf>,
+    /// `CREDENTIALS_DIRECTORY`, as a service manager sets it; the file in it is
+    /// `endpoint-server-key`.
+    pub credentials_directory: Option<PathBuf>,
+}
+
+/// Seals and opens values with the key of one store.
+pub struct Vault {
+    cipher: XChaCha20Poly1305,
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Vault")
+    }
+}
+
+impl Vault {
+    /// The vault of that store. Its key file is made when the store holds nothing sealed yet; a
+    /// store that does is never given a new key.
+    ///
+    /// # Errors
+    /// When the key is missing, short, readable by others, or not the one this store was sealed
+    /// with; nothing is overwritten.
+    pub fn open(store: &Store, place: &KeyPlace) -> Result<Vault, HostError> {
+        let check = store.meta(KEY_CHECK)?;
+        let (path, may_make) = key_path(store.home(), place);
+        let key = match read_key(&path)? {
+            Some(key) => key,
+            None if may_make && check.is_none() => make_key(&path)?,
+            None => {
+                return Err(HostError::failed(format_args!(
+                    "the sealing key `{}` is missing",
+                    path.display()
+                ))
+                .with_hint(
+                    "restore it from where it is kept; without it stored secrets cannot be opened \
+                     and every connector must be created again",
+                ));
+            }
+        };
+        let vault = Vault { cipher: XChaCha20Poly1305::new((&*key).into()) };
+        let check = match check {
+            Some(check) => check,
+            None => store.meta_or_insert(KEY_CHECK, &vault.seal(0, KEY_CHECK, KEY_CHECK_TEXT)?)?,
+        };
+        vault.unseal(0, KEY_CHECK, &check).map_err(|_| {
+            HostError::failed(format_args!(
+                "the sealing key `{}` is not the one this store was sealed with",
+                path.display()
+            ))
+            .with_hint("put the right key back; nothing was changed")
+        })?;
+        Ok(vault)
+    }
+
+    /// Seals a value.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn seal(&self, connector_id: i64, name: &str, value: &str) -> Result<Vec<u8>, HostError> {
+        let mut nonce = [0_u8; NONCE];
+        getrandom::fill(&mut nonce)
+            .map_err(|error| HostError::failed(format_args!("no random bytes: {error}")))?;
+        let payload = Payload { msg: value.as_bytes(), aad: &authenticated(connector_id, name) };
+        let sealed = self
+            .cipher
+            .encrypt(&XNonce::from(nonce), payload)
+            .map_err(|_| HostError::failed(format_args!("`{name}` could not be sealed")))?;
+        let mut bytes = Vec::with_capacity(1 + NONCE + sealed.len());
+        bytes.push(VERSION);
+        bytes.extend_from_slice(&nonce);
+        bytes.extend_from_slice(&sealed);
+        Ok(bytes)
+    }
+
+    /// Opens a sealed value, and from then on masks it wherever this process shows text.
+    ///
+    /// # Errors
+    /// When it was altered, moved, or sealed with another key.
+    pub fn unseal(
+        &self,
+        connector_id: i64,
+        name: &str,
+        sealed: &[u8],
+    ) -> Result<Secret, HostError> {
+        let refused = || {
+            HostError::failed(format_args!("the stored value `{name}` cannot be opened"))
+                .with_hint("it was altered or sealed with another key: restore store and key, or enter it again with `connectors edit`")
+        };
+        let (version, rest) = sealed.split_first().ok_or_else(refused)?;
+        if *version != VERSION || rest.len() < NONCE + TAG {
+            return Err(refused());
+        }
+        let (nonce, body) = rest.split_at(NONCE);
+        let nonce = <[u8; NONCE]>::try_from(nonce).map_err(|_| refused())?;
+        let payload = Payload { msg: body, aad: &authenticated(connector_id, name) };
+        let plain = self.cipher.decrypt(&XNonce::from(nonce), payload).map_err(|_| refused())?;
+        let plain = String::from_utf8(plain).map_err(|_| refused())?;
+        Ok(Secret::new(plain))
+    }
+
+    /// Reads and opens a connector's secret.
+    ///
+    /// # Errors
+    /// As for [`Vault::unseal`], and when the store cannot be read.
+    pub fn secret(
+        &self,
+        store: &Store,
+        connector_id: i64,
+        name: &str,
+    ) -> Result<Option<Secret>, HostError> {
+        let Some(sealed) = store.sealed_secret(connector_id, name)? else { return Ok(None) };
+        let secret = self.unseal(connector_id, name, &sealed)?;
+        redact::remember(secret.expose());
+        Ok(Some(secret))
+    }
+}
+
+fn authenticated(connector_id: i64, name: &str) -> Vec<u8> {
+    format!("endpoint-server/{VERSION}/{connector_id}/{name}").into_bytes()
+}
+
+/// The key's path, and whether a missing one may be made there.
+fn key_path(home: &Home, place: &KeyPlace) -> (PathBuf, bool) {
+    if let Some(file) = &place.file {
+        return (file.clone(), false);
+    }
+    if let Some(folder) = &place.credentials_directory {
+        let file = folder.join("endpoint-server-key");
+        if file.exists() {
+            return (file, false);
+        }
+    }
+    (home.key_file(), true)
+}
+
+fn read_key(path: &Path) -> Result<Option<Zeroizing<[u8; KEY]>>, HostError> {
+    let text = match std::fs::read(path) {
+        Ok(text) => Zeroizing::new(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(HostError::io("read the sealing key", path, &error)
+                .with_hint("it must be readable by the account that runs the endpoint server"));
+        }
+    };
+    refuse_open_mode(path)?;
+    let mut key = Zeroizing::new([0_u8; KEY]);
+    let trimmed = text.trim_ascii();
+    // Base64 as this program writes it, or the bare bytes.
+    let decoded = STANDARD.decode_slice(trimmed, &mut key[..]);
+    match decoded {
+        Ok(KEY) => Ok(Some(key)),
+        _ if text.len() == KEY => {
+            key.copy_from_slice(&text);
+            Ok(Some(key))
+        }
+        _ => Err(HostError::failed(format_args!(
+            "the sealing key `{}` is damaged: it must hold {KEY} bytes, as such or in base64",
+            path.display()
+        ))
+        .with_hint("restore it from where it is kept; nothing was changed")),
+    }
+}
+
+#[cfg(unix)]
+fn refuse_open_mode(path: &Path) -> Result<(), HostError> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(path)
+        .map_err(|error| HostError::io("read the mode of", path, &error))?
+        .permissions()
+        .mode();
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(HostError::failed(format_args!(
+        "the sealing key `{}` may be read by others (mode {:04o})",
+        path.display(),
+        mode & 0o7777
+    ))
+    .with_hint(format_args!("run `chmod 600 {}`", path.display())))
+}
+
+#[cfg(not(unix))]
+fn refuse_open_mode(_: &Path) -> Result<(), HostError> {
+    Ok(())
+}
+
+/// Makes a key, all or nothing; if another process was faster, its key holds.
+fn make_key(path: &Path) -> Result<Zeroizing<[u8; KEY]>, HostError> {
+    let failed = |error: &std::io::Error| HostError::io("make the sealing key", path, error);
+    let mut key = Zeroizing::new([0_u8; KEY]);
+    getrandom::fill(&mut key[..])
+        .map_err(|error| HostError::failed(format_args!("no random bytes: {error}")))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
+    restrict(file.path(), 0o600)?;
+    let text = Zeroizing::new(STANDARD.encode(&key[..]));
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.write_all(b"\n"))
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(|error| failed(&error))?;
+    match file.persist_noclobber(path) {
+        Ok(_) => {
+            #[cfg(unix)]
+            std::fs::File::open(folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(|error| failed(&error))?;
+            Ok(key)
+        }
+        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {
+            read_key(path)?.ok_or_else(|| failed(&error.error))
+        }
+        Err(error) => Err(failed(&error.error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Case {
+        folder: tempfile::TempDir,
+        store: Store,
+    }
+
+    fn case() -> Case {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Home::new(folder.path())).unwrap();
+        Case { folder, store }
+    }
+
+    impl Case {
+        fn vault(&self) -> Result<Vault, HostError> {
+            Vault::open(&self.store, &KeyPlace::default())
+        }
+
+        fn key(&self) -> PathBuf {
+            self.folder.path().join("key")
+        }
+    }
+
+    #[test]
+    fn what_was_sealed_opens_under_its_own_connector_and_name_only() {
+        let case = case();
+        let vault = case.vault().unwrap();
+        let sealed = vault.seal(1, "client_secret", "canary").unwrap();
+        assert!(!sealed.windows(6).any(|bytes| bytes == b"canary"));
+        assert_eq!(vault.unseal(1, "client_secret", &sealed).unwrap().expose(), "canary");
+        assert!(vault.unseal(2, "client_secret", &sealed).is_err());
+        assert!(vault.unseal(1, "refresh_token", &sealed).is_err());
+    }
+
+    #[test]
+    fn a_value_altered_anywhere_or_cut_short_is_refused() {
+        let case = case();
+        let vault = case.vault().unwrap();
+        let sealed = vault.seal(1, "token", "canary").unwrap();
+        for at in 0..sealed.len() {
+            let mut altered = sealed.clone();
+            altered[at] ^= 1;
+            assert!(vault.unseal(1, "token", &altered).is_err(), "byte {at}");
+            assert!(vault.unseal(1, "token", &sealed[..at]).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn the_same_value_is_sealed_differently_each_time() {
+        let case = case();
+        let vault = case.vault().unwrap();
+        assert_ne!(vault.seal(1, "a", "x").unwrap(), vault.seal(1, "a", "x").unwrap());
+    }
+
+    #[test]
+    fn a_missing_key_is_never_replaced_once_something_was_sealed() {
+        let case = case();
+        case.vault().unwrap();
+        std::fs::remove_file(case.key()).unwrap();
+        let error = case.vault().unwrap_err();
+        assert!(error.message.contains("is missing"), "{error}");
+        assert!(!case.key().exists());
+    }
+
+    #[test]
+    fn a_truncated_key_is_an_error_and_stays_as_it_is() {
+        let case = case();
+        case.vault().unwrap();
+        let whole = std::fs::read(case.key()).unwrap();
+        for length in [0, 1, 31, 43] {
+            std::fs::write(case.key(), &whole[..length]).unwrap();
+            let error = case.vault().unwrap_err();
+            assert!(error.message.contains("damaged"), "{length}: {error}");
+            assert_eq!(std::fs::read(case.key()).unwrap(), &whole[..length]);
+        }
+    }
+
+    #[test]
+    fn another_stores_key_is_told_from_the_right_one() {
+        let (case, other) = (case(), self::case());
+        case.vault().unwrap();
+        other.vault().unwrap();
+        std::fs::copy(other.key(), case.key()).unwrap();
+        let error = case.vault().unwrap_err();
+        assert!(error.message.contains("is not the one"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_others_can_read_is_refused_with_the_command_that_helps() {
+        use std::os::unix::fs::PermissionsExt;
+        let case = case();
+        case.vault().unwrap();
+        assert_eq!(std::fs::metadata(case.key()).unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::set_permissions(case.key(), std::fs::Permissions::from_mode(0o640)).unwrap();
+        let error = case.vault().unwrap_err();
+        assert!(error.hint.unwrap().starts_with("run `chmod 600"));
+    }
+
+    #[test]
+    fn a_key_from_the_environment_must_exist_and_is_not_made() {
+        let case = case();
+        let file = case.folder.path().join("elsewhere");
+        let place = KeyPlace { file: Some(file.clone()), ..KeyPlace::default() };
+        assert!(Vault::open(&case.store, &place).is_err());
+        assert!(!file.exists() && !case.key().exists());
+    }
+
+    #[test]
+    fn a_key_in_the_service_managers_credentials_is_used() {
+        let (case, credentials) = (case(), tempfile::tempdir().unwrap());
+        let file = credentials.path().join("endpoint-server-key");
+        std::fs::write(&file, [7_u8; KEY]).unwrap();
+        restrict(&file, 0o600).unwrap();
+        let place = KeyPlace {
+            credentials_directory: Some(credentials.path().into()),
+            ..KeyPlace::default()
+        };
+        Vault::open(&case.store, &place).unwrap();
+        assert!(!case.key().exists());
+    }
+}

@@ -1,0 +1,391 @@
+//! Settings of the endpoint server: the environment, then `config.toml`, then the connector's own.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use connector_api::manifest::Manifest;
+use serde::Deserialize;
+
+use crate::error::HostError;
+use crate::home::Home;
+use crate::redact;
+use crate::secret_store::KeyPlace;
+
+/// What the process was started with. Read once, then taken away from the process, so that no
+/// library applies it by itself.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// `ENDPOINT_SERVER_HOME`.
+    pub home: Option<PathBuf>,
+    /// `CONNECTOR_PLUGINS`.
+    pub plugins: Option<PathBuf>,
+    /// `HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE`.
+    pub network: Network,
+    /// Where the sealing key may lie.
+    pub key: KeyPlace,
+}
+
+/// Variables HTTP and TLS libraries would apply on their own.
+const TAKEN: [&str; 9] = [
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "SSL_CERT_FILE",
+];
+
+impl Environment {
+    /// Reads the environment and removes the network variables from it.
+    ///
+    /// # Safety
+    /// No other thread may run: to be called first in `main`.
+    pub unsafe fn take() -> Environment {
+        let environment = Environment::from_variables(|name| std::env::var_os(name));
+        for name in TAKEN {
+            // SAFETY: the caller promises that this is the only thread.
+            unsafe { std::env::remove_var(name) }
+        }
+        environment
+    }
+
+    /// What those variables say; an empty one counts as not set.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Environment {
+        let path = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let text = |names: &[&str]| {
+            names
+                .iter()
+                .filter_map(|name| variable(name)?.into_string().ok())
+                .find(|value| !value.trim().is_empty())
+        };
+        let source = |name: &'static str| move |value| Sourced { value, source: name.into() };
+        Environment {
+            home: path("ENDPOINT_SERVER_HOME"),
+            plugins: path("CONNECTOR_PLUGINS"),
+            network: Network {
+                proxy: text(&["HTTPS_PROXY", "https_proxy"]).map(source("HTTPS_PROXY")),
+                no_proxy: text(&["NO_PROXY", "no_proxy"]).map(source("NO_PROXY")),
+                ca_file: text(&["SSL_CERT_FILE"]).map(source("SSL_CERT_FILE")),
+            },
+            key: KeyPlace {
+                file: path("ENDPOINT_SERVER_KEY_FILE"),
+                credentials_directory: path("CREDENTIALS_DIRECTORY"),
+            },
+        }
+    }
+}
+
+/// A value and where it was set, for messages.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sourced {
+    /// The value.
+    pub value: String,
+    /// Where it was set.
+    pub source: String,
+}
+
+impl std::fmt::Debug for Sourced {
+    // A proxy's URL may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Sourced(from {})", self.source)
+    }
+}
+
+/// How to reach the internet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// URL of an HTTP proxy; may hold credentials.
+    pub proxy: Option<Sourced>,
+    /// Comma-separated hosts reached directly.
+    pub no_proxy: Option<Sourced>,
+    /// PEM certificates trusted beside the system's.
+    pub ca_file: Option<Sourced>,
+}
+
+impl Network {
+    /// These settings with those of `over` put over them, one by one.
+    #[must_use]
+    pub fn overridden_by(self, over: Network) -> Network {
+        Network {
+            proxy: over.proxy.or(self.proxy),
+            no_proxy: over.no_proxy.or(self.no_proxy),
+            ca_file: over.ca_file.or(self.ca_file),
+        }
+    }
+
+    /// Fills the three network settings into a connector's own, where its manifest knows them and
+    /// the administrator left them empty; then checks that the CA file is there.
+    ///
+    /// # Errors
+    /// A settings error that names the CA file and where it was set.
+    pub fn fill(
+        &self,
+        manifest: &Manifest,
+        settings: &mut BTreeMap<String, String>,
+    ) -> Result<(), HostError> {
+        let fills =
+            [("proxy", &self.proxy), ("no_proxy", &self.no_proxy), ("ca_file", &self.ca_file)];
+        let mut ca_source = "the connector's `ca_file`".to_owned();
+        for (name, value) in fills {
+            let own = settings.get(name).is_some_and(|own| !own.trim().is_empty());
+            if let Some(value) = value
+                && !own
+                && manifest.setting(name).is_some()
+            {
+                settings.insert(name.into(), value.value.clone());
+                if name == "ca_file" {
+                    ca_source = value.source.clone();
+                }
+            }
+        }
+        if let Some(proxy) = settings.get("proxy") {
+            redact::remember_url_password(proxy);
+        }
+        match settings.get("ca_file").filter(|path| !path.trim().is_empty()) {
+            Some(path) => check_ca_file(Path::new(path), &ca_source),
+            None => Ok(()),
+        }
+    }
+}
+
+fn check_ca_file(path: &Path, source: &str) -> Result<(), HostError> {
+    let text = std::fs::read(path).map_err(|error| {
+        HostError::config(format_args!(
+            "the CA file `{}` (from {source}) cannot be read: {error}",
+            path.display()
+        ))
+        .with_hint("name a file with PEM certificates, readable by this account")
+    })?;
+    let marker = b"-----BEGIN CERTIFICATE-----";
+    if !text.windows(marker.len()).any(|window| window == marker) {
+        return Err(HostError::config(format_args!(
+            "the CA file `{}` (from {source}) holds no PEM certificate",
+            path.display()
+        ))
+        .with_hint(
+            "export the certificate as Base-64 (PEM); a DER file can be converted with openssl",
+        ));
+    }
+    Ok(())
+}
+
+/// `config.toml` in the home folder. Every key may be left out.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    proxy: Option<String>,
+    no_proxy: Option<String>,
+    ca_file: Option<PathBuf>,
+    /// A folder with connector libraries, beside the usual places.
+    pub plugins: Option<PathBuf>,
+    /// The time zone schedules are meant in, e.g. `Europe/Berlin`.
+    pub time_zone: Option<String>,
+    /// Snapshots older than this are removed after a run.
+    pub retention_days: Option<u32>,
+}
+
+impl Config {
+    /// Reads `config.toml`; no file means no settings.
+    ///
+    /// # Errors
+    /// A settings error that names the key or the line.
+    pub fn read(home: &Home) -> Result<Config, HostError> {
+        let path = home.config_file();
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Config::default());
+            }
+            Err(error) => {
+                return Err(HostError {
+                    kind: crate::error::Kind::Config,
+                    ..HostError::io("read", &path, &error)
+                });
+            }
+        };
+        let mut config = Config::parse(&text).map_err(|error| HostError {
+            message: format!("`{}`: {}", path.display(), error.message),
+            ..error
+        })?;
+        // Paths in the file are meant from where the file lies.
+        for place in [&mut config.ca_file, &mut config.plugins].into_iter().flatten() {
+            *place = home.path().join(&place);
+        }
+        if config.proxy.as_deref().is_some_and(redact::has_url_credentials) && open_to_others(&path)
+        {
+            log::warn!(
+                "`{}` holds the proxy's password and may be read by others: run `chmod 600` on it",
+                path.display()
+            );
+        }
+        Ok(config)
+    }
+
+    /// Reads settings from TOML text. Values never appear in the error: one could be a secret.
+    ///
+    /// # Errors
+    /// A settings error that names the key or the line.
+    pub fn parse(text: &str) -> Result<Config, HostError> {
+        let config: Config = toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(0, |span| {
+                text.get(..span.start).map_or(0, |before| before.matches('\n').count()) + 1
+            });
+            let message = error.message().lines().next().unwrap_or_default();
+            if let Some(key) = unknown_key(message) {
+                let hint = if ["secret", "password", "token"].iter().any(|word| key.contains(word)) {
+                    "secrets do not belong into this file: enter them with `connectors new` or `connectors edit`"
+                } else {
+                    "it may hold proxy, no_proxy, ca_file, plugins, time_zone and retention_days"
+                };
+                return HostError::config(format_args!("line {line}: unknown key `{key}`"))
+                    .with_hint(hint);
+            }
+            if message.contains("invalid type") || message.contains("invalid value") {
+                let key = text.lines().nth(line.saturating_sub(1)).and_then(|l| l.split('=').next());
+                return HostError::config(format_args!(
+                    "line {line}: `{}` has a value of the wrong type",
+                    key.unwrap_or_default().trim()
+                ));
+            }
+            HostError::config(format_args!("line {line}: it is not valid TOML"))
+        })?;
+        if config.retention_days == Some(0) {
+            return Err(HostError::config("`retention_days` must be 1 or more"));
+        }
+        if config.time_zone.as_deref().is_some_and(|zone| zone.trim().is_empty()) {
+            return Err(HostError::config("`time_zone` is empty"));
+        }
+        Ok(config)
+    }
+
+    /// Its network settings.
+    pub fn network(&self) -> Network {
+        let sourced = |name: &str, value: Option<String>| {
+            value
+                .filter(|value| !value.trim().is_empty())
+                .map(|value| Sourced { value, source: format!("`{name}` in config.toml") })
+        };
+        let ca_file = self.ca_file.as_ref().map(|path| path.to_string_lossy().into_owned());
+        Network {
+            proxy: sourced("proxy", self.proxy.clone()),
+            no_proxy: sourced("no_proxy", self.no_proxy.clone()),
+            ca_file: sourced("ca_file", ca_file),
+        }
+    }
+}
+
+fn unknown_key(message: &str) -> Option<&str> {
+    message.strip_prefix("unknown field `")?.split('`').next()
+}
+
+#[cfg(unix)]
+fn open_to_others(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn open_to_others(_: &Path) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use connector_api::manifest::SettingSpec;
+
+    use super::*;
+
+    fn manifest(names: &[&str]) -> Manifest {
+        let mut manifest = Manifest::new("sample", "Sample", "1.0.0");
+        manifest.settings = names
+            .iter()
+            .map(|name| SettingSpec { name: (*name).into(), ..SettingSpec::default() })
+            .collect();
+        manifest
+    }
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        Environment::from_variables(|name| {
+            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())
+        })
+    }
+
+    fn filled(network: &Network, own: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let mut settings =
+            own.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+        network.fill(&manifest(&["proxy", "no_proxy", "ca_file"]), &mut settings).unwrap();
+        settings
+    }
+
+    #[test]
+    fn the_file_overrides_the_environment_and_the_connector_overrides_both() {
+        let environment =
+            environment(&[("HTTPS_PROXY", "http://from-env"), ("NO_PROXY", "env.example")]);
+        let config = Config::parse("proxy = 'http://from-file'").unwrap();
+        let network = environment.network.overridden_by(config.network());
+        let settings = filled(&network, &[]);
+        assert_eq!(settings["proxy"], "http://from-file");
+        assert_eq!(settings["no_proxy"], "env.example");
+        let settings = filled(&network, &[("proxy", "http://own")]);
+        assert_eq!(settings["proxy"], "http://own");
+    }
+
+    #[test]
+    fn only_settings_the_connector_declares_are_filled() {
+        let environment = environment(&[("https_proxy", "http://proxy")]);
+        let mut settings = BTreeMap::new();
+        environment.network.fill(&manifest(&["domain"]), &mut settings).unwrap();
+        assert!(settings.is_empty());
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_not_set_and_the_upper_case_name_wins() {
+        let pairs = [("HTTPS_PROXY", ""), ("https_proxy", "http://lower"), ("SSL_CERT_FILE", "")];
+        let network = environment(&pairs).network;
+        assert_eq!(network.proxy.unwrap().value, "http://lower");
+        assert_eq!(network.ca_file, None);
+    }
+
+    #[test]
+    fn a_missing_ca_file_is_named_with_where_it_was_set() {
+        let network = environment(&[("SSL_CERT_FILE", "/nowhere/ca.pem")]).network;
+        let error = network.fill(&manifest(&["ca_file"]), &mut BTreeMap::new()).unwrap_err();
+        assert!(error.message.contains("`/nowhere/ca.pem` (from SSL_CERT_FILE)"), "{error}");
+        assert_eq!(error.kind.exit_code(), 2);
+    }
+
+    #[test]
+    fn a_ca_file_without_a_certificate_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap().to_owned();
+        let mut settings = BTreeMap::from([("ca_file".to_owned(), path)]);
+        let error = Network::default().fill(&manifest(&["ca_file"]), &mut settings).unwrap_err();
+        assert!(error.message.contains("holds no PEM certificate"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name_and_a_literal_secret_is_not_echoed() {
+        let error = Config::parse("# settings\nproxi = 'x'").unwrap_err();
+        assert_eq!(error.message, "line 2: unknown key `proxi`");
+        let error = Config::parse("client_secret = 'canary'").unwrap_err();
+        assert!(error.hint.unwrap().contains("secrets do not belong"));
+        let error = Config::parse("retention_days = 'canary'").unwrap_err();
+        assert_eq!(error.message, "line 1: `retention_days` has a value of the wrong type");
+        let error = Config::parse("proxy = canary").unwrap_err();
+        assert!(!error.message.contains("canary"), "{error}");
+    }
+
+    #[test]
+    fn paths_in_the_file_are_meant_from_the_home_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path());
+        std::fs::write(home.config_file(), "ca_file = 'ca.pem'\nplugins = '/opt/p'").unwrap();
+        let config = Config::read(&home).unwrap();
+        assert_eq!(config.ca_file.unwrap(), folder.path().join("ca.pem"));
+        assert_eq!(config.plugins.unwrap(), Path::new("/opt/p"));
+    }
+}

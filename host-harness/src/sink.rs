@@ -1,0 +1,247 @@
+//! Where a run's records arrive: checked, then stored with the checkpoint that covers them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use abi_stable::erased_types::TD_Opaque;
+use abi_stable::std_types::RStr;
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Schema, SchemaRef, TimeUnit};
+use connector_api::abi::{BatchSink, BatchSink_TO, BatchSinkBox, PResult};
+use connector_api::batch::ArrowBatch;
+use connector_api::guard::guarded;
+use connector_api::manifest::{DatasetSpec, FieldType, Manifest};
+use connector_api::{Error, ErrorKind};
+
+use crate::services::{Context, for_connector};
+use crate::store::RowWriter;
+
+/// Rows of one dataset that wait for their checkpoint in memory; more are stored before it. They
+/// stay invisible until the run is published, so nothing is lost or shown by that.
+const MOST_WAITING: usize = 65_536;
+/// The longest state a checkpoint may carry.
+const LONGEST_STATE: usize = 1 << 20;
+
+/// The receiving end of one run; the host keeps a clone to finish or close it.
+#[derive(Clone)]
+pub struct RunSink(Arc<Shared>);
+
+struct Shared {
+    context: Arc<Context>,
+    state: Mutex<State>,
+}
+
+struct State {
+    writer: RowWriter,
+    manifest: Arc<Manifest>,
+    datasets: BTreeMap<String, Arriving>,
+    /// Once set, every call is answered with it.
+    refused: Option<Error>,
+}
+
+#[derive(Default)]
+struct Arriving {
+    schema: Option<SchemaRef>,
+    waiting: Vec<RecordBatch>,
+    waiting_rows: usize,
+    rows: u64,
+}
+
+impl std::fmt::Debug for RunSink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RunSink")
+    }
+}
+
+impl RunSink {
+    /// A sink that stores through that writer.
+    pub fn new(context: Arc<Context>, manifest: Arc<Manifest>, writer: RowWriter) -> RunSink {
+        let state = State { writer, manifest, datasets: BTreeMap::new(), refused: None };
+        RunSink(Arc::new(Shared { context, state: Mutex::new(state) }))
+    }
+
+    /// The sink as it crosses the boundary.
+    pub fn boxed(&self) -> BatchSinkBox {
+        BatchSink_TO::from_value(self.clone(), TD_Opaque)
+    }
+
+    /// Refuses everything from here on; waits for a call that is just storing.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        state.refused.get_or_insert_with(|| {
+            Error::new(ErrorKind::STATE, "the run is over: nothing more is accepted")
+        });
+    }
+
+    /// Stores what arrived after the last checkpoints and closes; answers the rows of each dataset.
+    ///
+    /// # Errors
+    /// The first failure of the sink, even if the connector did not pass it on.
+    pub fn finish(&self) -> Result<BTreeMap<String, u64>, Error> {
+        let result = {
+            let mut state = self.lock();
+            match state.refused.clone() {
+                Some(error) => Err(error),
+                None => state.flush_all(),
+            }
+        };
+        self.close();
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs one call; an error closes the sink.
+    fn call<T>(&self, f: impl FnOnce(&mut State) -> Result<T, Error>) -> Result<T, Error> {
+        self.0.context.sign();
+        let mut state = self.lock();
+        if let Some(error) = &state.refused {
+            return Err(error.clone());
+        }
+        let result =
+            if self.0.context.cancel.is_set() { Err(Error::cancelled()) } else { f(&mut state) };
+        if let Err(error) = &result {
+            state.refused = Some(error.clone());
+        }
+        drop(state);
+        self.0.context.sign();
+        result
+    }
+}
+
+impl BatchSink for RunSink {
+    fn batch(&mut self, dataset: RStr<'_>, batch: ArrowBatch) -> PResult<()> {
+        guarded("batch", || {
+            self.call(|state| {
+                let batch = batch.into_record_batch()?;
+                state.accept(dataset.as_str(), batch)
+            })
+        })
+    }
+
+    fn checkpoint(&mut self, dataset: RStr<'_>, state_json: RStr<'_>) -> PResult<()> {
+        guarded("checkpoint", || {
+            self.call(|state| {
+                if state_json.len() > LONGEST_STATE {
+                    return Err(schema_error(dataset.as_str(), "its checkpoint is too long"));
+                }
+                state.flush(dataset.as_str(), Some(state_json.as_str()))
+            })
+        })
+    }
+}
+
+impl State {
+    fn accept(&mut self, name: &str, batch: RecordBatch) -> Result<(), Error> {
+        let spec = spec(&self.manifest, name)?;
+        let arriving = self.datasets.entry(name.to_owned()).or_default();
+        match &arriving.schema {
+            Some(first) if same_columns(first, &batch.schema()) => {}
+            Some(_) => {
+                return Err(schema_error(name, "its columns differ from those of its first batch"));
+            }
+            None => {
+                check_columns(spec, &batch.schema())
+                    .map_err(|reason| schema_error(name, &reason))?;
+                arriving.schema = Some(batch.schema());
+            }
+        }
+        for key in &spec.key {
+            let nulls = batch.column_by_name(key).map_or(1, |column| column.null_count());
+            if nulls > 0 {
+                return Err(schema_error(
+                    name,
+                    &format!("its key `{key}` is null in {nulls} records"),
+                ));
+            }
+        }
+        arriving.rows += batch.num_rows() as u64;
+        arriving.waiting_rows += batch.num_rows();
+        arriving.waiting.push(batch);
+        if arriving.waiting_rows >= MOST_WAITING {
+            return self.flush(name, None);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, name: &str, checkpoint: Option<&str>) -> Result<(), Error> {
+        let manifest = Arc::clone(&self.manifest);
+        let spec = spec(&manifest, name)?;
+        let arriving = self.datasets.entry(name.to_owned()).or_default();
+        let batches = std::mem::take(&mut arriving.waiting);
+        arriving.waiting_rows = 0;
+        self.writer.commit(spec, &batches, checkpoint).map_err(for_connector)
+    }
+
+    fn flush_all(&mut self) -> Result<BTreeMap<String, u64>, Error> {
+        let waiting: Vec<String> = self
+            .datasets
+            .iter()
+            .filter(|(_, arriving)| !arriving.waiting.is_empty())
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in waiting {
+            self.flush(&name, None)?;
+        }
+        Ok(self.datasets.iter().map(|(name, arriving)| (name.clone(), arriving.rows)).collect())
+    }
+}
+
+fn spec<'a>(manifest: &'a Manifest, name: &str) -> Result<&'a DatasetSpec, Error> {
+    manifest
+        .dataset(name)
+        .ok_or_else(|| schema_error(name, "the connector does not declare this dataset"))
+}
+
+fn schema_error(dataset: &str, reason: &str) -> Error {
+    Error::new(
+        ErrorKind::SCHEMA,
+        format_args!("the connector's records of `{dataset}` were refused: {reason}"),
+    )
+    .with_hint("this is a fault of the connector: report it to its maker")
+}
+
+/// Whether two schemas have the same columns in the same order; nullability may differ.
+fn same_columns(first: &Schema, other: &Schema) -> bool {
+    first.fields().len() == other.fields().len()
+        && first
+            .fields()
+            .iter()
+            .zip(other.fields())
+            .all(|(a, b)| a.name() == b.name() && a.data_type() == b.data_type())
+}
+
+fn check_columns(spec: &DatasetSpec, schema: &Schema) -> Result<(), String> {
+    for (position, column) in schema.fields().iter().enumerate() {
+        let name = column.name();
+        let Some(field) = spec.fields.iter().find(|field| field.name == *name) else {
+            return Err(format!("it does not declare the column `{}`", name.escape_debug()));
+        };
+        if schema.fields()[..position].iter().any(|other| other.name() == name) {
+            return Err(format!("column `{name}` is there twice"));
+        }
+        if !fits(field.kind, column.data_type()) {
+            return Err(format!("column `{name}` has the type {}", column.data_type()));
+        }
+    }
+    match spec.key.iter().find(|key| schema.field_with_name(key).is_err()) {
+        Some(key) => Err(format!("its key column `{key}` is missing")),
+        None => Ok(()),
+    }
+}
+
+fn fits(kind: FieldType, data_type: &DataType) -> bool {
+    match (kind, data_type) {
+        (FieldType::Text, DataType::Utf8)
+        | (FieldType::Boolean, DataType::Boolean)
+        | (FieldType::Integer, DataType::Int64)
+        | (FieldType::Double, DataType::Float64)
+        | (FieldType::Date, DataType::Date32) => true,
+        (FieldType::Timestamp, DataType::Timestamp(TimeUnit::Millisecond, Some(zone))) => {
+            matches!(&**zone, "+00:00" | "UTC")
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,497 @@
+//! Runs: begun, published by one flip, or taken back.
+
+use chrono::{DateTime, Utc};
+use connector_api::ErrorKind;
+use connector_api::manifest::Manifest;
+use connector_api::message::{CollectMode, DatasetStatus, DatasetSummary, JournalEntry};
+use rusqlite::{OptionalExtension, Row, Transaction};
+use serde::{Deserialize, Serialize};
+
+use super::read::DatasetInfo;
+use super::{Connector, Store, schema};
+use crate::error::HostError;
+use crate::time;
+
+/// How a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// In progress.
+    Running,
+    /// Everything that was asked for was read.
+    Complete,
+    /// Some of it was.
+    Partial,
+    /// Nothing was published.
+    Failed,
+    /// Nothing was published because an allowance is used up.
+    Paused,
+}
+
+impl RunStatus {
+    /// The word in the store, in JSON and in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RunStatus::Running => "running",
+            RunStatus::Complete => "complete",
+            RunStatus::Partial => "partial",
+            RunStatus::Failed => "failed",
+            RunStatus::Paused => "paused",
+        }
+    }
+
+    fn from_word(word: &str) -> RunStatus {
+        match word {
+            "running" => RunStatus::Running,
+            "complete" => RunStatus::Complete,
+            "partial" => RunStatus::Partial,
+            "paused" => RunStatus::Paused,
+            _ => RunStatus::Failed,
+        }
+    }
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Its number; grows over all connectors.
+    pub id: i64,
+    /// The connector.
+    pub connector_id: i64,
+    /// Its name.
+    pub connector: String,
+    /// How it stands.
+    pub status: RunStatus,
+    /// `full` or `incremental`.
+    pub mode: String,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Requests that count against the vendor's allowance.
+    pub api_calls: u64,
+    /// What ended it.
+    pub error: Option<RunError>,
+    /// How each dataset ended.
+    pub datasets: Vec<DatasetSummary>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct RunEnd {
+    /// Complete, partial, failed or paused.
+    pub status: RunStatus,
+    /// Requests that count against the vendor's allowance.
+    pub api_calls: u64,
+    /// What ended it.
+    pub error: Option<RunError>,
+    /// How each dataset ended.
+    pub datasets: Vec<DatasetSummary>,
+    /// Datasets of which only changes were read: records that were not seen are not gone.
+    pub changes_only: Vec<String>,
+}
+
+/// What ended a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunError {
+    /// The kind in one word.
+    pub kind: ErrorKind,
+    /// What happened.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+    /// When trying again is worth it, in milliseconds from the end of the run.
+    pub retry_after_ms: Option<u64>,
+}
+
+/// One request of a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct JournalRow {
+    /// When it was noted, RFC 3339.
+    pub at: String,
+    /// What the connector noted.
+    #[serde(flatten)]
+    pub entry: JournalEntry,
+}
+
+impl Store {
+    /// Begins a run.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn begin_run(&self, connector_id: i64, mode: CollectMode) -> Result<Run, HostError> {
+        let mode = match mode {
+            CollectMode::Full => "full",
+            CollectMode::Incremental => "incremental",
+        };
+        let id = self.write(|transaction| {
+            transaction.execute(
+                "INSERT INTO run(connector_id, mode, status, started_at)
+                 VALUES(?1, ?2, 'running', ?3)",
+                (connector_id, mode, time::now().timestamp_millis()),
+            )?;
+            Ok(transaction.last_insert_rowid())
+        })?;
+        self.run(id)?.ok_or_else(|| HostError::failed("the run that was just stored is gone"))
+    }
+
+    /// Publishes a run: closes what is gone, keeps its checkpoints and makes its snapshot the
+    /// latest, all in one transaction.
+    ///
+    /// # Errors
+    /// When the store cannot be written; nothing is published then.
+    pub fn publish_run(
+        &self,
+        run: &Run,
+        manifest: &Manifest,
+        end: &RunEnd,
+    ) -> Result<(), HostError> {
+        let manifest_json = serde_json::to_string(manifest).map_err(HostError::failed)?;
+        self.write(|transaction| {
+            for dataset in end.datasets.iter().filter(|dataset| dataset.status.has_every_record()) {
+                let table = schema::dataset_table(transaction, &manifest.id, &dataset.dataset)?;
+                if let Some(table) = table
+                    && !end.changes_only.contains(&dataset.dataset)
+                {
+                    transaction.execute(
+                        &format!(
+                            "UPDATE {} SET _to = ?1
+                             WHERE _connector = ?2 AND _to IS NULL AND _seen < ?1",
+                            schema::quote(&table)
+                        ),
+                        (run.id, run.connector_id),
+                    )?;
+                }
+                let replaced = transaction.execute(
+                    "UPDATE checkpoint SET published = 1
+                     WHERE connector_id = ?1 AND dataset = ?2 AND run_id = ?3",
+                    (run.connector_id, &dataset.dataset, run.id),
+                )?;
+                if replaced > 0 {
+                    transaction.execute(
+                        "DELETE FROM checkpoint
+                         WHERE connector_id = ?1 AND dataset = ?2 AND run_id < ?3",
+                        (run.connector_id, &dataset.dataset, run.id),
+                    )?;
+                }
+            }
+            transaction.execute(
+                "DELETE FROM checkpoint WHERE connector_id = ?1 AND NOT published",
+                [run.connector_id],
+            )?;
+            let finished_at = time::now().timestamp_millis();
+            let datasets = snapshot_datasets(transaction, run, manifest, end)?;
+            transaction.execute(
+                "INSERT INTO snapshot(run_id, connector_id, as_of, finished_at, status, datasets, manifest)
+                 VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                (
+                    run.id,
+                    run.connector_id,
+                    run.started_at.timestamp_millis(),
+                    finished_at,
+                    end.status.as_str(),
+                    serde_json::to_string(&datasets).map_err(HostError::failed)?,
+                    manifest_json,
+                ),
+            )?;
+            finish(transaction, run.id, finished_at, end)
+        })
+    }
+
+    /// Takes a run back: its rows and checkpoints go, what it replaced holds again; its journal and
+    /// its end stay.
+    ///
+    /// # Errors
+    /// When the store cannot be written; it is then taken back when the store is next opened.
+    pub fn take_back_run(&self, run: &Run, feature: &str, end: &RunEnd) -> Result<(), HostError> {
+        self.write(|transaction| {
+            for table in schema::dataset_tables(transaction, feature)? {
+                let table = schema::quote(&table);
+                transaction.execute(
+                    &format!("DELETE FROM {table} WHERE _connector = ?1 AND _from = ?2"),
+                    (run.connector_id, run.id),
+                )?;
+                transaction.execute(
+                    &format!("UPDATE {table} SET _to = NULL WHERE _connector = ?1 AND _to = ?2"),
+                    (run.connector_id, run.id),
+                )?;
+            }
+            transaction.execute(
+                "DELETE FROM checkpoint WHERE connector_id = ?1 AND run_id = ?2",
+                (run.connector_id, run.id),
+            )?;
+            finish(transaction, run.id, time::now().timestamp_millis(), end)
+        })
+    }
+
+    /// Takes back every run that stands as running although its process is gone. `is_alive` says
+    /// whether a connector's run is held by a living process.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub(crate) fn recover_runs(
+        &self,
+        mut is_alive: impl FnMut(i64) -> bool,
+    ) -> Result<Vec<Run>, HostError> {
+        let open = self.runs_where("WHERE r.status = 'running'", [])?;
+        let mut recovered = Vec::new();
+        for run in open {
+            if is_alive(run.connector_id) {
+                continue;
+            }
+            let feature: String = self.read(|connection| {
+                Ok(connection.query_row(
+                    "SELECT feature FROM connector WHERE id = ?1",
+                    [run.connector_id],
+                    |row| row.get(0),
+                )?)
+            })?;
+            let end = RunEnd {
+                status: RunStatus::Failed,
+                api_calls: run.api_calls,
+                error: Some(RunError {
+                    kind: ErrorKind::OTHER,
+                    message: "the endpoint server's process ended before the run did".into(),
+                    hint: Some("collect again; what was published before is unchanged".into()),
+                    retry_after_ms: None,
+                }),
+                datasets: Vec::new(),
+                changes_only: Vec::new(),
+            };
+            self.take_back_run(&run, &feature, &end)?;
+            recovered.push(run);
+        }
+        Ok(recovered)
+    }
+
+    /// The run of that number.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn run(&self, id: i64) -> Result<Option<Run>, HostError> {
+        Ok(self.runs_where("WHERE r.id = ?1", [id])?.pop())
+    }
+
+    /// The latest runs, of one connector or of all, newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn runs(&self, connector: Option<&Connector>, limit: u32) -> Result<Vec<Run>, HostError> {
+        self.runs_where(
+            "WHERE ?1 IS NULL OR r.connector_id = ?1 ORDER BY r.id DESC LIMIT ?2",
+            (connector.map(|connector| connector.id), limit),
+        )
+    }
+
+    fn runs_where(
+        &self,
+        condition: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<Vec<Run>, HostError> {
+        self.read(|connection| {
+            let sql = format!(
+                "SELECT r.id, r.connector_id, c.name, r.status, r.mode, r.started_at,
+                        r.finished_at, r.api_calls, r.error
+                 FROM run r JOIN connector c ON c.id = r.connector_id {condition}"
+            );
+            let mut statement = connection.prepare(&sql)?;
+            let mut runs: Vec<Run> =
+                statement.query_map(params, run_row)?.collect::<Result<_, _>>()?;
+            let mut datasets = connection.prepare(
+                "SELECT dataset, status, rows, expected, missing_fields, reason
+                 FROM run_dataset WHERE run_id = ?1 ORDER BY position",
+            )?;
+            for run in &mut runs {
+                run.datasets =
+                    datasets.query_map([run.id], dataset_row)?.collect::<Result<_, _>>()?;
+            }
+            Ok(runs)
+        })
+    }
+
+    /// Notes one request of a run.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn add_journal(&self, run_id: i64, entry: &JournalEntry) -> Result<(), HostError> {
+        let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.write(|transaction| {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO journal(run_id, at, method, host, path, object, status, rows,
+                         bytes, duration_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                )?
+                .execute((
+                    run_id,
+                    time::now().timestamp_millis(),
+                    &entry.method,
+                    &entry.host,
+                    &entry.path,
+                    &entry.object,
+                    entry.status,
+                    number(entry.rows),
+                    number(entry.bytes),
+                    number(entry.duration_ms),
+                ))?;
+            Ok(())
+        })
+    }
+
+    /// The requests of a run, in order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn journal(&self, run_id: i64) -> Result<Vec<JournalRow>, HostError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT at, method, host, path, object, status, rows, bytes, duration_ms
+                 FROM journal WHERE run_id = ?1 ORDER BY id",
+            )?;
+            let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
+            let rows = statement
+                .query_map([run_id], |row| {
+                    Ok(JournalRow {
+                        at: time::rfc3339(time::from_ms(row.get(0)?)),
+                        entry: JournalEntry {
+                            method: row.get(1)?,
+                            host: row.get(2)?,
+                            path: row.get(3)?,
+                            object: row.get(4)?,
+                            status: row.get(5)?,
+                            rows: unsigned(row.get(6)?),
+                            bytes: unsigned(row.get(7)?),
+                            duration_ms: unsigned(row.get(8)?),
+                        },
+                    })
+                })?
+                .collect::<Result<_, _>>()?;
+            Ok(rows)
+        })
+    }
+}
+
+fn run_row(row: &Row<'_>) -> rusqlite::Result<Run> {
+    let error: Option<String> = row.get(8)?;
+    Ok(Run {
+        id: row.get(0)?,
+        connector_id: row.get(1)?,
+        connector: row.get(2)?,
+        status: RunStatus::from_word(&row.get::<_, String>(3)?),
+        mode: row.get(4)?,
+        started_at: time::from_ms(row.get(5)?),
+        finished_at: row.get::<_, Option<i64>>(6)?.map(time::from_ms),
+        api_calls: u64::try_from(row.get::<_, i64>(7)?).unwrap_or(0),
+        error: error.and_then(|json| serde_json::from_str(&json).ok()),
+        datasets: Vec::new(),
+    })
+}
+
+fn dataset_row(row: &Row<'_>) -> rusqlite::Result<DatasetSummary> {
+    let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
+    let status: String = row.get(1)?;
+    Ok(DatasetSummary {
+        dataset: row.get(0)?,
+        status: serde_json::from_value(status.into()).unwrap_or(DatasetStatus::Failed),
+        rows: unsigned(row.get(2)?),
+        expected: row.get::<_, Option<i64>>(3)?.map(unsigned),
+        missing_fields: serde_json::from_str(&row.get::<_, String>(4)?).unwrap_or_default(),
+        reason: row.get(5)?,
+    })
+}
+
+fn finish(
+    transaction: &Transaction<'_>,
+    run_id: i64,
+    finished_at: i64,
+    end: &RunEnd,
+) -> Result<(), HostError> {
+    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    transaction.execute(
+        "UPDATE run SET status = ?2, finished_at = ?3, api_calls = ?4, error = ?5 WHERE id = ?1",
+        (
+            run_id,
+            end.status.as_str(),
+            finished_at,
+            number(end.api_calls),
+            end.error.as_ref().map(serde_json::to_string).transpose().map_err(HostError::failed)?,
+        ),
+    )?;
+    for (position, dataset) in (0_i64..).zip(&end.datasets) {
+        transaction.execute(
+            "INSERT INTO run_dataset(run_id, position, dataset, status, rows, expected,
+                 missing_fields, reason) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            (
+                run_id,
+                position,
+                &dataset.dataset,
+                dataset.status.as_str(),
+                number(dataset.rows),
+                dataset.expected.map(number),
+                serde_json::to_string(&dataset.missing_fields).map_err(HostError::failed)?,
+                &dataset.reason,
+            ),
+        )?;
+    }
+    Ok(())
+}
+
+/// How the datasets stand after this run: as it reported them, and for those it left out as the
+/// snapshot before said.
+fn snapshot_datasets(
+    transaction: &Transaction<'_>,
+    run: &Run,
+    manifest: &Manifest,
+    end: &RunEnd,
+) -> Result<Vec<DatasetInfo>, HostError> {
+    let before: Option<String> = transaction
+        .query_row(
+            "SELECT datasets FROM snapshot WHERE connector_id = ?1 ORDER BY run_id DESC LIMIT 1",
+            [run.connector_id],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let before: Vec<DatasetInfo> =
+        before.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+    let mut datasets = Vec::new();
+    for spec in &manifest.datasets {
+        let Some(now) = end.datasets.iter().find(|dataset| dataset.dataset == spec.name) else {
+            datasets.extend(before.iter().find(|dataset| dataset.dataset == spec.name).cloned());
+            continue;
+        };
+        let rows = if end.changes_only.contains(&spec.name) {
+            current_rows(transaction, run, manifest, &spec.name)?
+        } else {
+            now.rows
+        };
+        datasets.push(DatasetInfo {
+            dataset: now.dataset.clone(),
+            status: now.status,
+            rows,
+            expected: now.expected,
+            missing_fields: now.missing_fields.clone(),
+            reason: now.reason.clone(),
+            as_of: run.started_at,
+        });
+    }
+    Ok(datasets)
+}
+
+fn current_rows(
+    transaction: &Transaction<'_>,
+    run: &Run,
+    manifest: &Manifest,
+    dataset: &str,
+) -> Result<u64, HostError> {
+    let Some(table) = schema::dataset_table(transaction, &manifest.id, dataset)? else {
+        return Ok(0);
+    };
+    let rows: i64 = transaction.query_row(
+        &format!(
+            "SELECT count(*) FROM {} WHERE _connector = ?1 AND _to IS NULL",
+            schema::quote(&table)
+        ),
+        [run.connector_id],
+        |row| row.get(0),
+    )?;
+    Ok(u64::try_from(rows).unwrap_or(0))
+}

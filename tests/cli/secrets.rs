@@ -1,0 +1,185 @@
+//! Secrets: every output, log and file of a whole story is searched for them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use salesforce_sim::SimulatedOrg;
+
+use crate::host::{Host, NAME};
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+/// The forms in which a secret could leak: as it is, encoded for a URL, for JSON, and in base64.
+fn forms(secret: &str) -> Vec<Vec<u8>> {
+    let percent: String =
+        secret
+            .bytes()
+            .map(|b| {
+                if b.is_ascii_alphanumeric() {
+                    (b as char).to_string()
+                } else {
+                    format!("%{b:02X}")
+                }
+            })
+            .collect();
+    let hex: String = secret.bytes().map(|b| format!("{b:02x}")).collect();
+    let utf16: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut forms: Vec<Vec<u8>> = vec![secret.into(), percent.into(), hex.into(), utf16];
+    for skip in 0..3 {
+        // Whatever the alignment, these characters appear in the base64 of a text that holds the secret.
+        let part = &secret.as_bytes()[skip.min(secret.len())..];
+        let whole = &part[..part.len() / 3 * 3];
+        forms.push(STANDARD.encode(whole).into_bytes());
+        forms.push(URL_SAFE_NO_PAD.encode(whole).into_bytes());
+    }
+    // A piece in the middle, in case the ends were cut.
+    let middle = secret.len() / 2;
+    forms
+        .push(secret.as_bytes()[middle.saturating_sub(8)..(middle + 8).min(secret.len())].to_vec());
+    forms
+}
+
+fn holds(haystack: &[u8], secret: &str) -> bool {
+    forms(secret).iter().any(|form| {
+        form.len() >= 12 && haystack.windows(form.len()).any(|window| window == form.as_slice())
+    })
+}
+
+#[test]
+fn no_secret_reaches_an_output_a_log_or_a_file() {
+    let org = SimulatedOrg::builder()
+        .users(40)
+        .seed(5)
+        .proxy_auth("proxyuser", "canary-proxy-password")
+        .start();
+    let mut host = Host::behind(&org);
+    host.set("HTTPS_PROXY", &org.proxy_url_with("proxyuser", "canary-proxy-password"));
+    let mut shown = Vec::new();
+    let mut run = |arguments: &[&str], input: &str| {
+        let ran = host.run_with_input(arguments, input);
+        shown.push((arguments.join(" "), ran.shown()));
+        ran
+    };
+    run(&["-vvv", "features", "enable", "salesforce"], "").ok();
+    let secret = host.write("client-secret", &org.client_secret());
+    run(
+        &[
+            "-vvv",
+            "connectors",
+            "new",
+            "salesforce",
+            "--name",
+            NAME,
+            "--domain",
+            &org.my_domain_host(),
+            "--client-id",
+            &org.client_id(),
+            "--client-secret-file",
+            secret.to_str().expect("a path"),
+        ],
+        "",
+    )
+    .ok();
+    let link = run(&["connectors", "authorize", NAME, "--print-url"], "").ok().stdout;
+    // A paste that is refused is handled with the same care.
+    run(
+        &["-vvv", "connectors", "authorize", NAME, "--token-file", "-"],
+        "aPrxCanaryOfARefusedPaste0123456789==",
+    )
+    .code(3);
+    let address = org.approve(link.trim());
+    run(&["-vvv", "connectors", "authorize", NAME, "--token-file", "-"], &address).ok();
+    run(&["-vvv", "connectors", "check", NAME], "");
+    run(&["-vvv", "collect", NAME], "").ok();
+    org.expire_sessions();
+    run(&["-vvv", "collect", NAME], "").ok();
+    run(&["--json", "-vvv", "connectors", "show", NAME], "").ok();
+    run(&["-vvv", "report", NAME], "").ok();
+    run(&["-vvv", "runs", "journal", "1"], "").ok();
+    let out = host.path("export");
+    run(&["-vvv", "export", NAME, "--format", "jsonl", "--out", out.to_str().expect("a path")], "")
+        .ok();
+    org.revoke_tokens();
+    run(&["-vvv", "collect", NAME], "").code(3);
+
+    let code = address
+        .split("code=")
+        .nth(1)
+        .expect("a code")
+        .split('&')
+        .next()
+        .expect("its end")
+        .replace("%3D", "=");
+    let mut secrets = vec![
+        ("client secret", org.client_secret()),
+        ("proxy password", "canary-proxy-password".to_owned()),
+        ("refused paste", "aPrxCanaryOfARefusedPaste0123456789==".to_owned()),
+        ("authorization code", code),
+    ];
+    secrets.extend(org.issued_tokens().into_iter().map(|token| ("token", token)));
+    assert!(secrets.len() >= 7, "codes, access and refresh tokens were issued");
+
+    let haystacks: Vec<(String, Vec<u8>)> = shown
+        .into_iter()
+        .map(|(command, text)| (command, text.into_bytes()))
+        .chain(files(&host.home()).into_iter().chain(files(&out)).map(|file| {
+            let bytes = fs::read(&file).expect("a file");
+            (file.display().to_string(), bytes)
+        }))
+        .collect();
+    assert!(
+        haystacks
+            .iter()
+            .any(|(name, bytes)| name.ends_with("inventory.db") && bytes.len() > 10_000)
+    );
+    for (what, secret) in &secrets {
+        for (place, bytes) in &haystacks {
+            assert!(!holds(bytes, secret), "a {what} was found in {place}");
+        }
+    }
+
+    // Positive control: the search finds a secret that was planted, in each form.
+    let planted = org.client_secret();
+    for form in forms(&planted) {
+        let mut file = b"before ".to_vec();
+        file.extend(form);
+        assert!(holds(&file, &planted));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn home_store_and_key_are_closed_to_other_accounts() {
+    use std::os::unix::fs::PermissionsExt;
+    let host = Host::new();
+    host.run(&["features", "enable", "salesforce"]).ok();
+    let secret = host.write("secret", "x");
+    host.run(&[
+        "connectors",
+        "new",
+        "salesforce",
+        "--name",
+        NAME,
+        "--domain",
+        "acme",
+        "--client-id",
+        "id",
+        "--client-secret-file",
+        secret.to_str().expect("a path"),
+    ])
+    .ok();
+    let mode = |name: &str| {
+        fs::metadata(host.home().join(name)).expect("a file").permissions().mode() & 0o777
+    };
+    assert_eq!((mode(""), mode("key"), mode("inventory.db")), (0o700, 0o600, 0o600));
+}

@@ -1,0 +1,150 @@
+//! A connector without a vendor: one dataset of three records, made up on the spot.
+//!
+//! The environment variable `CHAOS` names the call in which it panics (`describe`, `new`,
+//! `configure`, `enable`, `authorize`, `check`, `collect`, `disable`, `drop`) or another way to
+//! misbehave (`payload`: panics with a payload that panics when dropped; `columns`: a batch with an
+//! unknown column; `types`: a column of another type). Without it, it behaves.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use connector_api::batch::ArrowBatch;
+use connector_api::manifest::{DatasetSpec, FieldSpec, FieldType, Manifest, SettingSpec};
+use connector_api::message::{
+    AuthorizeReply, AuthorizeRequest, CheckReport, CollectRequest, CollectSummary,
+    ConfigureRequest, DatasetStatus, DatasetSummary, Finding, FindingStatus, GrantSummary, Problem,
+};
+use connector_api::{Connector, Error, Host, Sink};
+
+fn chaos(call: &str) -> bool {
+    std::env::var("CHAOS").is_ok_and(|told| told == call)
+}
+
+#[expect(clippy::panic, reason = "this connector's purpose")]
+fn panic_in(call: &str) {
+    if chaos(call) {
+        panic!("told to panic in {call}");
+    }
+}
+
+/// The connector.
+#[derive(Debug)]
+pub struct Chaos {
+    host: Host,
+}
+
+/// Panics when it is dropped.
+struct Grenade;
+
+impl Drop for Grenade {
+    #[expect(clippy::panic, reason = "this connector's purpose")]
+    fn drop(&mut self) {
+        panic!("the payload panics too");
+    }
+}
+
+impl Drop for Chaos {
+    fn drop(&mut self) {
+        panic_in("drop");
+    }
+}
+
+impl Connector for Chaos {
+    fn manifest() -> Manifest {
+        panic_in("describe");
+        let setting = |name: &str, required| SettingSpec {
+            name: name.into(),
+            title: name.into(),
+            help: name.into(),
+            required,
+            ..SettingSpec::default()
+        };
+        let field = |name: &str, kind| FieldSpec { name: name.into(), kind };
+        Manifest {
+            settings: vec![setting("domain", true), setting("client_id", true)],
+            datasets: vec![DatasetSpec {
+                name: "thing".into(),
+                title: "Things".into(),
+                source: "thing".into(),
+                key: vec!["Id".into()],
+                fields: vec![field("Id", FieldType::Text), field("Size", FieldType::Integer)],
+                ..DatasetSpec::default()
+            }],
+            ..Manifest::new("chaos", "Chaos Connector", env!("CARGO_PKG_VERSION"))
+        }
+    }
+
+    fn new(host: Host) -> Result<Chaos, Error> {
+        panic_in("new");
+        log::info!("a chaos connector was made");
+        Ok(Chaos { host })
+    }
+
+    fn configure(&self, _: ConfigureRequest) -> Result<Vec<Problem>, Error> {
+        panic_in("configure");
+        Ok(Vec::new())
+    }
+
+    fn enable(&self) -> Result<(), Error> {
+        panic_in("enable");
+        Ok(())
+    }
+
+    fn disable(&self) -> Result<(), Error> {
+        panic_in("disable");
+        Ok(())
+    }
+
+    fn authorize(&self, request: AuthorizeRequest) -> Result<AuthorizeReply, Error> {
+        panic_in("authorize");
+        Ok(match request {
+            AuthorizeRequest::Begin => AuthorizeReply::Link {
+                url: "https://chaos.example/authorize".into(),
+                instructions: "Paste anything.".into(),
+            },
+            AuthorizeRequest::Finish => AuthorizeReply::Granted(GrantSummary::default()),
+        })
+    }
+
+    fn check(&self) -> Result<CheckReport, Error> {
+        panic_in("check");
+        let finding = Finding {
+            id: "chaos".into(),
+            status: FindingStatus::Ok,
+            subject: "chaos".into(),
+            message: "none".into(),
+            hint: None,
+        };
+        Ok(CheckReport { findings: vec![finding] })
+    }
+
+    fn collect(&self, _: CollectRequest, sink: &mut Sink) -> Result<CollectSummary, Error> {
+        panic_in("collect");
+        if chaos("payload") {
+            std::panic::panic_any(Grenade);
+        }
+        let column = if chaos("columns") { "Colour" } else { "Size" };
+        let sizes: ArrayRef = if chaos("types") {
+            Arc::new(StringArray::from(vec!["one", "two", "three"]))
+        } else {
+            Arc::new(Int64Array::from(vec![1, 2, 3]))
+        };
+        let ids = Arc::new(StringArray::from(vec!["a", "b", "c"])) as ArrayRef;
+        let batch = RecordBatch::try_from_iter([("Id", ids), (column, sizes)])
+            .map_err(|error| Error::new(connector_api::ErrorKind::OTHER, error))?;
+        sink.batch("thing", ArrowBatch::from_record_batch(batch)?)?;
+        sink.checkpoint("thing", "{}")?;
+        self.host.progress("thing", 3, Some(3));
+        let thing = DatasetSummary {
+            dataset: "thing".into(),
+            status: DatasetStatus::Complete,
+            rows: 3,
+            expected: Some(3),
+            missing_fields: Vec::new(),
+            reason: None,
+        };
+        Ok(CollectSummary { datasets: vec![thing], ..CollectSummary::default() })
+    }
+}
+
+connector_api::export_connector!(Chaos);
