@@ -379,12 +379,21 @@ fn host_problems(manifest: &Manifest, draft: &Draft) -> Vec<Problem> {
     problems
 }
 
-/// One error that carries all problems.
+/// One error that carries all problems; a single one is told in its first line.
 fn refuse(problems: Vec<Problem>) -> Result<(), HostError> {
-    let message = match problems.as_slice() {
+    let error = match problems.as_slice() {
         [] => return Ok(()),
-        [_] => "the connector was not saved: one setting is wrong".to_owned(),
-        many => format!("the connector was not saved: {} settings are wrong", many.len()),
+        [one] => HostError {
+            hint: one.hint.clone(),
+            ..HostError::config(format_args!(
+                "the connector was not saved: `{}`: {}",
+                one.field, one.message
+            ))
+        },
+        many => HostError::config(format_args!(
+            "the connector was not saved: {} settings are wrong",
+            many.len()
+        )),
     };
-    Err(HostError { problems, ..HostError::config(message) })
+    Err(HostError { problems, ..error })
 }

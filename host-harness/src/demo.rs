@@ -245,10 +245,13 @@ fn compare(report: &Value, truth: &[LicenseTruth]) -> (String, usize) {
             .iter()
             .find(|license| license["family"] == "user" && license["id"] == filled.id.as_str());
         let mut row = vec![filled.name.clone()];
+        // A licence charged by logins is bought and used in logins.
+        let purchased = filled.monthly_logins_entitlement.unwrap_or(filled.purchased);
+        let used = filled.monthly_logins_used.unwrap_or(filled.used);
         for (figure, value) in [
-            ("purchased", filled.purchased),
-            ("assigned", filled.used),
-            ("available", filled.available),
+            ("purchased", purchased),
+            ("assigned", used),
+            ("available", purchased - used),
             ("active", filled.active),
             ("inactive", filled.inactive),
             ("never", filled.never),
@@ -275,7 +278,7 @@ mod tests {
     fn a_figure_that_differs_is_counted() {
         let truth = LicenseTruth { id: "100".into(), purchased: 5, ..LicenseTruth::default() };
         let license = json!({
-            "family": "user", "id": "100", "purchased": 5, "assigned": 0, "available": 0,
+            "family": "user", "id": "100", "purchased": 5, "assigned": 0, "available": 5,
             "active": 0, "inactive": 0, "never": 0, "machine_only": 0, "unknown": 0,
         });
         let report = |license: &Value| json!({ "licenses": [license] });

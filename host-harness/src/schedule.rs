@@ -54,7 +54,7 @@ fn time_of_day(text: &str) -> Result<(), String> {
 }
 
 fn day_name(text: &str) -> Result<(), String> {
-    let known = DAYS.iter().any(|day| *day == text)
+    let known = DAYS.contains(&text)
         || ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
             .contains(&text);
     if known { Ok(()) } else { Err(format!("`{text}` is not a day such as `sun`")) }

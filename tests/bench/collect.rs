@@ -108,9 +108,9 @@ fn measure(users: u64) -> Measured {
         "--name",
         "bench",
         "--domain",
-        &org.my_domain_host(),
+        org.my_domain_host(),
         "--client-id",
-        &org.client_id(),
+        org.client_id(),
         "--client-secret-file",
         secret_file,
     ]);

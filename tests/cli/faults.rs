@@ -1,7 +1,6 @@
 //! What goes wrong between an endpoint server and Salesforce, and what the person then reads.
 
-use salesforce_sim::SimulatedOrg;
-use salesforce_sim::fault::{Action, Fault};
+use salesforce_sim::{Action, Fault, SimulatedOrg};
 use serde_json::json;
 
 use crate::host::{Host, NAME, dataset};
@@ -14,7 +13,7 @@ fn org() -> SimulatedOrg {
 fn created(org: &SimulatedOrg, secret: &str) -> Host {
     let host = Host::behind(org);
     host.run(&["features", "enable", "salesforce"]).ok();
-    host.create_with(&org.my_domain_host(), &org.client_id(), secret).ok();
+    host.create_with(org.my_domain_host(), org.client_id(), secret).ok();
     host
 }
 
@@ -51,7 +50,7 @@ fn holds_every_user(host: &Host, org: &SimulatedOrg) {
 fn a_wrong_client_secret_is_named_and_the_connector_stays_unauthorized() {
     let org = org();
     let host = created(&org, "not the secret");
-    host.authorize(&org).code(3).one_error("invalid_client", "Consumer Secret");
+    host.authorize(&org).code(2).one_error("invalid_client", "Consumer Secret");
     let (connectors, _) = host.json(&["connectors", "list"]);
     assert_eq!(connectors[0]["authorized"], false);
 }
@@ -61,7 +60,7 @@ fn a_wrong_domain_says_that_no_org_answers_there() {
     let org = org();
     let host = Host::behind(&org);
     host.run(&["features", "enable", "salesforce"]).ok();
-    host.create_with("nobody--here", &org.client_id(), &org.client_secret()).ok();
+    host.create_with("nobody--here", org.client_id(), org.client_secret()).ok();
     let ran = host.run(&["connectors", "authorize", NAME, "--print-url"]);
     assert_ne!(ran.code, 0);
     ran.one_error("nobody--here.sandbox.my.salesforce.com", "domain");
@@ -73,7 +72,7 @@ fn a_wrong_domain_says_that_no_org_answers_there() {
 #[test]
 fn a_code_works_once_and_not_for_long() {
     let org = org();
-    let host = created(&org, &org.client_secret());
+    let host = created(&org, org.client_secret());
     let link =
         |host: &Host| host.run(&["connectors", "authorize", NAME, "--print-url"]).ok().stdout;
     let paste = |address: &str| {
@@ -95,13 +94,13 @@ fn a_code_works_once_and_not_for_long() {
 #[test]
 fn wrong_pastes_are_named() {
     let org = org();
-    let host = created(&org, &org.client_secret());
+    let host = created(&org, org.client_secret());
     let link = host.run(&["connectors", "authorize", NAME, "--print-url"]).ok().stdout;
     let paste = |text: &str| {
         host.run_with_input(&["connectors", "authorize", NAME, "--token-file", "-"], text)
     };
     paste("AbCdEfGhIjKlMnOpQrStUvWx").code(3).one_error("Security Token", "authorize link");
-    paste(&org.client_id()).code(3).one_error("Consumer Key", "authorize link");
+    paste(org.client_id()).code(3).one_error("Consumer Key", "authorize link");
     paste("hello").code(3).one_error("neither a code nor a token", "whole address");
     paste(&org.deny(link.trim())).code(3).one_error("access_denied", "Allow");
     let foreign = format!(
@@ -114,7 +113,7 @@ fn wrong_pastes_are_named() {
 #[test]
 fn a_pasted_refresh_token_authorizes_too() {
     let org = org();
-    let host = created(&org, &org.client_secret());
+    let host = created(&org, org.client_secret());
     let ran = host.run_with_input(
         &["connectors", "authorize", NAME, "--token-file", "-"],
         &org.issue_refresh_token(),
@@ -156,19 +155,19 @@ fn a_denied_object_is_reported_and_the_rest_is_read() {
 #[test]
 fn a_session_that_expires_in_the_middle_is_renewed_once_and_no_row_is_lost() {
     let org = org();
-    org.locators_die_with_their_session(true);
+    org.set_policy(|policy| policy.locators_die_with_session = true);
     let host = Host::authorized(&org);
-    org.faults().add(Fault::on_path("/query/").object("User").nth(1).action(Action::ExpireSession));
+    org.faults().push(Fault::new(Action::ExpireSession).on_path_with("/query/").on_object("User"));
     let collected = host.collect(0);
     assert_eq!(collected["status"], "complete", "{collected:#}");
     holds_every_user(&host, &org);
     let refreshes = org
         .journal()
         .iter()
-        .filter(|entry| entry.path == "/services/oauth2/token" && entry.status == 200)
+        .filter(|entry| entry.path == "/services/oauth2/token" && entry.status == Some(200))
         .count();
     assert_eq!(refreshes, 2, "one exchange, one refresh");
-    assert_eq!(org.violations(), Vec::<String>::new());
+    assert!(org.violations().is_empty(), "{:#?}", org.violations());
 }
 
 #[test]
@@ -189,13 +188,13 @@ fn a_page_that_lost_rows_is_never_taken_for_the_end() {
     // The last rows of the only page: reading goes on after the last one that came.
     let org = org();
     let host = Host::authorized(&org);
-    org.faults().add(Fault::on_object("User").nth(1).action(Action::TruncatePage { rows: 500 }));
+    org.faults().push(Fault::new(Action::TruncatePage { rows: 500 }).on_object("User"));
     let collected = host.collect(0);
     assert_eq!(collected["status"], "complete", "{collected:#}");
     holds_every_user(&host, &org);
 
     // Every page, always: the run says incomplete, and how much is missing.
-    org.faults().add(Fault::on_object("User").always().action(Action::TruncatePage { rows: 0 }));
+    org.faults().push(Fault::new(Action::TruncatePage { rows: 0 }).on_object("User").always());
     let collected = host.collect(4);
     let user = dataset(&collected, "user");
     assert_eq!(user["status"], "incomplete", "{user}");
@@ -214,7 +213,7 @@ fn a_page_that_lost_rows_is_never_taken_for_the_end() {
 fn a_page_without_a_link_to_the_next_is_read_on_by_key() {
     let org = org();
     let host = Host::authorized(&org);
-    org.faults().add(Fault::on_object("User").nth(1).action(Action::NoNextLink));
+    org.faults().push(Fault::new(Action::NoNextPage).on_object("User"));
     let collected = host.collect(0);
     assert_eq!(collected["status"], "complete", "{collected:#}");
     holds_every_user(&host, &org);
@@ -224,15 +223,16 @@ fn a_page_without_a_link_to_the_next_is_read_on_by_key() {
 fn a_lost_connection_is_tried_again_and_a_dead_network_fails_without_harm() {
     let org = org();
     let host = Host::authorized(&org);
-    org.faults()
-        .add(Fault::on_object("User").nth(1).action(Action::CloseAfterBytes { bytes: 1_000 }));
-    org.faults().add(Fault::on_object("Profile").nth(1).action(Action::Reset));
+    let cut = Action::CloseAfter { bytes: 1_000, chunked: false };
+    org.faults().push(Fault::new(cut).on_object("User"));
+    org.faults().push(Fault::new(Action::Reset { bytes: None }).on_object("Profile"));
     let collected = host.collect(0);
     assert_eq!(collected["status"], "complete", "{collected:#}");
     holds_every_user(&host, &org);
     let before = host.report();
 
-    org.faults().add(Fault::on_path("/services/data").always().action(Action::Reset));
+    let reset = Action::Reset { bytes: None };
+    org.faults().push(Fault::new(reset).on_path("/services/data").always());
     let collected = host.collect(1);
     assert_eq!(collected["status"], "failed");
     assert_eq!(collected["error"]["kind"], "retryable", "{collected:#}");
@@ -251,7 +251,7 @@ fn a_lost_connection_is_tried_again_and_a_dead_network_fails_without_harm() {
 fn the_daily_allowance_pauses_the_run() {
     let org = org();
     let host = Host::authorized(&org);
-    org.faults().add(Fault::on_object("User").always().action(Action::DailyLimit));
+    org.faults().push(Fault::new(Action::DailyLimit).on_object("User").always());
     let collected = host.collect(5);
     assert_eq!(collected["status"], "paused", "{collected:#}");
     org.faults().clear();
@@ -262,7 +262,7 @@ fn the_daily_allowance_pauses_the_run() {
 fn a_maintenance_page_is_not_data() {
     let org = org();
     let host = Host::authorized(&org);
-    org.faults().add(Fault::on_object("Profile").nth(1).action(Action::Html { status: 200 }));
-    org.faults().add(Fault::on_object("UserRole").nth(1).action(Action::Html { status: 503 }));
+    org.faults().push(Fault::new(Action::HtmlPage).on_object("Profile"));
+    org.faults().push(Fault::new(Action::EdgeUnavailable).on_object("UserRole"));
     assert_eq!(host.collect(0)["status"], "complete");
 }

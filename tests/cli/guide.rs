@@ -1,6 +1,6 @@
 //! The connector guide, step by step, each with what the person sees.
 
-use salesforce_sim::SimulatedOrg;
+use salesforce_sim::{Edition, SimulatedOrg};
 use serde_json::json;
 
 use crate::host::{Host, NAME};
@@ -67,7 +67,7 @@ fn the_guide_leads_from_an_empty_server_to_a_licence_report() {
     assert!(address.contains("code=aPrx"), "{address}");
     let ran =
         host.run_with_input(&["connectors", "authorize", NAME, "--token-file", "-"], &address).ok();
-    ran.shows(&org.username());
+    ran.shows(org.username());
     let (connectors, _) = host.json(&["connectors", "list"]);
     assert_eq!(connectors[0]["authorized"], true);
 
@@ -127,8 +127,8 @@ fn settings_can_be_corrected_and_a_connector_deleted() {
     let host = Host::behind(&org);
     host.run(&["features", "enable", "salesforce"]).ok();
     host.create_with("acme", "wrong", "secret").ok();
-    host.run(&["connectors", "edit", NAME, "--client-id", &org.client_id()]).ok();
-    let secret = host.write("right-secret", &org.client_secret());
+    host.run(&["connectors", "edit", NAME, "--client-id", org.client_id()]).ok();
+    let secret = host.write("right-secret", org.client_secret());
     host.run(&[
         "connectors",
         "edit",
@@ -148,12 +148,12 @@ fn settings_can_be_corrected_and_a_connector_deleted() {
 fn the_guides_short_domain_finds_its_org() {
     let org = SimulatedOrg::builder()
         .users(30)
-        .my_domain("d1t000000czokeak-dev-ed")
-        .partition("develop")
+        .my_domain("d1t000000czokeak")
+        .edition(Edition::Developer)
         .start();
     let host = Host::behind(&org);
     host.run(&["features", "enable", "salesforce"]).ok();
-    host.create_with("d1t000000czokeak-dev-ed", &org.client_id(), &org.client_secret()).ok();
+    host.create_with("d1t000000czokeak-dev-ed", org.client_id(), org.client_secret()).ok();
     let link = host.run(&["connectors", "authorize", NAME, "--print-url"]).ok().stdout;
     assert!(
         link.starts_with("https://d1t000000czokeak-dev-ed.develop.my.salesforce.com/"),

@@ -71,10 +71,6 @@ impl Host {
         self.folder.path().join(name)
     }
 
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
     pub(crate) fn home(&self) -> PathBuf {
         self.path("home")
     }
@@ -96,7 +92,7 @@ impl Host {
 
     /// `connectors new` with the org's domain, Client ID and Client Secret.
     pub(crate) fn create(&self, org: &SimulatedOrg) -> Ran {
-        self.create_with(&org.my_domain_host(), &org.client_id(), &org.client_secret())
+        self.create_with(org.my_domain_host(), org.client_id(), org.client_secret())
     }
 
     pub(crate) fn create_with(&self, domain: &str, client_id: &str, client_secret: &str) -> Ran {

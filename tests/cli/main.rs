@@ -7,5 +7,4 @@ mod guide;
 mod host;
 mod plugins;
 mod report;
-mod secrets;
 mod tidy;

@@ -139,7 +139,8 @@ fn a_panic_in_any_call_is_one_clear_line_and_the_other_plugin_goes_on() {
         let host = chaos(call);
         let ran = host.run(&arguments);
         assert!(codes.contains(&ran.code), "{call}: {ran:#?}");
-        let panics: Vec<&str> = ran.stderr.lines().filter(|line| line.contains("panic")).collect();
+        let shown = ran.shown();
+        let panics: Vec<&str> = shown.lines().filter(|line| line.contains("panic")).collect();
         assert_eq!(panics.len(), 1, "{call}: {ran:#?}");
         assert!(!ran.shown().contains("RUST_BACKTRACE"), "{call}: {ran:#?}");
         let (features, _) = host.json(&["features", "list"]);

@@ -71,7 +71,7 @@ fn no_secret_reaches_an_output_a_log_or_a_file() {
         ran
     };
     run(&["-vvv", "features", "enable", "salesforce"], "").ok();
-    let secret = host.write("client-secret", &org.client_secret());
+    let secret = host.write("client-secret", org.client_secret());
     run(
         &[
             "-vvv",
@@ -81,9 +81,9 @@ fn no_secret_reaches_an_output_a_log_or_a_file() {
             "--name",
             NAME,
             "--domain",
-            &org.my_domain_host(),
+            org.my_domain_host(),
             "--client-id",
-            &org.client_id(),
+            org.client_id(),
             "--client-secret-file",
             secret.to_str().expect("a path"),
         ],

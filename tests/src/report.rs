@@ -114,6 +114,8 @@ pub(crate) fn truth(org: &SimulatedOrg) -> Result<String, Box<dyn std::error::Er
                 "machine_only": license.machine_only,
                 "never": license.never,
                 "inactive": license.inactive,
+                "monthly_logins_entitlement": license.monthly_logins_entitlement,
+                "monthly_logins_used": license.monthly_logins_used,
             })
         })
         .collect();

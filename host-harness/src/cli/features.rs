@@ -1,4 +1,4 @@
-//! `features`: what can be switched on, as under the properties of an endpoint server.
+//! `features`: what can be enabled, as under the properties of an endpoint server.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use crate::services::{Context, host_box};
 /// Commands on features.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List the features of this endpoint server and whether they are switched on
+    /// List the features of this endpoint server and whether they are enabled
     List,
     /// Show a feature: the settings of its connectors, the ways to authorize, what can be read
     Show {
         /// The feature, as `features list` names it
         feature: String,
     },
-    /// Switch a feature on (Properties > Features > enable its row > Save)
+    /// Enable a feature (Properties > Features > enable its row > Save)
     Enable {
         /// The feature, as `features list` names it
         feature: String,
     },
-    /// Switch a feature off; its connectors stay as they are and run no more
+    /// Disable a feature; its connectors stay as they are and run no more
     Disable {
         /// The feature, as `features list` names it
         feature: String,
@@ -49,7 +49,7 @@ fn list(app: &App) -> Result<Outcome, HostError> {
     let states: BTreeMap<String, bool> =
         app.store()?.features()?.into_iter().map(|state| (state.id, state.enabled)).collect();
     let plugins = scan.by_feature();
-    // Features that are switched on stay visible when their library is missing.
+    // Features that are enabled stay visible when their library is missing.
     let mut names: Vec<&str> = plugins.keys().copied().collect();
     names.extend(states.keys().map(String::as_str).filter(|name| !plugins.contains_key(name)));
     names.sort_unstable();
@@ -151,7 +151,7 @@ fn enable(app: &App, feature: &str) -> Result<Outcome, HostError> {
         Cancel::default(),
     );
     // The library must be able to make an instance and to be enabled before the feature counts as
-    // switched on.
+    // enabled.
     plugin
         .instance(host_box(Arc::new(context)))
         .and_then(|instance| instance.enable().and_then(|()| instance.disable()))?;
@@ -182,8 +182,8 @@ fn done(app: &App, feature: &str, enabled: bool) -> Result<Outcome, HostError> {
     if app.reporter.json {
         app.reporter.document(&json!({ "feature": feature, "enabled": enabled }))?;
     } else {
-        let word = if enabled { "on" } else { "off" };
-        app.reporter.text(&format!("feature `{feature}` is switched {word}"));
+        let word = if enabled { "enabled" } else { "disabled" };
+        app.reporter.text(&format!("feature `{feature}` is {word}"));
     }
     Ok(Outcome::DONE)
 }

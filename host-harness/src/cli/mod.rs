@@ -108,7 +108,7 @@ enum Command {
     /// Connector libraries: list, install, verify
     #[command(subcommand)]
     Plugins(plugins::Command),
-    /// Features of this endpoint server: list, switch on, switch off
+    /// Features of this endpoint server: list, show, enable, disable
     #[command(subcommand)]
     Features(features::Command),
     /// Connectors: create, change, authorize, check
@@ -286,18 +286,18 @@ impl App {
         Ok(self.deployment.get_or_init(|| Deployment { store, vault, network }))
     }
 
-    /// A connector with the library of its feature, which must be switched on.
+    /// A connector with the library of its feature, which must be enabled.
     pub(crate) fn ready(&self, name: &str) -> Result<(Connector, &Plugin), HostError> {
         let connector = self.store()?.connector(name)?;
         let plugin = self.enabled(&connector.feature)?;
         Ok((connector, plugin))
     }
 
-    /// The library of a feature, which must be switched on.
+    /// The library of a feature, which must be enabled.
     pub(crate) fn enabled(&self, feature: &str) -> Result<&Plugin, HostError> {
         let plugin = self.scan()?.plugin(feature)?;
         if !self.store()?.feature_enabled(feature)? {
-            return Err(HostError::usage(format_args!("the feature `{feature}` is switched off"))
+            return Err(HostError::usage(format_args!("the feature `{feature}` is disabled"))
                 .with_hint(format_args!("run `features enable {feature}`")));
         }
         Ok(plugin)

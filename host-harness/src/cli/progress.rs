@@ -69,9 +69,11 @@ impl Watcher for Progress {
         let name = redact::shown(dataset);
         let Some(bars) = &self.bars else {
             let now = Instant::now();
-            let due =
-                state.said.get(&name).is_none_or(|last| now.duration_since(*last) >= LINE_EVERY);
-            if due || expected == Some(rows) {
+            let at_end = expected == Some(rows);
+            let due = state.said.get(&name).is_none_or(|(last, was_at_end)| {
+                now.duration_since(*last) >= LINE_EVERY || at_end && !was_at_end
+            });
+            if due {
                 let of = expected.map_or_else(String::new, |expected| format!(" of {expected}"));
                 self.reporter.note(&format!("{name}: {rows}{of} rows"));
                 state.said.insert(name, (now, at_end));

@@ -69,7 +69,8 @@ impl Reporter {
     /// the document.
     pub(crate) fn error(self, error: &HostError) {
         self.problem(&format!("error: {}", redact::safe_text(&error.message)));
-        for problem in &error.problems {
+        // A single problem stands in the message already.
+        for problem in error.problems.iter().filter(|_| error.problems.len() > 1) {
             let hint =
                 problem.hint.as_deref().map_or_else(String::new, |hint| format!(" ({hint})"));
             self.problem(&redact::safe_text(&format!(

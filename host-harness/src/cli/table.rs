@@ -70,7 +70,7 @@ mod tests {
         table.row(vec!["a\nb\u{1b}[2J".into(), "1200".into()]);
         assert_eq!(
             table.render(),
-            "NAME            ROWS\n社                 7\na\\nb\\u{1b}[2J  1200\n"
+            "NAME           ROWS\n社                7\na\\nb\\u{1b}[2J  1200\n"
         );
     }
 }

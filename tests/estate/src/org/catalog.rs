@@ -42,6 +42,16 @@ pub(crate) struct LicenseSpec {
     pub(crate) sold_to_people: bool,
 }
 
+impl LicenseSpec {
+    /// Whether its holders are services, by what the licence is for.
+    pub(crate) fn is_for_services(&self) -> bool {
+        matches!(
+            self.key,
+            "SALESFORCE_INTEGRATION_USER" | "CLOUD_INTEGRATION_USER" | "INSIGHTS_INTEGRATION_USER"
+        )
+    }
+}
+
 const fn sold(
     key: &'static str,
     name: &'static str,

@@ -29,9 +29,10 @@ pub(crate) fn user_licenses(estate: &Estate) -> StoredTable {
             .int("UsedLicenses", seats.used)
             .set("UsedLicensesLastUpdated", Value::Instant(counted_at))
             .stamp(estate.now - 2_260 * DAY, estate.now - 41 * DAY, estate.id("User", ADMIN));
-        if spec.by_logins {
-            row.int("MonthlyLoginsEntitlement", seats.purchased * 5)
-                .int("MonthlyLoginsUsed", seats.active * 4);
+        if let (Some(entitlement), Some(used)) =
+            (seats.monthly_logins_entitlement, seats.monthly_logins_used)
+        {
+            row.int("MonthlyLoginsEntitlement", entitlement).int("MonthlyLoginsUsed", used);
         }
     }
     table
