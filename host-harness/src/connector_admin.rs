@@ -20,7 +20,7 @@ use crate::settings::Network;
 use crate::store::{Connector, NewConnector, Sealed, SealedChanges, Store};
 
 /// The name under which a connector's settings are sealed; no secret can have it.
-const SETTINGS: &str = "settings/v1";
+pub(crate) const SETTINGS: &str = "settings/v1";
 /// Settings that have columns of their own.
 const OWN_COLUMNS: [&str; 2] = ["domain", "client_id"];
 

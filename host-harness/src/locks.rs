@@ -1,5 +1,5 @@
-//! One run of a connector at a time, over all processes: the operating system's file lock, which
-//! ends with its process however that ends.
+//! What only one may do at a time, over all threads and processes of one home: the operating
+//! system's file lock, which ends with its process however that ends.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -18,7 +18,7 @@ impl RunLock {
     /// # Errors
     /// When a run of this connector is in progress; says in which process.
     pub fn take(home: &Home, connector: &Connector) -> Result<RunLock, HostError> {
-        let mut file = open(home, connector.id)?;
+        let mut file = open_run(home, connector.id)?;
         match file.try_lock() {
             Ok(()) => {
                 // Only for the message of the next one who tries.
@@ -49,14 +49,82 @@ impl RunLock {
 
     /// Whether a living process holds the lock.
     pub fn is_held(home: &Home, connector_id: i64) -> bool {
-        let Ok(file) = open(home, connector_id) else { return true };
+        let Ok(file) = open_run(home, connector_id) else { return true };
         file.try_lock().is_err()
     }
 }
 
-fn open(home: &Home, connector_id: i64) -> Result<File, HostError> {
+/// A lease a connector took by name, until dropped.
+#[derive(Debug)]
+pub struct Lease(#[expect(dead_code, reason = "the open file is the lock")] File);
+
+impl Lease {
+    /// Takes the lease if nobody holds it. The name has up to 64 letters, digits, `_` and `-`.
+    ///
+    /// # Errors
+    /// When the name is another, or the lock file cannot be used.
+    pub fn try_take(
+        home: &Home,
+        connector_id: i64,
+        name: &str,
+    ) -> Result<Option<Lease>, HostError> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
+            return Err(HostError::failed("a lease's name has up to 64 letters, digits, `_`, `-`"));
+        }
+        let file = open(home, &format!("lease-{connector_id}-{name}"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lease(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => {
+                Err(HostError::io("lock a file in", &home.locks(), &error))
+            }
+        }
+    }
+}
+
+/// The sealing key in use: shared by all who seal and open, exclusive while it is changed.
+#[derive(Debug)]
+pub struct KeyLock(#[expect(dead_code, reason = "the open file is the lock")] File);
+
+impl KeyLock {
+    /// Shares the key; waits while it is being changed.
+    ///
+    /// # Errors
+    /// When the lock file cannot be used.
+    pub fn shared(home: &Home) -> Result<KeyLock, HostError> {
+        let file = open(home, "key")?;
+        file.lock_shared()
+            .map_err(|error| HostError::io("lock a file in", &home.locks(), &error))?;
+        Ok(KeyLock(file))
+    }
+
+    /// Takes the key for a change.
+    ///
+    /// # Errors
+    /// When another process of this home is at work.
+    pub fn exclusive(home: &Home) -> Result<KeyLock, HostError> {
+        let file = open(home, "key")?;
+        match file.try_lock() {
+            Ok(()) => Ok(KeyLock(file)),
+            Err(TryLockError::WouldBlock) => Err(HostError::failed(
+                "the sealing key is in use by another process of this endpoint server",
+            )
+            .with_hint("wait until its runs have ended, or stop it, then change the key")),
+            Err(TryLockError::Error(error)) => {
+                Err(HostError::io("lock a file in", &home.locks(), &error))
+            }
+        }
+    }
+}
+
+fn open_run(home: &Home, connector_id: i64) -> Result<File, HostError> {
+    open(home, &format!("connector-{connector_id}"))
+}
+
+fn open(home: &Home, name: &str) -> Result<File, HostError> {
     make_private_folder(&home.locks())?;
-    let path = home.locks().join(format!("connector-{connector_id}"));
+    let path = home.locks().join(name);
     File::options()
         .create(true)
         .truncate(false)
@@ -64,4 +132,33 @@ fn open(home: &Home, connector_id: i64) -> Result<File, HostError> {
         .write(true)
         .open(&path)
         .map_err(|error| HostError::io("open", &path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_has_one_holder_until_it_is_dropped_and_names_are_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path());
+        let take = |id, name| Lease::try_take(&home, id, name).unwrap();
+        let held = take(1, "grant").unwrap();
+        assert!(take(1, "grant").is_none());
+        assert!(take(2, "grant").is_some() && take(1, "other").is_some());
+        drop(held);
+        assert!(take(1, "grant").is_some());
+        assert!(Lease::try_take(&home, 1, "../key").is_err());
+    }
+
+    #[test]
+    fn a_key_in_use_is_not_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path());
+        let (one, two) = (KeyLock::shared(&home).unwrap(), KeyLock::shared(&home).unwrap());
+        assert!(KeyLock::exclusive(&home).is_err());
+        drop(one);
+        drop(two);
+        drop(KeyLock::exclusive(&home).unwrap());
+    }
 }

@@ -10,10 +10,12 @@ use zeroize::Zeroizing;
 /// Shorter values are not masked: they would match by chance everywhere.
 const SHORTEST: usize = 6;
 /// So many values are remembered; the oldest go first.
-const MOST: usize = 512;
+const MOST: u64 = 512;
 const MASK: &str = "[secret]";
 
-static LIVE: RwLock<Vec<Zeroizing<String>>> = RwLock::new(Vec::new());
+/// Forms of secrets, the longest first: a secret that is part of another must not leave the other's
+/// rest visible. Each with the number of its remembering.
+static LIVE: RwLock<Vec<(u64, Zeroizing<String>)>> = RwLock::new(Vec::new());
 
 /// Remembers a secret of this process, in the forms it could appear in, so that [`mask`] finds it.
 pub fn remember(secret: &str) {
@@ -21,15 +23,16 @@ pub fn remember(secret: &str) {
         return;
     }
     let mut live = LIVE.write().unwrap_or_else(PoisonError::into_inner);
+    let newest = live.iter().map(|(number, _)| *number).max().unwrap_or(0) + 1;
     for form in forms(secret) {
-        if form.len() >= SHORTEST && !live.iter().any(|known| **known == form) {
-            live.push(Zeroizing::new(form));
+        match live.iter_mut().find(|(_, known)| **known == form) {
+            Some((number, _)) => *number = newest,
+            None if form.len() >= SHORTEST => live.push((newest, Zeroizing::new(form))),
+            None => {}
         }
     }
-    // Longest first: a secret that is part of another must not leave the other's rest visible.
-    live.sort_by_key(|form| std::cmp::Reverse(form.len()));
-    let excess = live.len().saturating_sub(MOST * 5);
-    live.drain(..excess);
+    live.retain(|(number, _)| number + MOST > newest);
+    live.sort_by_key(|(_, form)| std::cmp::Reverse(form.len()));
 }
 
 fn forms(secret: &str) -> [String; 6] {
@@ -58,7 +61,7 @@ fn forms(secret: &str) -> [String; 6] {
 pub fn mask(text: &str) -> Cow<'_, str> {
     let live = LIVE.read().unwrap_or_else(PoisonError::into_inner);
     let mut text = Cow::Borrowed(text);
-    for secret in live.iter() {
+    for (_, secret) in live.iter() {
         if text.contains(secret.as_str()) {
             text = Cow::Owned(text.replace(secret.as_str(), MASK));
         }

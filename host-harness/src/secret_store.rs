@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::error::HostError;
 use crate::home::{Home, restrict};
+use crate::locks::KeyLock;
 use crate::redact;
 use crate::store::Store;
 
@@ -24,7 +25,7 @@ const NONCE: usize = 24;
 const TAG: usize = 16;
 const KEY: usize = 32;
 /// The value under which a new store notes which key it is sealed with.
-const KEY_CHECK: &str = "key_check";
+pub(crate) const KEY_CHECK: &str = "key_check";
 const KEY_CHECK_TEXT: &str = "endpoint-server key check";
 
 /// Where the sealing key may lie, from the environment.
@@ -40,6 +41,8 @@ pub struct KeyPlace {
 /// Seals and opens values with the key of one store.
 pub struct Vault {
     cipher: XChaCha20Poly1305,
+    /// While it is held, nobody changes the key.
+    _in_use: KeyLock,
 }
 
 impl std::fmt::Debug for Vault {
@@ -56,8 +59,15 @@ impl Vault {
     /// When the key is missing, short, readable by others, or not the one this store was sealed
     /// with; nothing is overwritten.
     pub fn open(store: &Store, place: &KeyPlace) -> Result<Vault, HostError> {
+        Vault::open_locked(store, place, KeyLock::shared(store.home())?)
+    }
+
+    fn open_locked(store: &Store, place: &KeyPlace, in_use: KeyLock) -> Result<Vault, HostError> {
         let check = store.meta(KEY_CHECK)?;
         let (path, may_make) = key_path(store.home(), place);
+        if may_make && let Some(check) = &check {
+            settle_change(&path, check)?;
+        }
         let key = match read_key(&path)? {
             Some(key) => key,
             None if may_make && check.is_none() => make_key(&path)?,
@@ -72,10 +82,11 @@ impl Vault {
                 ));
             }
         };
-        let vault = Vault { cipher: XChaCha20Poly1305::new((&*key).into()) };
+        let vault = Vault { cipher: cipher(&key), _in_use: in_use };
         let check = match check {
             Some(check) => check,
-            None => store.meta_or_insert(KEY_CHECK, &vault.seal(0, KEY_CHECK, KEY_CHECK_TEXT)?)?,
+            None => store
+                .meta_or_insert(KEY_CHECK, &seal(&vault.cipher, 0, KEY_CHECK, KEY_CHECK_TEXT)?)?,
         };
         vault.unseal(0, KEY_CHECK, &check).map_err(|_| {
             HostError::failed(format_args!(
@@ -87,24 +98,57 @@ impl Vault {
         Ok(vault)
     }
 
+    /// Seals everything in the store with another key: with a fresh one that takes the place of the
+    /// home's key file, or with the one in `new_key`. Answers the file that holds the key now.
+    ///
+    /// Safe against a crash at any moment: the fresh key is on disk before the one transaction that
+    /// seals with it, and [`Vault::open`] puts it in its place if the process died in between.
+    ///
+    /// # Errors
+    /// When another process uses the key, the key lies elsewhere and no new one is named, or the
+    /// store cannot be written; the old key then stays.
+    pub fn change_key(
+        store: &Store,
+        place: &KeyPlace,
+        new_key: Option<&Path>,
+    ) -> Result<PathBuf, HostError> {
+        let old = Vault::open_locked(store, place, KeyLock::exclusive(store.home())?)?;
+        let (path, own) = key_path(store.home(), place);
+        let fresh = next_path(&path);
+        let key = match new_key {
+            Some(file) => read_key(file)?.ok_or_else(|| {
+                HostError::config(format_args!("there is no key file `{}`", file.display()))
+                    .with_hint("make one with 32 random bytes, mode 0600")
+            })?,
+            None if own => make_key(&fresh)?,
+            None => {
+                return Err(HostError::usage(format_args!(
+                    "the sealing key `{}` does not lie in the home folder",
+                    path.display()
+                ))
+                .with_hint("make a new key file and name it with `--new-key-file FILE`"));
+            }
+        };
+        let new = cipher(&key);
+        store.reseal(|connector_id, name, sealed| {
+            let value = old.unseal(connector_id, name, sealed)?;
+            seal(&new, connector_id, name, value.expose())
+        })?;
+        match new_key {
+            Some(file) => Ok(file.to_owned()),
+            None => {
+                replace(&fresh, &path)?;
+                Ok(path)
+            }
+        }
+    }
+
     /// Seals a value.
     ///
     /// # Errors
     /// When the system gives no random bytes.
     pub fn seal(&self, connector_id: i64, name: &str, value: &str) -> Result<Vec<u8>, HostError> {
-        let mut nonce = [0_u8; NONCE];
-        getrandom::fill(&mut nonce)
-            .map_err(|error| HostError::failed(format_args!("no random bytes: {error}")))?;
-        let payload = Payload { msg: value.as_bytes(), aad: &authenticated(connector_id, name) };
-        let sealed = self
-            .cipher
-            .encrypt(&XNonce::from(nonce), payload)
-            .map_err(|_| HostError::failed(format_args!("`{name}` could not be sealed")))?;
-        let mut bytes = Vec::with_capacity(1 + NONCE + sealed.len());
-        bytes.push(VERSION);
-        bytes.extend_from_slice(&nonce);
-        bytes.extend_from_slice(&sealed);
-        Ok(bytes)
+        seal(&self.cipher, connector_id, name, value)
     }
 
     /// Opens a sealed value, and from then on masks it wherever this process shows text.
@@ -117,20 +161,7 @@ impl Vault {
         name: &str,
         sealed: &[u8],
     ) -> Result<Secret, HostError> {
-        let refused = || {
-            HostError::failed(format_args!("the stored value `{name}` cannot be opened"))
-                .with_hint("it was altered or sealed with another key: restore store and key, or enter it again with `connectors edit`")
-        };
-        let (version, rest) = sealed.split_first().ok_or_else(refused)?;
-        if *version != VERSION || rest.len() < NONCE + TAG {
-            return Err(refused());
-        }
-        let (nonce, body) = rest.split_at(NONCE);
-        let nonce = <[u8; NONCE]>::try_from(nonce).map_err(|_| refused())?;
-        let payload = Payload { msg: body, aad: &authenticated(connector_id, name) };
-        let plain = self.cipher.decrypt(&XNonce::from(nonce), payload).map_err(|_| refused())?;
-        let plain = String::from_utf8(plain).map_err(|_| refused())?;
-        Ok(Secret::new(plain))
+        unseal(&self.cipher, connector_id, name, sealed)
     }
 
     /// Reads and opens a connector's secret.
@@ -148,6 +179,97 @@ impl Vault {
         redact::remember(secret.expose());
         Ok(Some(secret))
     }
+}
+
+fn cipher(key: &[u8; KEY]) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(key.into())
+}
+
+fn seal(
+    cipher: &XChaCha20Poly1305,
+    connector_id: i64,
+    name: &str,
+    value: &str,
+) -> Result<Vec<u8>, HostError> {
+    let mut nonce = [0_u8; NONCE];
+    getrandom::fill(&mut nonce)
+        .map_err(|error| HostError::failed(format_args!("no random bytes: {error}")))?;
+    let payload = Payload { msg: value.as_bytes(), aad: &authenticated(connector_id, name) };
+    let sealed = cipher
+        .encrypt(&XNonce::from(nonce), payload)
+        .map_err(|_| HostError::failed(format_args!("`{name}` could not be sealed")))?;
+    let mut bytes = Vec::with_capacity(1 + NONCE + sealed.len());
+    bytes.push(VERSION);
+    bytes.extend_from_slice(&nonce);
+    bytes.extend_from_slice(&sealed);
+    Ok(bytes)
+}
+
+fn unseal(
+    cipher: &XChaCha20Poly1305,
+    connector_id: i64,
+    name: &str,
+    sealed: &[u8],
+) -> Result<Secret, HostError> {
+    let refused = || {
+        HostError::failed(format_args!("the stored value `{name}` cannot be opened"))
+            .with_hint("it was altered or sealed with another key: restore store and key, or enter it again with `connectors edit`")
+    };
+    let (version, rest) = sealed.split_first().ok_or_else(refused)?;
+    if *version != VERSION || rest.len() < NONCE + TAG {
+        return Err(refused());
+    }
+    let (nonce, body) = rest.split_at(NONCE);
+    let nonce = <[u8; NONCE]>::try_from(nonce).map_err(|_| refused())?;
+    let payload = Payload { msg: body, aad: &authenticated(connector_id, name) };
+    let plain = cipher.decrypt(&XNonce::from(nonce), payload).map_err(|_| refused())?;
+    let plain = String::from_utf8(plain).map_err(|_| refused())?;
+    Ok(Secret::new(plain))
+}
+
+/// Where a fresh key lies until everything is sealed with it.
+fn next_path(path: &Path) -> PathBuf {
+    path.with_extension("next")
+}
+
+/// After a crash during a change: the fresh key takes its place if the store is sealed with it
+/// already, and goes if it is not.
+fn settle_change(path: &Path, check: &[u8]) -> Result<(), HostError> {
+    let fresh = next_path(path);
+    let opens = |key: Option<Zeroizing<[u8; KEY]>>| {
+        key.is_some_and(|key| unseal(&cipher(&key), 0, KEY_CHECK, check).is_ok())
+    };
+    let Ok(next) = read_key(&fresh) else { return Ok(()) };
+    if next.is_none() {
+        return Ok(());
+    }
+    if opens(next) {
+        log::warn!("a change of the sealing key was interrupted: it is finished now");
+        return replace(&fresh, path);
+    }
+    if read_key(path).is_ok_and(opens) {
+        std::fs::remove_file(&fresh).map_err(|error| HostError::io("remove", &fresh, &error))?;
+    }
+    Ok(())
+}
+
+/// Renames a file over another, durably. One that somebody else renamed meanwhile is fine.
+fn replace(from: &Path, to: &Path) -> Result<(), HostError> {
+    match std::fs::rename(from, to) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(HostError::io("put the new sealing key at", to, &error)
+                .with_hint("run any command again to finish the change"));
+        }
+        _ => {}
+    }
+    #[cfg(unix)]
+    {
+        let folder = to.parent().unwrap_or(Path::new("."));
+        std::fs::File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|error| HostError::io("write to disk", folder, &error))?;
+    }
+    Ok(())
 }
 
 fn authenticated(connector_id: i64, name: &str) -> Vec<u8> {
@@ -251,6 +373,7 @@ fn make_key(path: &Path) -> Result<Zeroizing<[u8; KEY]>, HostError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connector_admin::SETTINGS;
 
     struct Case {
         folder: tempfile::TempDir,
@@ -347,6 +470,63 @@ mod tests {
         std::fs::set_permissions(case.key(), std::fs::Permissions::from_mode(0o640)).unwrap();
         let error = case.vault().unwrap_err();
         assert!(error.hint.unwrap().starts_with("run `chmod 600"));
+    }
+
+    /// A store with one sealed secret, after a change of the key.
+    fn changed() -> (Case, Vec<u8>) {
+        let case = case();
+        let vault = case.vault().unwrap();
+        let draft = crate::store::NewConnector { name: "c".into(), ..Default::default() };
+        let sealed = |id| {
+            Ok(crate::store::Sealed {
+                settings: vault.seal(id, SETTINGS, "{}")?,
+                secrets: vec![("token".into(), Some(vault.seal(id, "token", "canary")?))],
+            })
+        };
+        case.store.insert_connector(&draft, sealed).unwrap();
+        let old_key = std::fs::read(case.key()).unwrap();
+        drop(vault);
+        Vault::change_key(&case.store, &KeyPlace::default(), None).unwrap();
+        (case, old_key)
+    }
+
+    fn opens(case: &Case) {
+        let vault = case.vault().unwrap();
+        assert_eq!(vault.secret(&case.store, 1, "token").unwrap().unwrap().expose(), "canary");
+        let connector = case.store.connector("c").unwrap();
+        vault.unseal(1, SETTINGS, &connector.sealed_settings).unwrap();
+        assert!(!case.folder.path().join("key.next").exists());
+    }
+
+    #[test]
+    fn after_a_change_only_the_new_key_opens_the_secrets() {
+        let (case, old_key) = changed();
+        assert_ne!(std::fs::read(case.key()).unwrap(), old_key);
+        opens(&case);
+        std::fs::write(case.key(), old_key).unwrap();
+        assert!(case.vault().unwrap_err().message.contains("is not the one"));
+    }
+
+    #[test]
+    fn a_change_that_died_before_or_after_its_transaction_leaves_a_key_that_opens_all() {
+        // Died after the transaction: the store is sealed with the key that was not renamed yet.
+        let (case, old_key) = changed();
+        std::fs::rename(case.key(), case.folder.path().join("key.next")).unwrap();
+        std::fs::write(case.key(), &old_key).unwrap();
+        restrict(&case.key(), 0o600).unwrap();
+        opens(&case);
+
+        // Died before it: a fresh key that nothing is sealed with.
+        std::fs::copy(self::changed().0.key(), case.folder.path().join("key.next")).unwrap();
+        opens(&case);
+    }
+
+    #[test]
+    fn a_key_in_use_is_not_changed() {
+        let case = case();
+        let _vault = case.vault().unwrap();
+        let error = Vault::change_key(&case.store, &KeyPlace::default(), None).unwrap_err();
+        assert!(error.message.contains("in use"), "{error}");
     }
 
     #[test]

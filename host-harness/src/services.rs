@@ -16,12 +16,11 @@ use connector_api::{Error, ErrorKind, Secret};
 
 use crate::cancel::Cancel;
 use crate::error::HostError;
+use crate::locks::Lease;
 use crate::redact;
 use crate::secret_store::Vault;
 use crate::store::Store;
 
-/// How long a lease is waited for beyond the time its holder may keep it.
-const LEASE_PATIENCE: Duration = Duration::from_secs(30);
 const LEASE_POLL: Duration = Duration::from_millis(100);
 
 /// Who watches a run.
@@ -72,6 +71,15 @@ pub struct Context {
     pub resumed: Mutex<BTreeSet<String>>,
     /// When it last did anything the host can see.
     pub last_sign: Mutex<Instant>,
+    /// The leases it holds.
+    pub leases: Mutex<Leases>,
+}
+
+/// Leases of one instance, by number.
+#[derive(Debug, Default)]
+pub struct Leases {
+    last: u64,
+    held: BTreeMap<u64, Lease>,
 }
 
 impl std::fmt::Debug for Context {
@@ -93,6 +101,7 @@ impl Context {
             secrets: Mutex::new(Secrets::Stored),
             resumed: Mutex::default(),
             last_sign: Mutex::new(Instant::now()),
+            leases: Mutex::default(),
         }
     }
 
@@ -163,20 +172,17 @@ impl Context {
             .map_err(for_connector)
     }
 
-    fn lease_name(&self, name: &str) -> String {
-        format!("{}/{name}", self.connector_id)
-    }
-
     fn lease(&self, name: &str, ttl_ms: u64) -> Result<u64, Error> {
-        let full = self.lease_name(name);
-        let owner = format!("process {}", std::process::id());
-        let patience = Duration::from_millis(ttl_ms.min(600_000)) + LEASE_PATIENCE;
+        let patience = Duration::from_millis(ttl_ms.min(600_000));
         let began = Instant::now();
         loop {
-            if let Some(number) =
-                self.store.try_lease(&full, &owner, ttl_ms).map_err(for_connector)?
-            {
-                return Ok(u64::try_from(number).unwrap_or(0));
+            let taken = Lease::try_take(self.store.home(), self.connector_id, name);
+            if let Some(lease) = taken.map_err(for_connector)? {
+                let mut leases = lock(&self.leases);
+                leases.last += 1;
+                let number = leases.last;
+                leases.held.insert(number, lease);
+                return Ok(number);
             }
             if began.elapsed() >= patience {
                 return Err(Error::new(
@@ -325,10 +331,8 @@ impl HostServices for Services {
 
     fn lease_release(&self, name: RStr<'_>, lease: u64) {
         self.quietly("lease_release", |context| {
-            let number = i64::try_from(lease).unwrap_or(-1);
-            let released = context.store.release_lease(&context.lease_name(name.as_str()), number);
-            if let Err(error) = released {
-                log::warn!("the lease `{name}` was not released: {error}");
+            if lock(&context.leases).held.remove(&lease).is_none() {
+                log::warn!("the lease `{name}` was released twice");
             }
         });
     }

@@ -60,6 +60,16 @@ pub(crate) enum Command {
     },
     /// Authorize a connector: open the link, press Allow, paste the Token
     Authorize(authorize::Args),
+    /// Seal all stored secrets with a new key
+    ///
+    /// A crash at any moment leaves a key that opens everything. No other command of this endpoint
+    /// server may run meanwhile. Replace the backup of the key afterwards.
+    RotateKey {
+        /// Seal with the key in this file (32 bytes, as such or in base64, mode 0600) instead of a
+        /// fresh one; needed when the key does not lie in the home folder
+        #[arg(long, value_name = "FILE")]
+        new_key_file: Option<PathBuf>,
+    },
     /// Check a connector: network, authorization, permissions, what can be read
     ///
     /// Exit code 4 when something is missing.
@@ -111,6 +121,7 @@ pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
         Command::Edit { name, new_name, form } => edit(app, name, new_name.as_deref(), form),
         Command::Delete { name, yes } => delete(app, name, *yes),
         Command::Authorize(args) => authorize::run(app, args),
+        Command::RotateKey { new_key_file } => rotate_key(app, new_key_file.as_deref()),
         Command::Check { name } => check::run(app, name),
     }
 }
@@ -364,5 +375,23 @@ fn delete(app: &App, name: &str, yes: bool) -> Result<Outcome, HostError> {
     } else {
         app.reporter.text(&redact::shown(&format!("connector `{name}` is deleted")));
     }
+    Ok(Outcome::DONE)
+}
+
+fn rotate_key(app: &App, new_key_file: Option<&Path>) -> Result<Outcome, HostError> {
+    let file = app.change_key(new_key_file)?;
+    if app.reporter.json {
+        app.reporter.document(&json!({ "key_file": file }))?;
+    } else {
+        app.reporter.text(&redact::shown(&format!(
+            "all secrets are sealed with the new key in `{}`",
+            file.display()
+        )));
+    }
+    if new_key_file.is_some() {
+        app.reporter.note("next: let ENDPOINT_SERVER_KEY_FILE or the credential name this file");
+    }
+    app.reporter
+        .note("back the new key up, apart from the store; the old one opens nothing any more");
     Ok(Outcome::DONE)
 }

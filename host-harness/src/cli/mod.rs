@@ -286,6 +286,14 @@ impl App {
         Ok(self.deployment.get_or_init(|| Deployment { store, vault, network }))
     }
 
+    /// Seals everything with another key; answers the file that holds it.
+    pub(crate) fn change_key(
+        &self,
+        new_key: Option<&std::path::Path>,
+    ) -> Result<PathBuf, HostError> {
+        Vault::change_key(self.store()?, &self.environment.key, new_key)
+    }
+
     /// A connector with the library of its feature, which must be enabled.
     pub(crate) fn ready(&self, name: &str) -> Result<(Connector, &Plugin), HostError> {
         let connector = self.store()?.connector(name)?;
@@ -358,6 +366,7 @@ mod tests {
             "connectors authorize N --print-url",
             "connectors authorize N --token-file -",
             "connectors check N",
+            "connectors rotate-key",
             "collect N --full --dataset a --dataset b",
             "runs list",
             "runs list N",

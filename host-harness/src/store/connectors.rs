@@ -5,7 +5,9 @@ use connector_api::message::GrantSummary;
 use rusqlite::{OptionalExtension, Row};
 
 use super::{Store, schema};
+use crate::connector_admin::SETTINGS;
 use crate::error::HostError;
+use crate::secret_store::KEY_CHECK;
 use crate::time;
 
 /// Whether a feature is switched on.
@@ -236,7 +238,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be written; nothing is deleted then.
     pub(crate) fn delete_connector(&self, connector: &Connector) -> Result<(), HostError> {
-        self.write(|transaction| {
+        self.overwriting(|transaction| {
             for table in schema::dataset_tables(transaction, &connector.feature)? {
                 transaction.execute(
                     &format!("DELETE FROM {} WHERE _connector = ?1", schema::quote(&table)),
@@ -332,6 +334,63 @@ impl Store {
         secrets: &SealedChanges,
     ) -> Result<(), HostError> {
         self.write(|transaction| put_secrets(transaction, id, secrets))
+    }
+
+    /// Replaces every sealed value by what `seal` makes of it (connector, name, value), all in one
+    /// transaction; nothing of the old values stays in the files.
+    ///
+    /// # Errors
+    /// Those of `seal`, and when the store cannot be written; nothing is changed then.
+    pub(crate) fn reseal(
+        &self,
+        mut seal: impl FnMut(i64, &str, &[u8]) -> Result<Vec<u8>, HostError>,
+    ) -> Result<(), HostError> {
+        self.overwriting(|transaction| {
+            let mut values: Vec<(i64, String, Vec<u8>)> = Vec::new();
+            let mut read = |sql: &str| -> Result<(), HostError> {
+                let mut statement = transaction.prepare(sql)?;
+                let rows =
+                    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+                for row in rows {
+                    values.push(row?);
+                }
+                Ok(())
+            };
+            read("SELECT connector_id, name, value FROM secret")?;
+            read(&format!("SELECT id, '{SETTINGS}', settings FROM connector"))?;
+            read(&format!("SELECT 0, key, value FROM meta WHERE key = '{KEY_CHECK}'"))?;
+            for (id, name, old) in values {
+                let new = seal(id, &name, &old)?;
+                let changed = match name.as_str() {
+                    KEY_CHECK => transaction
+                        .execute("UPDATE meta SET value = ?2 WHERE key = ?1", (&name, &new))?,
+                    SETTINGS => transaction
+                        .execute("UPDATE connector SET settings = ?2 WHERE id = ?1", (id, &new))?,
+                    _ => transaction.execute(
+                        "UPDATE secret SET value = ?3 WHERE connector_id = ?1 AND name = ?2",
+                        (id, &name, &new),
+                    )?,
+                };
+                debug_assert_eq!(changed, 1, "{name}");
+            }
+            Ok(())
+        })
+    }
+
+    /// A write whose replaced and deleted values are overwritten in the files.
+    fn overwriting(
+        &self,
+        f: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<(), HostError>,
+    ) -> Result<(), HostError> {
+        self.read(|connection| Ok(connection.pragma_update(None, "secure_delete", true)?))?;
+        let written = self.write(f);
+        self.read(|connection| {
+            connection.pragma_update(None, "secure_delete", false)?;
+            // A reader may keep the log from being cut now; the next one to close the store cuts it.
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            Ok(())
+        })?;
+        written
     }
 
     /// A value about the store as a whole.

@@ -4,8 +4,8 @@
 //! `_from <= S` and (`_to` is null or `_to > S`). A run adds versions that no published snapshot can
 //! see, and publishing is one transaction; a run that fails takes its versions back.
 
+mod checkpoints;
 mod connectors;
-mod leases;
 mod read;
 mod retention;
 mod rows;

@@ -99,12 +99,6 @@ CREATE TABLE snapshot(
     manifest TEXT NOT NULL
 ) STRICT;
 CREATE INDEX snapshot_by_connector ON snapshot(connector_id, run_id);
-CREATE TABLE lease(
-    name TEXT PRIMARY KEY,
-    number INTEGER NOT NULL,
-    owner TEXT NOT NULL,
-    expires_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
 CREATE TABLE dataset(
     feature TEXT NOT NULL,
     name TEXT NOT NULL,
