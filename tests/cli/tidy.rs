@@ -127,3 +127,16 @@ fn the_plugin_only_reads() {
         );
     }
 }
+
+#[test]
+fn the_readme_names_every_dataset() {
+    let readme = read(&root().join("README.md"));
+    let datasets = rust_files(&root().join("salesforce-plugin/src/dataset"));
+    for file in datasets.iter().filter(|file| !file.ends_with("mod.rs")) {
+        let text = read(file);
+        for line in text.lines().filter(|line| line.trim_start().starts_with("name: \"")) {
+            let name = line.split('"').nth(1).expect("a name");
+            assert!(readme.contains(&format!("`{name}`")), "the README does not name `{name}`");
+        }
+    }
+}
