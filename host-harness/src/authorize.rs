@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use connector_api::message::{AuthorizeReply, AuthorizeRequest, GrantSummary};
+use connector_api::message::{AuthorizeReply, AuthorizeRequest, DeauthorizeReply, GrantSummary};
 use connector_api::{Error, ErrorKind, Secret};
 
 use crate::cancel::Cancel;
 use crate::connector_admin::{Deployment, with_instance};
 use crate::error::{HostError, Kind};
+use crate::locks::RunLock;
 use crate::plugin::Plugin;
 use crate::redact;
 use crate::services::{Context, Secrets};
@@ -94,6 +95,65 @@ pub fn finish(
     }
 }
 
+/// How a deauthorization ended.
+#[derive(Clone, Debug)]
+pub struct Deauthorized {
+    /// Whether the vendor knows: the grant is dead there too.
+    pub revoked: bool,
+    /// Whether the grant was forgotten here.
+    pub forgotten: bool,
+    /// What happened.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+/// Ends the grant: revokes it at the vendor, then forgets it here. A grant that could not be
+/// revoked is kept (and not used), so that it can be tried again, unless `forget` says otherwise.
+///
+/// # Errors
+/// When there is no grant, a run is in progress, or the store cannot be written.
+pub fn deauthorize(
+    deployment: &Deployment,
+    plugin: &Plugin,
+    connector: &Connector,
+    forget: bool,
+    cancel: &Cancel,
+) -> Result<Deauthorized, HostError> {
+    if connector.grant.is_none() {
+        return Err(HostError::usage(format_args!("`{}` is not authorized", connector.name)));
+    }
+    let _lock = RunLock::take(deployment.store.home(), connector)?;
+    let context = Arc::new(Context::new(
+        Arc::clone(&deployment.store),
+        Arc::clone(&deployment.vault),
+        connector.id,
+        cancel.clone(),
+    ));
+    let reply =
+        with_instance(deployment, plugin, connector, &context, |instance| instance.deauthorize())
+            .unwrap_or_else(|error| DeauthorizeReply {
+                revoked: false,
+                message: error.message,
+                hint: error.hint,
+            });
+    let forgotten = reply.revoked || forget;
+    if forgotten {
+        let settings = plugin.manifest.settings.iter();
+        let entered: Vec<&str> =
+            settings.filter(|spec| spec.secret).map(|spec| spec.name.as_str()).collect();
+        deployment.store.forget_grant(connector.id, &entered)?;
+    } else {
+        deployment.store.set_still_live(connector.id)?;
+    }
+    Ok(Deauthorized {
+        revoked: reply.revoked,
+        forgotten,
+        message: redact::mask(&reply.message).into_owned(),
+        hint: reply.hint.map(|hint| redact::mask(&hint).into_owned()),
+    })
+}
+
 type Held = BTreeMap<String, Option<Secret>>;
 
 fn step(
@@ -139,7 +199,7 @@ fn keep(
     changes: &Held,
     accept_org_change: bool,
 ) -> Result<(), HostError> {
-    let before = connector.grant.as_ref().and_then(|grant| grant.organization_id.as_deref());
+    let before = connector.organization_id.as_deref();
     let now = summary.organization_id.as_deref();
     let other = matches!((before, now), (Some(before), Some(now)) if before != now);
     if other && !accept_org_change {

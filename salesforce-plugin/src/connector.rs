@@ -60,6 +60,7 @@ impl Connector for Salesforce {
         match request {
             AuthorizeRequest::Begin => authorize::begin(&self.host, &settings),
             AuthorizeRequest::Finish => authorize::finish(&self.host, &settings),
+            _ => Err(Error::unsupported("this connector does not know this step")),
         }
     }
 

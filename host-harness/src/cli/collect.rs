@@ -28,10 +28,10 @@ pub(crate) struct Args {
 
 pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
     let (connector, plugin) = app.ready(&args.name)?;
-    if connector.grant.is_none() && !plugin.manifest.grants.is_empty() {
+    if !connector.is_authorized() && !plugin.manifest.grants.is_empty() {
         return Err(HostError::new(
             Kind::Auth,
-            format_args!("connector `{}` is not authorized yet", connector.name),
+            format_args!("connector `{}` is not authorized", connector.name),
         )
         .with_hint(format_args!("run `connectors authorize \"{}\"`", connector.name)));
     }

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use connector_api::ErrorKind;
 use serde_json::{Value, json};
 
 use super::{App, Outcome, Table, authorize, check, runs, secret_input};
+use crate::authorize::{self as authorization, Deauthorized};
 use crate::connector_admin::Draft;
 use crate::error::HostError;
 use crate::plugin::Plugin;
 use crate::redact;
-use crate::store::{Connector, NewConnector};
+use crate::store::{Connector, NewConnector, Run, RunError};
 use crate::time::rfc3339;
 
 /// The secret that `--client-secret-file` fills.
@@ -50,16 +52,32 @@ pub(crate) enum Command {
         #[command(flatten)]
         form: Form,
     },
-    /// Delete a connector with its secrets, runs and records
+    /// Delete a connector with its secrets, runs and records; its grant is revoked first
+    ///
+    /// Exit code 4 when the grant could not be revoked: it is then still live at the vendor.
     Delete {
         /// The connector's name
         name: String,
         /// Do not ask
         #[arg(long)]
         yes: bool,
+        /// Leave the grant alive at the vendor instead of revoking it
+        #[arg(long)]
+        keep_grant: bool,
     },
     /// Authorize a connector: open the link, press Allow, paste the Token
     Authorize(authorize::Args),
+    /// End the grant: revoke it at the vendor, then forget it here
+    ///
+    /// A grant that could not be revoked is shown as still live and no longer used; run this again.
+    /// Exit code 4 then.
+    Deauthorize {
+        /// The connector's name
+        name: String,
+        /// Forget the grant here even if it could not be revoked
+        #[arg(long)]
+        forget: bool,
+    },
     /// Seal all stored secrets with a new key
     ///
     /// A crash at any moment leaves a key that opens everything. No other command of this endpoint
@@ -119,7 +137,8 @@ pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
         Command::List => list(app),
         Command::Show { name } => show(app, name),
         Command::Edit { name, new_name, form } => edit(app, name, new_name.as_deref(), form),
-        Command::Delete { name, yes } => delete(app, name, *yes),
+        Command::Delete { name, yes, keep_grant } => delete(app, name, *yes, *keep_grant),
+        Command::Deauthorize { name, forget } => deauthorize(app, name, *forget),
         Command::Authorize(args) => authorize::run(app, args),
         Command::RotateKey { new_key_file } => rotate_key(app, new_key_file.as_deref()),
         Command::Check { name } => check::run(app, name),
@@ -217,7 +236,7 @@ fn saved(app: &App, name: &str, what: &str) -> Result<Outcome, HostError> {
         app.reporter.document(&summary(app, &connector)?)?;
     } else {
         app.reporter.text(&redact::shown(&format!("connector `{name}` is {what}")));
-        if connector.grant.is_none() {
+        if !connector.is_authorized() {
             app.reporter.note(&redact::shown(&format!("next: `connectors authorize \"{name}\"`")));
         }
     }
@@ -265,6 +284,9 @@ fn list(app: &App) -> Result<Outcome, HostError> {
 }
 
 fn authorized(connector: &Connector) -> String {
+    if let Some(at) = connector.revocation_failed_at {
+        return format!("no, but still live at the vendor since {}", rfc3339(at));
+    }
     match (&connector.grant, connector.pending_authorization_at) {
         (Some(grant), _) => match &grant.username {
             Some(username) => format!("yes, by {username}"),
@@ -285,12 +307,19 @@ pub(super) fn summary(app: &App, connector: &Connector) -> Result<Value, HostErr
         "domain": connector.domain,
         "client_id": connector.client_id,
         "schedule": connector.schedule,
-        "authorized": connector.grant.is_some(),
+        "authorized": connector.is_authorized(),
+        "still_live_at_vendor": connector.revocation_failed_at.is_some(),
         "grant": connector.grant,
         "granted_at": connector.granted_at.map(rfc3339),
         "pending_authorization_at": connector.pending_authorization_at.map(rfc3339),
+        "attention": last.as_ref().and_then(|run| attention(run)),
         "last_run": last.as_ref().map(runs::summary),
     }))
+}
+
+/// What only a person can mend: a run that ended for want of a grant or for wrong settings.
+fn attention(run: &Run) -> Option<&RunError> {
+    run.error.as_ref().filter(|error| matches!(error.kind, ErrorKind::AUTH | ErrorKind::CONFIG))
 }
 
 fn show(app: &App, name: &str) -> Result<Outcome, HostError> {
@@ -353,7 +382,39 @@ fn show(app: &App, name: &str) -> Result<Outcome, HostError> {
     Ok(Outcome::DONE)
 }
 
-fn delete(app: &App, name: &str, yes: bool) -> Result<Outcome, HostError> {
+fn deauthorize(app: &App, name: &str, forget: bool) -> Result<Outcome, HostError> {
+    let connector = app.store()?.connector(name)?;
+    let plugin = app.scan()?.plugin(&connector.feature)?;
+    let cancel = app.cancel_on_interrupt();
+    let ended = authorization::deauthorize(app.deployment()?, plugin, &connector, forget, &cancel)?;
+    if app.reporter.json {
+        app.reporter.document(&json!({
+            "connector": connector.name,
+            "revoked": ended.revoked,
+            "forgotten": ended.forgotten,
+            "message": ended.message,
+            "hint": ended.hint,
+        }))?;
+    } else {
+        app.reporter.text(&redact::shown(&format!("connector `{name}`: {}", ended.message)));
+    }
+    if ended.revoked {
+        return Ok(Outcome::DONE);
+    }
+    still_live(app, name, ended.hint.as_deref());
+    Ok(Outcome::FINDINGS)
+}
+
+fn still_live(app: &App, name: &str, hint: Option<&str>) {
+    app.reporter.problem(&redact::shown(&format!(
+        "warning: the grant of `{name}` is still live at the vendor"
+    )));
+    if let Some(hint) = hint {
+        app.reporter.problem(&format!("hint: {}", redact::shown(hint)));
+    }
+}
+
+fn delete(app: &App, name: &str, yes: bool, keep_grant: bool) -> Result<Outcome, HostError> {
     let connector = app.store()?.connector(name)?;
     if !yes {
         if !secret_input::is_interactive() {
@@ -369,13 +430,41 @@ fn delete(app: &App, name: &str, yes: bool) -> Result<Outcome, HostError> {
             return Err(HostError::usage("nothing was deleted: the name was not repeated"));
         }
     }
+    let ended = match connector.grant.is_some() && !keep_grant {
+        true => Some(revoke_before_delete(app, &connector)?),
+        false => None,
+    };
     app.deployment()?.delete(&connector)?;
+    let revoked = ended.as_ref().map(|ended| ended.revoked);
     if app.reporter.json {
-        app.reporter.document(&json!({ "deleted": connector.name }))?;
+        app.reporter.document(&json!({ "deleted": connector.name, "revoked": revoked }))?;
     } else {
-        app.reporter.text(&redact::shown(&format!("connector `{name}` is deleted")));
+        let grant = if revoked == Some(true) { ", its grant is revoked" } else { "" };
+        app.reporter.text(&redact::shown(&format!("connector `{name}` is deleted{grant}")));
     }
-    Ok(Outcome::DONE)
+    match ended {
+        Some(ended) if !ended.revoked => {
+            still_live(app, name, ended.hint.as_deref());
+            Ok(Outcome::FINDINGS)
+        }
+        _ => Ok(Outcome::DONE),
+    }
+}
+
+/// Best effort: a missing library or network does not keep a connector from being deleted.
+fn revoke_before_delete(app: &App, connector: &Connector) -> Result<Deauthorized, HostError> {
+    let cancel = app.cancel_on_interrupt();
+    match app.scan()?.plugin(&connector.feature) {
+        Ok(plugin) => {
+            authorization::deauthorize(app.deployment()?, plugin, connector, true, &cancel)
+        }
+        Err(error) => Ok(Deauthorized {
+            revoked: false,
+            forgotten: false,
+            message: error.message,
+            hint: Some("revoke the app for this user in the vendor's administration pages".into()),
+        }),
+    }
 }
 
 fn rotate_key(app: &App, new_key_file: Option<&Path>) -> Result<Outcome, HostError> {

@@ -366,6 +366,7 @@ mod tests {
             "connectors authorize N --print-url",
             "connectors authorize N --token-file -",
             "connectors check N",
+            "connectors deauthorize N",
             "connectors rotate-key",
             "collect N --full --dataset a --dataset b",
             "runs list",

@@ -44,6 +44,17 @@ pub struct Connector {
     pub granted_at: Option<DateTime<Utc>>,
     /// A link was handed out and nothing pasted yet.
     pub pending_authorization_at: Option<DateTime<Utc>>,
+    /// It was deauthorized here, but the vendor could not be told: the grant is still live there.
+    pub revocation_failed_at: Option<DateTime<Utc>>,
+    /// The vendor's id of the organization its records are of, from the first grant on.
+    pub organization_id: Option<String>,
+}
+
+impl Connector {
+    /// Whether it has a grant that may be used.
+    pub fn is_authorized(&self) -> bool {
+        self.grant.is_some() && self.revocation_failed_at.is_none()
+    }
 }
 
 /// The plain part of a connector to be stored.
@@ -73,7 +84,7 @@ pub(crate) struct Sealed {
 }
 
 const COLUMNS: &str = "id, name, description, feature, domain, client_id, schedule, settings,
-    grant_summary, granted_at, pending_authorization_at";
+    grant_summary, granted_at, pending_authorization_at, revocation_failed_at, organization_id";
 
 fn connector(row: &Row<'_>) -> rusqlite::Result<Connector> {
     let grant: Option<String> = row.get(8)?;
@@ -89,6 +100,8 @@ fn connector(row: &Row<'_>) -> rusqlite::Result<Connector> {
         grant: grant.and_then(|json| serde_json::from_str(&json).ok()),
         granted_at: row.get::<_, Option<i64>>(9)?.map(time::from_ms),
         pending_authorization_at: row.get::<_, Option<i64>>(10)?.map(time::from_ms),
+        revocation_failed_at: row.get::<_, Option<i64>>(11)?.map(time::from_ms),
+        organization_id: row.get(12)?,
     })
 }
 
@@ -285,13 +298,48 @@ impl Store {
             let now = time::now().timestamp_millis();
             transaction.execute(
                 "UPDATE connector SET grant_summary = ?2, granted_at = ?3, changed_at = ?3,
-                     pending_authorization_at = NULL WHERE id = ?1",
-                (id, json, now),
+                     pending_authorization_at = NULL, revocation_failed_at = NULL,
+                     organization_id = coalesce(?4, organization_id) WHERE id = ?1",
+                (id, json, now, &summary.organization_id),
             )?;
             if other_organization {
                 transaction.execute("DELETE FROM checkpoint WHERE connector_id = ?1", [id])?;
             }
             put_secrets(transaction, id, secrets)
+        })
+    }
+
+    /// Notes that the grant could not be revoked at the vendor: it is not used any more, and kept so
+    /// that the revocation can be tried again.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub(crate) fn set_still_live(&self, id: i64) -> Result<(), HostError> {
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE connector SET revocation_failed_at = ?2 WHERE id = ?1",
+                (id, time::now().timestamp_millis()),
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Forgets the grant: its summary, and every secret but the ones an administrator entered. What
+    /// they were sealed in is overwritten.
+    ///
+    /// # Errors
+    /// When the store cannot be written; nothing is forgotten then.
+    pub(crate) fn forget_grant(&self, id: i64, entered: &[&str]) -> Result<(), HostError> {
+        let names = self.secret_names(id)?;
+        self.overwriting(|transaction| {
+            transaction.execute(
+                "UPDATE connector SET grant_summary = NULL, granted_at = NULL,
+                     pending_authorization_at = NULL, revocation_failed_at = NULL, changed_at = ?2
+                 WHERE id = ?1",
+                (id, time::now().timestamp_millis()),
+            )?;
+            let working = names.iter().filter(|name| !entered.contains(&name.as_str()));
+            put_secrets(transaction, id, &working.map(|name| (name.clone(), None)).collect())
         })
     }
 

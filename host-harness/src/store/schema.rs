@@ -35,6 +35,8 @@ CREATE TABLE connector(
     grant_summary TEXT,
     granted_at INTEGER,
     pending_authorization_at INTEGER,
+    revocation_failed_at INTEGER,
+    organization_id TEXT,
     created_at INTEGER NOT NULL,
     changed_at INTEGER NOT NULL
 ) STRICT;
