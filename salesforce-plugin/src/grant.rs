@@ -141,6 +141,8 @@ impl Grant {
             grant: self.kind.clone(),
             organization_id: self.organization_id.clone(),
             username: self.username.clone(),
+            user_id: self.user_id.clone(),
+            login_host: Some(self.login_host.clone()),
             instance_url: Some(format!("https://{}", self.instance_host)),
             scopes: self.scopes.clone(),
             renewable: self.refresh_token.is_some(),
