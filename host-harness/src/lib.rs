@@ -32,6 +32,7 @@ pub mod cancel;
 pub mod error;
 pub mod home;
 pub mod locks;
+mod process;
 pub mod redact;
 pub mod secret_store;
 pub mod settings;

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use salesforce_sim::SimulatedOrg;
 
-use crate::host::{Host, NAME};
+use crate::host::{Host, NAME, library};
 
 /// Every file below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -182,4 +182,51 @@ fn home_store_and_key_are_closed_to_other_accounts() {
         fs::metadata(host.home().join(name)).expect("a file").permissions().mode() & 0o777
     };
     assert_eq!((mode(""), mode("key"), mode("inventory.db")), (0o700, 0o600, 0o600));
+}
+
+/// A core dump of a process would hold its secrets in clear.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_host_that_dies_leaves_no_core_dump() {
+    let mut host = Host::new();
+    host.add_plugin(&library("chaos_plugin"));
+    host.run(&["features", "enable", "chaos"]).ok();
+    let secret = host.write("secret", "canary-in-a-core-dump");
+    host.run(&[
+        "connectors",
+        "new",
+        "chaos",
+        "--name",
+        "c",
+        "--domain",
+        "d",
+        "--client-id",
+        "i",
+        "--client-secret-file",
+        secret.to_str().expect("a path"),
+    ])
+    .ok();
+    host.set("CHAOS", "abort");
+    let dumps = host.path("dumps");
+    fs::create_dir(&dumps).expect("a folder");
+    // As an operator's shell that allows core dumps of any size starts it.
+    let in_shell = |mut command: std::process::Command, aborted: &str| {
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell.arg("-c").arg("ulimit -c unlimited && exec \"$@\"").arg("sh");
+        shell.arg(command.get_program()).args(command.get_args()).env_clear();
+        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command = shell;
+        let output = command.current_dir(&dumps).output().expect("a process");
+        assert!(!output.status.success(), "{aborted}: {output:?}");
+        fs::read_dir(&dumps).expect("a folder").count()
+    };
+    let ran = host.command(&["collect", "c"]);
+    assert_eq!(in_shell(ran, "the host was meant to abort"), 0, "a core dump was left");
+    // Positive control: another program that dies the same way leaves one, where the system writes
+    // core dumps into the folder at all.
+    let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").expect("the pattern");
+    let mut abort = std::process::Command::new("/bin/sh");
+    abort.args(["-c", "kill -ABRT $$"]);
+    let left = in_shell(abort, "the control was meant to abort");
+    assert!(left > 0 || pattern.starts_with(['|', '/']), "the control left no core dump either");
 }

@@ -3,7 +3,8 @@
 //! The environment variable `CHAOS` names the call in which it panics (`describe`, `new`,
 //! `configure`, `enable`, `authorize`, `check`, `collect`, `disable`, `drop`) or another way to
 //! misbehave (`payload`: panics with a payload that panics when dropped; `columns`: a batch with an
-//! unknown column; `types`: a column of another type). Without it, it behaves.
+//! unknown column; `types`: a column of another type; `abort`: ends the process with a secret in
+//! memory). Without it, it behaves.
 
 use std::sync::Arc;
 
@@ -61,7 +62,11 @@ impl Connector for Chaos {
         };
         let field = |name: &str, kind| FieldSpec { name: name.into(), kind };
         Manifest {
-            settings: vec![setting("domain", true), setting("client_id", true)],
+            settings: vec![
+                setting("domain", true),
+                setting("client_id", true),
+                SettingSpec { secret: true, ..setting("client_secret", false) },
+            ],
             datasets: vec![DatasetSpec {
                 name: "thing".into(),
                 title: "Things".into(),
@@ -122,6 +127,11 @@ impl Connector for Chaos {
         panic_in("collect");
         if chaos("payload") {
             std::panic::panic_any(Grenade);
+        }
+        if chaos("abort") {
+            let secret = self.host.secret_get("client_secret")?;
+            log::info!("aborting with a secret in memory: {}", secret.is_some());
+            std::process::abort();
         }
         let column = if chaos("columns") { "Colour" } else { "Size" };
         let sizes: ArrayRef = if chaos("types") {
