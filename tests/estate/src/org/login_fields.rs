@@ -98,7 +98,7 @@ impl LoginRow {
                 _ => &SOAP,
             },
             StreamKind::Failed => {
-                if self.login.dice % 5 == 0 {
+                if self.login.dice.is_multiple_of(5) {
                     &SAML
                 } else {
                     &BROWSER
