@@ -1,5 +1,6 @@
 //! The simulated org, seen by an ordinary HTTP client through its proxy.
 
+mod assertions;
 mod authorize;
 mod catalogue;
 mod client;
@@ -7,8 +8,10 @@ mod data;
 mod faults;
 mod hosts;
 mod journal;
+mod oauth_refusals;
 mod paging;
 mod program;
 mod proxy;
 mod refresh;
 mod token;
+mod token_answers;
