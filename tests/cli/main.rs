@@ -7,4 +7,5 @@ mod guide;
 mod host;
 mod plugins;
 mod report;
+mod secrets;
 mod tidy;

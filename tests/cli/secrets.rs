@@ -63,7 +63,7 @@ fn no_secret_reaches_an_output_a_log_or_a_file() {
         .proxy_auth("proxyuser", "canary-proxy-password")
         .start();
     let mut host = Host::behind(&org);
-    host.set("HTTPS_PROXY", &org.proxy_url_with("proxyuser", "canary-proxy-password"));
+    host.set("HTTPS_PROXY", &org.proxy_url_with_credentials());
     let mut shown = Vec::new();
     let mut run = |arguments: &[&str], input: &str| {
         let ran = host.run_with_input(arguments, input);
@@ -126,7 +126,7 @@ fn no_secret_reaches_an_output_a_log_or_a_file() {
         ("refused paste", "aPrxCanaryOfARefusedPaste0123456789==".to_owned()),
         ("authorization code", code),
     ];
-    secrets.extend(org.issued_tokens().into_iter().map(|token| ("token", token)));
+    secrets.extend(org.issued_secrets().into_iter().map(|token| ("token", token)));
     assert!(secrets.len() >= 7, "codes, access and refresh tokens were issued");
 
     let haystacks: Vec<(String, Vec<u8>)> = shown

@@ -1,6 +1,6 @@
 //! One org behind all of its host names.
 
-use salesforce_sim::{CertificateKind, Edition, SimulatedOrg, Violation};
+use salesforce_sim::{CertificateKind, Edition, SimulatedOrg, TlsVersions, Violation};
 
 use crate::client::{Answer, Story, client};
 
@@ -126,4 +126,23 @@ fn an_org_that_moves_is_found_again_by_a_refresh() {
         .expect("an answer");
     assert_eq!(answer.status(), 200);
     assert!(violations(&story.org).is_empty());
+}
+
+#[test]
+fn the_versions_of_tls_can_be_chosen_and_one_point_one_is_refused() {
+    let answer = |versions: TlsVersions| {
+        let org = SimulatedOrg::builder().users(30).tls_versions(versions).start();
+        let sent = client(&org).get("https://acme.my.salesforce.com/services/data").send();
+        (sent.map(|answer| answer.status().as_u16()), org.journal().len())
+    };
+    for versions in [TlsVersions::Modern, TlsVersions::Only12, TlsVersions::Only13] {
+        let (status, entries) = answer(versions);
+        assert_eq!((status.expect("an answer"), entries), (200, 1), "{versions:?}");
+    }
+    let (status, entries) = answer(TlsVersions::Only11);
+    let error = status.expect_err("no such version");
+    let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
+    let text = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    assert!(error.is_connect() && text.contains("peer is incompatible"), "{text}");
+    assert_eq!(entries, 0);
 }

@@ -80,3 +80,46 @@ fn refusals_are_written_down_with_their_code() {
         story.org.journal().into_iter().map(|entry| entry.error.unwrap_or_default()).collect();
     assert_eq!(errors, ["INVALID_FIELD", "invalid_grant"]);
 }
+
+#[test]
+fn a_code_that_is_exchanged_twice_is_noted() {
+    let story = Story::new();
+    let code = story.code(&[]);
+    story.exchange(&code, &[]);
+    assert!(story.org.violations().is_empty(), "the browser's own callback is none either");
+    story.exchange(&code, &[]);
+    let violations: Vec<Violation> =
+        story.org.violations().into_iter().map(|(violation, _)| violation).collect();
+    assert_eq!(violations, [Violation::RepeatedCode]);
+}
+
+#[test]
+fn writing_is_noted() {
+    let story = Story::new();
+    let path = story.url("/services/data/v60.0/sobjects/User/005000000000001");
+    for request in [story.client.patch(&path), story.client.delete(&path)] {
+        request.bearer_auth(&story.token).send().expect("an answer");
+    }
+    let violations: Vec<Violation> =
+        story.org.violations().into_iter().map(|(violation, _)| violation).collect();
+    assert_eq!(violations, [Violation::WriteMethod; 2]);
+}
+
+#[test]
+fn everything_that_was_given_out_can_be_searched_for() {
+    let story = Story::of(
+        SimulatedOrg::builder().policy(|policy| policy.rotate_refresh_tokens = true).start(),
+    );
+    let code = story.code(&[]);
+    let first = story.exchange(&code, &[]).json();
+    let second = story.refresh(first["refresh_token"].as_str().expect("a token")).json();
+    let issued = story.org.issued_secrets();
+    let mut given = vec![code, story.token.clone()];
+    for answer in [&first, &second] {
+        for key in ["access_token", "refresh_token"] {
+            given.push(answer[key].as_str().expect("a token").to_owned());
+        }
+    }
+    assert_eq!(issued.len(), given.len());
+    assert!(given.iter().all(|secret| issued.contains(secret)));
+}

@@ -44,6 +44,9 @@ fn a_proxy_with_a_password_asks_for_it() {
     assert!(refused.contains("Proxy-Authenticate: Basic realm="), "{refused}");
     let url = "https://acme.my.salesforce.com/services/data";
     assert!(client_through(&org, &org.proxy_url()).get(url).send().is_err());
+    let wrong = org.proxy_url().replace("http://", "http://egress:wrong@");
+    assert!(client_through(&org, &wrong).get(url).send().is_err());
+    assert_eq!(org.journal().last().and_then(|entry| entry.status), Some(407));
     assert_eq!(client(&org).get(url).send().expect("an answer").status(), 200);
 }
 

@@ -151,3 +151,87 @@ fn one_refresh_per_expiry_is_fine_and_a_second_is_noted() {
         story.org.violations().into_iter().map(|(violation, _)| violation).collect();
     assert_eq!(violations, [Violation::NeedlessRefresh]);
 }
+
+#[test]
+fn rotation_ends_the_earlier_session_unless_the_org_is_lenient() {
+    let story = Story::of(
+        SimulatedOrg::builder().policy(|policy| policy.rotate_refresh_tokens = true).start(),
+    );
+    let works = |token: &str| {
+        let request = story.client.get(story.url("/services/data/v60.0/limits")).bearer_auth(token);
+        request.send().expect("an answer").status() == 200
+    };
+    let first = story.refresh(&story.org.issue_refresh_token());
+    let second = story.refresh(&text(&first, "refresh_token"));
+    assert!(!works(&text(&first, "access_token")));
+    assert!(works(&text(&second, "access_token")));
+    story.org.set_policy(|policy| policy.rotation_ends_sessions = false);
+    let third = story.refresh(&text(&second, "refresh_token"));
+    assert!(works(&text(&second, "access_token")), "it lives on until its own end");
+    assert!(works(&text(&third, "access_token")));
+}
+
+#[test]
+fn rotation_can_repeat_the_access_token_which_then_lives_on() {
+    let story = Story::of(
+        SimulatedOrg::builder()
+            .policy(|policy| {
+                policy.rotate_refresh_tokens = true;
+                policy.repeat_access_token = true;
+            })
+            .start(),
+    );
+    let first = story.refresh(&story.org.issue_refresh_token());
+    let second = story.refresh(&text(&first, "refresh_token"));
+    assert_eq!(text(&first, "access_token"), text(&second, "access_token"));
+    assert_ne!(text(&first, "refresh_token"), text(&second, "refresh_token"));
+    let request = story
+        .client
+        .get(story.url("/services/data/v60.0/limits"))
+        .bearer_auth(text(&second, "access_token"));
+    assert_eq!(request.send().expect("an answer").status(), 200);
+}
+
+#[test]
+fn refreshes_and_grants_lost_to_a_replay_are_counted() {
+    let story = Story::of(
+        SimulatedOrg::builder().policy(|policy| policy.rotate_refresh_tokens = true).start(),
+    );
+    let first = story.org.issue_refresh_token();
+    story.refresh(&first);
+    assert_eq!((story.org.refreshes(), story.org.grants_lost_to_replay()), (1, 0));
+    assert!(story.org.violations().is_empty());
+    story.refresh(&first);
+    story.refresh(&first);
+    assert_eq!((story.org.refreshes(), story.org.grants_lost_to_replay()), (1, 1));
+    let violations: Vec<Violation> =
+        story.org.violations().into_iter().map(|(violation, _)| violation).collect();
+    assert_eq!(violations, [Violation::ReplayedRefreshToken; 2]);
+}
+
+#[test]
+fn of_a_pair_at_once_exactly_one_is_refreshed_and_nothing_is_lost() {
+    let story = Story::of(
+        SimulatedOrg::builder().policy(|policy| policy.rotate_refresh_tokens = true).start(),
+    );
+    let token = story.org.issue_refresh_token();
+    // Both answers take their time, so the second request meets the first.
+    story.org.faults().push(
+        Fault::new(Action::Drip { bytes: 40, pause_ms: 60 }).on_grant("refresh_token").times(1),
+    );
+    let mut descriptions: Vec<(u16, String)> = std::thread::scope(|scope| {
+        let both = [scope.spawn(|| story.refresh(&token)), scope.spawn(|| story.refresh(&token))];
+        both.map(|thread| {
+            let answer = thread.join().expect("an answer");
+            (answer.status, text(&answer, "error_description"))
+        })
+        .into()
+    });
+    descriptions.sort();
+    assert_eq!(
+        descriptions,
+        [(200, String::new()), (400, "token request is already being processed".to_owned())]
+    );
+    assert_eq!(story.org.grants_lost_to_replay(), 0);
+    assert!(story.org.violations().is_empty());
+}

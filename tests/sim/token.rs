@@ -341,3 +341,87 @@ fn userinfo_and_identity_name_the_user_or_refuse_in_plain_text() {
         assert!(refused.header("content-type").is_some_and(|value| value.starts_with("text/html")));
     }
 }
+
+#[test]
+fn the_form_of_the_answer_can_be_asked_for_by_accept() {
+    let story = Story::new();
+    let refresh_token = story.org.issue_refresh_token();
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", refresh_token.as_str()),
+        ("client_id", story.org.client_id()),
+        ("client_secret", story.org.client_secret()),
+    ];
+    let ask = |accept: &str| {
+        let request = story.client.post(story.url("/services/oauth2/token")).form(&form);
+        Answer::of(request.header("Accept", accept).send().expect("an answer"))
+    };
+    assert!(ask("application/x-www-form-urlencoded").text.starts_with("access_token=00D"));
+    assert!(ask("application/xml").text.contains("<access_token>00D"));
+    assert!(ask("application/json").text.starts_with('{'));
+    assert!(ask("*/*").text.starts_with('{'));
+}
+
+#[test]
+fn the_signature_is_an_hmac_of_identity_and_time() {
+    let story = Story::of(SimulatedOrg::builder().client_secret("s").start());
+    let body = story.refresh(&story.org.issue_refresh_token()).json();
+    let text = |key: &str| body[key].as_str().expect("text").to_owned();
+    let mut block = [0_u8; 64];
+    block[0] = b's';
+    let inner = Sha256::new()
+        .chain_update(block.map(|byte| byte ^ 0x36))
+        .chain_update(text("id") + &text("issued_at"))
+        .finalize();
+    let outer =
+        Sha256::new().chain_update(block.map(|byte| byte ^ 0x5c)).chain_update(inner).finalize();
+    assert_eq!(text("signature"), base64::engine::general_purpose::STANDARD.encode(outer));
+}
+
+#[test]
+fn parts_of_the_answer_can_be_absent_and_more_can_be_there() {
+    let story = Story::of(
+        SimulatedOrg::builder()
+            .policy(|policy| {
+                policy.omit_signature = true;
+                policy.omit_scope = true;
+                policy.extra_token_keys = true;
+            })
+            .start(),
+    );
+    let body = story.refresh(&story.org.issue_refresh_token()).json();
+    assert!(body.get("signature").is_none() && body.get("scope").is_none());
+    assert_eq!(body["token_format"], "opaque");
+    let subset = story.exchange(&story.code(&[("scope", "api")]), &[]).json();
+    assert!(subset.get("refresh_token").is_none(), "that scope was not asked for");
+}
+
+#[test]
+fn without_pkce_a_challenge_is_ignored() {
+    let story = Story::of(SimulatedOrg::builder().policy(|policy| policy.pkce = Pkce::Off).start());
+    let code = story.code(&[("code_challenge", &challenge("v"))]);
+    assert_eq!(story.exchange(&code, &[("code_verifier", "another")]).status, 200);
+}
+
+#[test]
+fn the_secret_is_needed_for_each_flow_by_its_own_switch() {
+    let story = Story::new();
+    story.org.set_policy(|policy| policy.require_secret_for_web_server_flow = false);
+    let code = story.code(&[]);
+    let redirect_uri = story.org.redirect_uri();
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", code.as_str()),
+        ("redirect_uri", redirect_uri.as_str()),
+        ("client_id", story.org.client_id()),
+    ];
+    let body = story.post("/services/oauth2/token", &form).json();
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", body["refresh_token"].as_str().expect("a token")),
+        ("client_id", story.org.client_id()),
+    ];
+    assert_eq!(story.post("/services/oauth2/token", &form).oauth_error().0, "invalid_client");
+    story.org.set_policy(|policy| policy.require_secret_for_refresh_token_flow = false);
+    assert_eq!(story.post("/services/oauth2/token", &form).status, 200);
+}

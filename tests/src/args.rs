@@ -1,8 +1,8 @@
 //! The command line.
 
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::{fs, io};
 
 use clap::{Parser, ValueEnum};
 use salesforce_sim::{Edition, OrgBuilder, Pkce, SimulatedOrg};
@@ -90,6 +90,18 @@ pub(crate) struct Args {
     /// Refuse authorization requests without a code challenge
     #[arg(long)]
     require_pkce: bool,
+    /// Switch "Require Secret" off, for the web server flow and for the refresh
+    #[arg(long)]
+    optional_secret: bool,
+    /// One more scope the app is assigned
+    #[arg(long, value_name = "NAME")]
+    scope: Vec<String>,
+    /// Certificate or public key (PEM) that verifies assertions the app signs
+    #[arg(long, value_name = "FILE")]
+    jwt_certificate: Option<PathBuf>,
+    /// Pre-authorize the user who authorizes the app, as the JWT bearer flow needs it
+    #[arg(long)]
+    pub(crate) pre_authorized: bool,
     /// Enable the client credentials flow, run as the user who authorizes the app
     #[arg(long)]
     pub(crate) enable_client_credentials: bool,
@@ -147,6 +159,9 @@ impl Args {
                 policy.daily_api_limit = self.daily_api_limit.unwrap_or(policy.daily_api_limit);
                 policy.rotate_refresh_tokens = self.rotate_refresh_tokens;
                 policy.password_flow = self.enable_password_flow;
+                policy.require_secret_for_web_server_flow = !self.optional_secret;
+                policy.require_secret_for_refresh_token_flow = !self.optional_secret;
+                policy.scopes.extend(self.scope.iter().cloned());
                 if self.require_pkce {
                     policy.pkce = Pkce::Required;
                 }
@@ -167,6 +182,9 @@ impl Args {
             .iter()
             .fold(builder, |builder, permission| builder.without_permission(permission));
         builder = self.journal.iter().fold(builder, |builder, path| builder.journal_file(path));
+        if let Some(path) = &self.jwt_certificate {
+            builder = builder.app_certificate(&fs::read_to_string(path)?);
+        }
         if let Some(pair) = &self.proxy_auth {
             let (user, password) = pair.split_once(':').ok_or_else(|| {
                 io::Error::new(

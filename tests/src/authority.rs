@@ -33,6 +33,21 @@ pub enum CertificateKind {
     UnknownAuthority,
 }
 
+/// Which versions of TLS the org speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TlsVersions {
+    /// 1.2 and 1.3.
+    #[default]
+    Modern,
+    /// 1.2 and nothing else.
+    Only12,
+    /// 1.3 and nothing else.
+    Only13,
+    /// 1.1 and nothing else: it answers a client's greeting with that version and gets no
+    /// further.
+    Only11,
+}
+
 /// Issues certificates for the org's host names.
 pub(crate) struct Authority {
     pem: String,
@@ -67,10 +82,21 @@ impl Authority {
     }
 
     /// TLS settings that choose the certificate by server name.
-    pub(crate) fn server_config(self: &Arc<Self>) -> Result<Arc<ServerConfig>, rustls::Error> {
+    pub(crate) fn server_config(
+        self: &Arc<Self>,
+        versions: TlsVersions,
+    ) -> Result<Arc<ServerConfig>, rustls::Error> {
+        use rustls::version::{TLS12, TLS13};
+
         let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let versions: &[_] = match versions {
+            TlsVersions::Only12 => &[&TLS12],
+            TlsVersions::Only13 => &[&TLS13],
+            // Connections of 1.1 end before these settings are used.
+            TlsVersions::Modern | TlsVersions::Only11 => &[&TLS13, &TLS12],
+        };
         let mut config = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+            .with_protocol_versions(versions)?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -138,7 +164,11 @@ fn root() -> Result<(String, Issuer<'static, KeyPair>), rcgen::Error> {
     Ok((pem, Issuer::new(params, key)))
 }
 
-fn set_validity(params: &mut CertificateParams, from: DateTime<Utc>, until: DateTime<Utc>) {
+pub(crate) fn set_validity(
+    params: &mut CertificateParams,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+) {
     // Month and day of a calendar date fit into a byte.
     params.not_before = date_time_ymd(from.year(), from.month() as u8, from.day() as u8);
     params.not_after = date_time_ymd(until.year(), until.month() as u8, until.day() as u8);

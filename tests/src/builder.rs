@@ -8,13 +8,14 @@ use std::{error, fmt, io};
 use chrono::{DateTime, Utc};
 use estate::{Estate, EstateSpec};
 
-use crate::authority::{Authority, CertificateKind};
+use crate::app_key::Verifier;
+use crate::authority::{Authority, CertificateKind, TlsVersions};
 use crate::clock::{Clock, SystemClock};
 use crate::core::{App, Core, Login, Visibility};
 use crate::fault::{Fault, FaultScript};
 use crate::hosts::{Edition, HostNames};
 use crate::journal::Journal;
-use crate::net::{ProxyAuth, Server};
+use crate::net::{ProxyAuth, Server, Settings};
 use crate::org::SimulatedOrg;
 use crate::policy::Policy;
 use crate::random::{alphanumeric, token_characters};
@@ -27,6 +28,8 @@ pub enum StartError {
     Io(io::Error),
     /// The certificate authority could not be made.
     Certificate(String),
+    /// The app's certificate cannot be read.
+    AppCertificate,
     /// There is no user with the asked user name.
     UnknownUser(String),
 }
@@ -36,6 +39,8 @@ impl fmt::Display for StartError {
         match self {
             Self::Io(_) => formatter.write_str("cannot open a port or a file of the simulated org"),
             Self::Certificate(reason) => write!(formatter, "cannot make certificates: {reason}"),
+            Self::AppCertificate => formatter
+                .write_str("the app's certificate is neither CERTIFICATE nor PUBLIC KEY in PEM"),
             Self::UnknownUser(username) => write!(formatter, "the org has no user `{username}`"),
         }
     }
@@ -76,6 +81,9 @@ pub struct OrgBuilder {
     tls: SocketAddr,
     proxy_auth: Option<ProxyAuth>,
     certificates: CertificateKind,
+    tls_versions: TlsVersions,
+    app_certificate: Option<String>,
+    foreign_hosts: Vec<String>,
     policy: Policy,
     visibility: Visibility,
     faults: Vec<Fault>,
@@ -102,6 +110,9 @@ impl Default for OrgBuilder {
             tls: loopback,
             proxy_auth: None,
             certificates: CertificateKind::default(),
+            tls_versions: TlsVersions::default(),
+            app_certificate: None,
+            foreign_hosts: Vec::new(),
             policy: Policy::default(),
             visibility: Visibility::default(),
             faults: Vec::new(),
@@ -209,6 +220,28 @@ impl OrgBuilder {
         self
     }
 
+    /// Versions of TLS the org speaks.
+    pub fn tls_versions(mut self, versions: TlsVersions) -> Self {
+        self.tls_versions = versions;
+        self
+    }
+
+    /// Registers what verifies assertions the app signs: a certificate or a public key, PEM.
+    /// Without it every assertion is refused.
+    pub fn app_certificate(mut self, pem: &str) -> Self {
+        self.app_certificate = Some(pem.to_owned());
+        self
+    }
+
+    /// Listens at one more host, which is somebody else's. Clients that trust the org's
+    /// authority trust it, and it answers `{}` to everything; every request is a violation.
+    /// So a test sees what a client would have given away there. Hosts that are not named
+    /// are refused by the proxy.
+    pub fn foreign_host(mut self, host: &str) -> Self {
+        self.foreign_hosts.push(host.to_owned());
+        self
+    }
+
     /// Changes settings of the org.
     pub fn policy(mut self, change: impl FnOnce(&mut Policy)) -> Self {
         change(&mut self.policy);
@@ -267,9 +300,15 @@ impl OrgBuilder {
     /// Starts the org.
     ///
     /// # Errors
-    /// If a port is taken, the journal's file cannot be written, or the user does not exist.
+    /// If a port is taken, the journal's file cannot be written, the app's certificate cannot be
+    /// read, or the user does not exist.
     pub fn try_start(self) -> Result<SimulatedOrg, StartError> {
-        let hosts = HostNames::new(&self.my_domain, &self.edition);
+        let hosts =
+            HostNames::new(&self.my_domain, &self.edition).with_foreign(&self.foreign_hosts);
+        let verifier = match &self.app_certificate {
+            Some(pem) => Some(Verifier::from_pem(pem).ok_or(StartError::AppCertificate)?),
+            None => None,
+        };
         let now = self.clock.now();
         let estate = Estate::new(EstateSpec {
             seed: self.seed,
@@ -300,7 +339,8 @@ impl OrgBuilder {
         let authority = Authority::new(self.certificates, move |host| serves.door(host).is_some())
             .map_err(|error| certificate(&error))?;
         let authority = Arc::new(authority);
-        let tls = authority.server_config().map_err(|error| certificate(&error))?;
+        let tls =
+            authority.server_config(self.tls_versions).map_err(|error| certificate(&error))?;
         let core = Arc::new(Core {
             hosts,
             estate: Arc::new(estate),
@@ -313,6 +353,7 @@ impl OrgBuilder {
                     .client_secret
                     .unwrap_or_else(|| crate::random::hex(64).to_ascii_uppercase()),
                 redirect_uris,
+                verifier,
             },
             login: Login {
                 username: person.username,
@@ -329,8 +370,12 @@ impl OrgBuilder {
             journal,
             schema_changed_at: Mutex::new(now),
         });
-        let server =
-            Server::start(Arc::clone(&core), tls, self.proxy_auth.clone(), self.proxy, self.tls)?;
+        let settings = Settings {
+            tls,
+            old_tls: self.tls_versions == TlsVersions::Only11,
+            proxy_auth: self.proxy_auth.clone(),
+        };
+        let server = Server::start(Arc::clone(&core), settings, self.proxy, self.tls)?;
         Ok(SimulatedOrg::new(core, authority, server, self.proxy_auth))
     }
 }

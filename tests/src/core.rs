@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use estate::{Estate, Viewer};
 
 use crate::api::{ApiUsage, Locators};
+use crate::app_key::Verifier;
 use crate::clock::Clock;
 use crate::fault::FaultScript;
 use crate::hosts::HostNames;
@@ -22,6 +23,8 @@ pub(crate) struct App {
     pub(crate) client_id: String,
     pub(crate) client_secret: String,
     pub(crate) redirect_uris: Vec<String>,
+    /// What verifies assertions the app signs; none if no certificate is registered.
+    pub(crate) verifier: Option<Verifier>,
 }
 
 /// What people log in with; every user of the org has the same password.
@@ -74,6 +77,11 @@ impl Core {
     /// The switches as they stand.
     pub(crate) fn policy(&self) -> Policy {
         lock(&self.policy).clone()
+    }
+
+    /// The time the org shows to the outside, which may be wrong on purpose.
+    pub(crate) fn shown_time(&self, policy: &Policy) -> DateTime<Utc> {
+        self.clock.now() + TimeDelta::seconds(policy.clock_offset_seconds.into())
     }
 
     /// The address data requests go to.

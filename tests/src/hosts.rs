@@ -43,6 +43,8 @@ pub(crate) enum Door {
     Generic,
     /// The other of the two, where this org's apps and users are unknown.
     OtherGeneric,
+    /// A host of somebody else that is listening.
+    Foreign,
 }
 
 /// The host names of one org.
@@ -55,6 +57,7 @@ pub(crate) struct HostNames {
     setup: String,
     sandbox: bool,
     moved_to: Arc<Mutex<Option<String>>>,
+    foreign: Vec<String>,
 }
 
 const LOGIN: &str = "login.salesforce.com";
@@ -78,7 +81,14 @@ impl HostNames {
             setup: format!("{stem}.my.salesforce-setup.com"),
             sandbox: edition.is_sandbox(),
             moved_to: Arc::default(),
+            foreign: Vec::new(),
         }
+    }
+
+    /// Adds hosts of somebody else, to be listened at.
+    pub(crate) fn with_foreign(mut self, hosts: &[String]) -> Self {
+        self.foreign = hosts.iter().map(|host| without_port(host)).collect();
+        self
     }
 
     /// Moves the org to another host.
@@ -110,6 +120,8 @@ impl HostNames {
             Some(Door::Generic)
         } else if host == LOGIN || host == TEST {
             Some(Door::OtherGeneric)
+        } else if self.foreign.iter().any(|foreign| foreign == host) {
+            Some(Door::Foreign)
         } else {
             None
         }

@@ -26,8 +26,15 @@ pub enum Violation {
     PlainHttp,
     /// The proxy was asked for a host that is not the org's.
     ForeignHost,
+    /// A request inside a tunnel reached a host that is not the org's, and carried a token, a
+    /// code or a secret in its form.
+    SecretToForeignHost,
     /// More than one refresh was made for one expired session (watched on request).
     NeedlessRefresh,
+    /// A refresh token that rotation had replaced was used again.
+    ReplayedRefreshToken,
+    /// An authorization code that had been exchanged was used again.
+    RepeatedCode,
 }
 
 /// One request and its answer.
@@ -146,6 +153,11 @@ pub(crate) fn has_secret(query: &Params) -> bool {
     query.iter().any(|(name, value)| {
         !value.is_empty() && (SECRETS.contains(&name) || looks_like_token(value))
     })
+}
+
+/// Whether a form carries what only the org may get.
+pub(crate) fn form_has_secret(form: &Params) -> bool {
+    has_secret(form) || form.filled("code").is_some()
 }
 
 /// The query string with the values of secrets, and of authorization codes, left out.

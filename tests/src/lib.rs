@@ -22,6 +22,7 @@
 //! in one process.
 
 mod api;
+mod app_key;
 mod authority;
 mod browser;
 mod builder;
@@ -39,7 +40,8 @@ mod random;
 mod router;
 mod sync;
 
-pub use authority::CertificateKind;
+pub use app_key::AppKey;
+pub use authority::{CertificateKind, TlsVersions};
 pub use builder::{OrgBuilder, StartError};
 pub use clock::{Clock, StoppedClock, SystemClock};
 pub use estate::{LicenseTruth, Person, Truth};

@@ -58,6 +58,12 @@ fn start(args: &Args) -> Result<SimulatedOrg, Box<dyn std::error::Error>> {
     if let Some(path) = &args.faults {
         org.faults().set(Fault::read_script(path)?);
     }
+    if args.pre_authorized {
+        let username = org.username().to_owned();
+        org.set_policy(|policy| {
+            policy.pre_authorized.insert(username);
+        });
+    }
     if args.enable_client_credentials {
         let run_as = org.username().to_owned();
         org.set_policy(|policy| {

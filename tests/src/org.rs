@@ -166,6 +166,22 @@ impl SimulatedOrg {
         &self.core.faults
     }
 
+    /// Every authorization code, access token and refresh token the org ever gave out, to
+    /// search a client's output for.
+    pub fn issued_secrets(&self) -> Vec<String> {
+        lock(&self.core.grants).issued()
+    }
+
+    /// How many refreshes were granted.
+    pub fn refreshes(&self) -> u64 {
+        lock(&self.core.grants).refreshes
+    }
+
+    /// How many grants were lost because a replaced refresh token was used again.
+    pub fn grants_lost_to_replay(&self) -> u64 {
+        lock(&self.core.grants).families_lost_to_replay
+    }
+
     /// Changes settings of the org.
     pub fn set_policy(&self, change: impl FnOnce(&mut Policy)) {
         change(&mut lock(&self.core.policy));

@@ -73,6 +73,9 @@ pub struct Policy {
     /// Each refresh returns a new refresh token and kills the old one; a replay of a
     /// rotated-out token kills the whole family.
     pub rotate_refresh_tokens: bool,
+    /// With rotation, a refresh ends the family's earlier sessions as well. If not, an old
+    /// access token lives on until its own end.
+    pub rotation_ends_sessions: bool,
     /// A refresh answers with the access token that is still alive, if there is one.
     pub repeat_access_token: bool,
     /// Every refresh answers as if another one were being processed.
@@ -93,6 +96,9 @@ pub struct Policy {
     pub client_credentials_flow: bool,
     /// The Run As user of the client credentials flow, by user name.
     pub run_as: Option<String>,
+    /// User names that are admin pre-authorized for the app: the JWT bearer flow needs it,
+    /// unless the user approved the app and that refresh token is still live.
+    pub pre_authorized: BTreeSet<String>,
     /// Whether the org allows the username-password flow.
     pub password_flow: bool,
     /// Whether the org allows the user-agent flow (`response_type=token`).
@@ -115,6 +121,9 @@ pub struct Policy {
     pub ip_restriction: IpRestriction,
     /// It is outside the profile's login hours.
     pub outside_login_hours: bool,
+    /// How far ahead of the true time the org's clock is, in the `Date` of its answers and
+    /// when it looks at the `exp` of an assertion; negative is behind.
+    pub clock_offset_seconds: i32,
     /// Leave `signature` out of token answers.
     pub omit_signature: bool,
     /// Leave `scope` out of token answers.
@@ -150,6 +159,7 @@ impl Default for Policy {
             require_secret_for_web_server_flow: true,
             require_secret_for_refresh_token_flow: true,
             rotate_refresh_tokens: false,
+            rotation_ends_sessions: true,
             repeat_access_token: false,
             refresh_in_progress: false,
             refresh_token_policy: RefreshTokenPolicy::default(),
@@ -160,6 +170,7 @@ impl Default for Policy {
             scopes: ["api", "id", "refresh_token"].map(str::to_owned).into(),
             client_credentials_flow: false,
             run_as: None,
+            pre_authorized: BTreeSet::new(),
             password_flow: false,
             user_agent_flow: true,
             introspection: true,
@@ -171,6 +182,7 @@ impl Default for Policy {
             org_inactive: false,
             ip_restriction: IpRestriction::default(),
             outside_login_hours: false,
+            clock_offset_seconds: 0,
             omit_signature: false,
             omit_scope: false,
             extra_token_keys: false,

@@ -7,7 +7,7 @@ use crate::core::Core;
 use crate::fault::{Action, Sighting, alter};
 use crate::hosts::Door;
 use crate::http::{Delivery, Request, Response, TEXT_HTML, accepts_gzip};
-use crate::journal::{Entry, Trace, Violation, has_secret, redact};
+use crate::journal::{Entry, Trace, Violation, form_has_secret, has_secret, redact};
 use crate::oauth;
 use crate::random::hex;
 use crate::sync::lock;
@@ -15,6 +15,8 @@ use crate::sync::lock;
 const MAINTENANCE: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><title>Maintenance | Salesforce</title></head><body><h1>We are down for maintenance.</h1></body></html>\n";
 const UNAVAILABLE: &str = "<html><head><title>503 Service Unavailable</title></head><body><h1>Service Unavailable</h1></body></html>\n";
 const NO_ROUTE: &str = "<html><body><h1>We are setting things up.</h1><p>This can take a few minutes.</p></body></html>\n";
+/// The static page behind the usual callback.
+const SUCCESS_PATH: &str = "/services/oauth2/success";
 /// Bodies below this are not worth compressing.
 const COMPRESS_FROM: usize = 256;
 
@@ -48,15 +50,23 @@ fn note_violations(request: &Request, door: Option<Door>, trace: &mut Trace) {
     if request.plain {
         trace.violation(Violation::PlainHttp);
     }
-    // The callback is where the platform itself puts the code.
-    if has_secret(&request.query) && !request.path.ends_with("/services/oauth2/success") {
+    // The callback of the code flow is where a code may be; only a browser goes there.
+    if has_secret(&request.query) && request.path != SUCCESS_PATH {
         trace.violation(Violation::SecretInUrl);
+    }
+    if door == Some(Door::Foreign) {
+        trace.violation(Violation::ForeignHost);
+        if form_has_secret(&request.form()) {
+            trace.violation(Violation::SecretToForeignHost);
+        }
     }
     let foreign = match door {
         Some(Door::MyDomain | Door::Former) => false,
         // Basic credentials of the app may go to a login host, a user's token may not.
         Some(Door::Generic | Door::OtherGeneric) => request.bearer().is_some(),
-        Some(Door::Lightning | Door::Setup) | None => request.header("authorization").is_some(),
+        Some(Door::Lightning | Door::Setup | Door::Foreign) | None => {
+            request.header("authorization").is_some()
+        }
     };
     if foreign {
         trace.violation(Violation::AuthorizationToForeignHost);
@@ -88,6 +98,9 @@ fn instead(core: &Core, action: &Action, request: &Request) -> Option<Response> 
             );
             response.headers.extend(headers.iter().cloned());
             Some(response)
+        }
+        Action::OauthError { error, description, status } => {
+            Some(oauth::scripted_refusal(request, *status, error, description))
         }
         Action::HtmlPage => Some(Response::new(200, TEXT_HTML, MAINTENANCE)),
         Action::EdgeUnavailable => Some(Response::new(503, "text/html", UNAVAILABLE)),
@@ -145,16 +158,19 @@ fn handle(
         response.status = 301;
         return response;
     }
+    if door == Door::Foreign {
+        return Response::json(200, "{}");
+    }
     if door == Door::Lightning {
         return Response::found(&format!("{}{here}", core.instance_url()));
     }
     let path = request.path.as_str();
     let oauth_page = |response: Response| if request.is_read() { response } else { not_found() };
     match path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path) {
-        "/services/oauth2/authorize" => oauth::authorize(core, request, door, trace),
+        oauth::AUTHORIZE_PATH => oauth::authorize(core, request, door, trace),
         oauth::DECISION_PATH if request.method == "POST" => oauth::decide(core, request, trace),
         oauth::ERROR_PATH => oauth_page(oauth::error_page(request)),
-        "/services/oauth2/success" => oauth_page(oauth::success()),
+        SUCCESS_PATH => oauth_page(oauth::success()),
         "/services/oauth2/token" => oauth::token(core, request, door, trace),
         "/services/oauth2/revoke" => oauth::revoke(core, request, trace),
         "/services/oauth2/introspect" => oauth::introspect(core, request, trace),
@@ -191,7 +207,7 @@ fn finish(core: &Core, request: &Request, response: &mut Response) {
             matches!(id.len(), 22 | 32) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
         })
         .map_or_else(|| hex(32), str::to_owned);
-    let at = core.clock.now().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let at = core.shown_time(&policy).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
     response.headers.insert(0, ("Date".to_owned(), at));
     for (name, value) in [
         ("X-Content-Type-Options", "nosniff"),

@@ -28,6 +28,18 @@ pub enum Action {
     HtmlPage,
     /// 420 with the edge's page for a host without a route.
     EdgeNoRoute,
+    /// Refuse as the OAuth endpoints do, and do nothing else: as JSON, or on the error page if
+    /// it is an authorization request.
+    OauthError {
+        /// `error`.
+        error: String,
+        /// `error_description`; empty if left out.
+        #[serde(default)]
+        description: String,
+        /// HTTP status; 400 if left out.
+        #[serde(default = "bad_request")]
+        status: u16,
+    },
     /// 503 with the edge's HTML page.
     EdgeUnavailable,
     /// 503 `SERVER_UNAVAILABLE` with a JSON body.
@@ -70,6 +82,28 @@ pub enum Action {
     Bom,
     /// Add keys nobody knows to the outermost JSON object.
     ExtraKeys,
+    /// Put a value into the JSON body, in place of what is there.
+    SetJson {
+        /// Where, as a JSON pointer (RFC 6901) such as `/instance_url`. The last part may name
+        /// a new key of an object.
+        pointer: String,
+        /// What; `null` is a value like any other.
+        value: serde_json::Value,
+    },
+    /// Leave a value out of the JSON body.
+    RemoveJson {
+        /// Where, as a JSON pointer.
+        pointer: String,
+    },
+    /// Write the JSON object as a form, whatever form was asked for.
+    FormBody,
+    /// Replace a header of the answer, or add it.
+    SetHeader {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: String,
+    },
     /// Compress the body and flip one bit of it.
     CorruptGzip {
         /// Which byte, counted from the start.
@@ -118,6 +152,10 @@ pub enum Action {
         /// Its API name, such as `PermissionsViewSetup`.
         permission: String,
     },
+}
+
+fn bad_request() -> u16 {
+    400
 }
 
 impl Action {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustls::{ServerConnection, StreamOwned};
 
+use super::old_tls;
 use super::server::Shared;
 use super::socket::{Socket, Ticket};
 use crate::hosts::without_port;
@@ -22,7 +23,7 @@ pub(super) fn serve_proxy(socket: Socket, ticket: Ticket, shared: &Arc<Shared>) 
     let ticket = ticket;
     loop {
         let Some((mut request, target)) = next_request(&mut connection, shared) else { return };
-        let allowed = shared.proxy_auth.as_ref().is_none_or(|wanted| {
+        let allowed = shared.settings.proxy_auth.as_ref().is_none_or(|wanted| {
             request
                 .header("proxy-authorization")
                 .and_then(basic_credentials)
@@ -122,7 +123,13 @@ impl Write for Tunnel {
 }
 
 fn serve(mut tunnel: Tunnel, ticket: Ticket, shared: &Arc<Shared>) {
-    let Ok(mut tls) = ServerConnection::new(Arc::clone(&shared.tls)) else { return };
+    if shared.settings.old_tls {
+        if old_tls::answer(&mut tunnel).is_ok() {
+            wait_for_the_end(&mut tunnel);
+        }
+        return;
+    }
+    let Ok(mut tls) = ServerConnection::new(Arc::clone(&shared.settings.tls)) else { return };
     if tls.complete_io(&mut tunnel).is_err() {
         // The alert that says why is still to be sent.
         let _ = tls.write_tls(&mut tunnel);

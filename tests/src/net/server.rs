@@ -18,12 +18,20 @@ pub(crate) struct ProxyAuth {
     pub(crate) password: String,
 }
 
+/// How connections are served.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) tls: Arc<ServerConfig>,
+    /// Answer every greeting with TLS 1.1.
+    pub(crate) old_tls: bool,
+    pub(crate) proxy_auth: Option<ProxyAuth>,
+}
+
 /// What every connection needs.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) core: Arc<Core>,
-    pub(super) tls: Arc<ServerConfig>,
-    pub(super) proxy_auth: Option<ProxyAuth>,
+    pub(super) settings: Settings,
 }
 
 /// The running listeners. Dropping it ends every connection and frees the ports.
@@ -39,13 +47,12 @@ impl Server {
     /// Listens as a proxy on `proxy` and for TLS on `tls`.
     pub(crate) fn start(
         core: Arc<Core>,
-        config: Arc<ServerConfig>,
-        proxy_auth: Option<ProxyAuth>,
+        settings: Settings,
         proxy: SocketAddr,
         tls: SocketAddr,
     ) -> io::Result<Self> {
         let (proxy, tls) = (TcpListener::bind(proxy)?, TcpListener::bind(tls)?);
-        let shared = Arc::new(Shared { core, tls: config, proxy_auth });
+        let shared = Arc::new(Shared { core, settings });
         let registry = Arc::new(Registry::default());
         let mut server = Self {
             registry: Arc::clone(&registry),

@@ -5,8 +5,9 @@ use url::form_urlencoded::Serializer;
 
 use super::error::OAuthError;
 use super::store::Session;
+use super::{AUTHORIZE_PATH, ERROR_PATH};
 use crate::core::Core;
-use crate::http::Response;
+use crate::http::{Request, Response};
 use crate::policy::Policy;
 use crate::random::signature;
 
@@ -64,6 +65,11 @@ impl TokenAnswer {
         self.pairs.push((name, value.to_owned()));
     }
 
+    /// Leaves a pair out.
+    pub(super) fn remove(&mut self, name: &str) {
+        self.pairs.retain(|(key, _)| *key != name);
+    }
+
     /// As a form, or as what follows the hash of a callback.
     pub(super) fn to_form(&self) -> String {
         let mut form = Serializer::new(String::new());
@@ -105,6 +111,24 @@ impl TokenAnswer {
             Format::Json => Response::json(status, self.to_json()),
         }
     }
+}
+
+/// A refusal that a fault script words: on the error page for the authorization endpoint, as
+/// an answer in the form that was asked for everywhere else.
+pub(crate) fn scripted_refusal(
+    request: &Request,
+    status: u16,
+    error: &str,
+    description: &str,
+) -> Response {
+    let pairs = vec![("error", error.to_owned()), ("error_description", description.to_owned())];
+    let answer = TokenAnswer { pairs, user_id: String::new(), generation: 0 };
+    if request.path == AUTHORIZE_PATH {
+        return Response::found(&format!("{ERROR_PATH}?{}", answer.to_form()));
+    }
+    let form = request.form();
+    let accept = request.header("accept").unwrap_or_default();
+    answer.respond(status, Format::of(form.filled("format"), accept))
 }
 
 /// How an answer is written.

@@ -63,6 +63,13 @@ pub(crate) struct Session {
     ended: bool,
 }
 
+impl Approval {
+    /// Whether `token` was this family's refresh token and has been replaced.
+    pub(crate) fn has_rotated_out(&self, token: &str) -> bool {
+        self.rotated_out.contains(token)
+    }
+}
+
 impl Session {
     /// Whether it may be used at `now`.
     pub(crate) fn is_alive(&self, now: DateTime<Utc>, policy: &Policy) -> bool {
@@ -90,6 +97,10 @@ pub(crate) struct Store {
     logins: HashMap<String, VecDeque<DateTime<Utc>>>,
     last_approval: u64,
     last_generation: u64,
+    /// Refreshes that were granted.
+    pub(crate) refreshes: u64,
+    /// Families that were alive until a rotated-out token was replayed.
+    pub(crate) families_lost_to_replay: u64,
 }
 
 impl Store {
@@ -159,9 +170,9 @@ impl Store {
 
     /// The approval a refresh with `token` is about, live or not, present or rotated out.
     pub(crate) fn family(&mut self, token: &str) -> Option<&mut Approval> {
-        self.approvals.iter_mut().find(|approval| {
-            approval.refresh_token == token || approval.rotated_out.contains(token)
-        })
+        self.approvals
+            .iter_mut()
+            .find(|approval| approval.refresh_token == token || approval.has_rotated_out(token))
     }
 
     /// Opens a session, that is: makes an access token.
@@ -201,6 +212,7 @@ impl Store {
         let id = family.id;
         if family.refresh_token != token {
             // A replay of a rotated-out token is taken for theft.
+            self.families_lost_to_replay += u64::from(!family.revoked);
             self.revoke_approval(id);
             return Err(EXPIRED_TOKEN);
         }
@@ -244,6 +256,10 @@ impl Store {
             Some(session) if policy.repeat_access_token => session,
             _ => self.open_session(organization_id, &user_id, scopes, Some(id), now),
         };
+        if rotated.is_some() && policy.rotation_ends_sessions {
+            self.end_family(id, Some(&session.token));
+        }
+        self.refreshes += 1;
         Ok(Refreshed { session, rotated, needless })
     }
 
@@ -308,8 +324,28 @@ impl Store {
         if let Some(approval) = self.approval(id) {
             approval.revoked = true;
         }
+        self.end_family(id, None);
+    }
+
+    /// Whether the user approved the app and the refresh token of it is still live.
+    pub(crate) fn has_approval(&self, user_id: &str) -> bool {
+        self.approvals.iter().any(|approval| !approval.revoked && approval.user_id == user_id)
+    }
+
+    /// Every authorization code and every token that was ever given out.
+    pub(crate) fn issued(&self) -> Vec<String> {
+        let refresh_tokens = self.approvals.iter().flat_map(|approval| {
+            std::iter::once(&approval.refresh_token).chain(&approval.rotated_out)
+        });
+        self.codes.keys().chain(self.sessions.keys()).chain(refresh_tokens).cloned().collect()
+    }
+
+    /// Ends the sessions of an approval, but not the one with the token `but`.
+    fn end_family(&mut self, id: u64, but: Option<&str>) {
         for session in self.sessions.values_mut().filter(|session| session.approval == Some(id)) {
-            session.ended = true;
+            if but != Some(session.token.as_str()) {
+                session.ended = true;
+            }
         }
     }
 }

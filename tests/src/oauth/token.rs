@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::answer::{Format, TokenAnswer};
+use super::assertion::{self, JWT_BEARER};
 use super::error::{
     AUTHENTICATION_FAILURE, BAD_SECRET, EXPIRED_TOKEN, NOT_APPROVED, OAuthError, UNKNOWN_CLIENT,
 };
@@ -41,10 +42,11 @@ pub(crate) fn token(
 }
 
 /// The request's parameters: those of the form, then those of the URL.
-struct Fields {
+pub(super) struct Fields {
     form: Params,
     query: Params,
     basic: Option<(String, String)>,
+    host: String,
 }
 
 impl Fields {
@@ -53,10 +55,11 @@ impl Fields {
             form: request.form(),
             query: request.query.clone(),
             basic: request.header("authorization").and_then(basic_credentials),
+            host: request.host.clone(),
         }
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.form.filled(name).or_else(|| self.query.filled(name))
     }
 
@@ -78,6 +81,12 @@ fn grant(
 ) -> Result<TokenAnswer, OAuthError> {
     let policy = core.policy();
     let grant_type = fields.get("grant_type").unwrap_or_default();
+    if grant_type == JWT_BEARER {
+        // The assertion is all: it names the app and the user.
+        let answer = assertion::jwt_bearer(core, &policy, fields, door)?;
+        note(&answer, trace);
+        return Ok(answer);
+    }
     let secret_required = match grant_type {
         "authorization_code" => policy.require_secret_for_web_server_flow,
         "refresh_token" => policy.require_secret_for_refresh_token_flow,
@@ -89,17 +98,22 @@ fn grant(
         return Err(OAuthError::grant("inactive organization"));
     }
     let answer = match grant_type {
-        "authorization_code" => exchange_code(core, &policy, fields)?,
+        "authorization_code" => exchange_code(core, &policy, fields, trace)?,
         "refresh_token" => refresh(core, &policy, fields, trace, hold)?,
         "client_credentials" => client_credentials(core, &policy, door)?,
         _ => password(core, &policy, fields)?,
     };
-    trace.user_id = Some(answer.user_id.clone());
-    trace.token_generation = Some(answer.generation);
+    note(&answer, trace);
     Ok(answer)
 }
 
-/// Checks key and secret; the secret is checked whenever it is sent.
+fn note(answer: &TokenAnswer, trace: &mut Trace) {
+    trace.user_id = Some(answer.user_id.clone());
+    trace.token_generation = Some(answer.generation);
+}
+
+/// Checks key and secret; the secret is checked whenever it is sent, and an assertion is
+/// read only when none is.
 fn check_client(
     core: &Core,
     policy: &Policy,
@@ -108,6 +122,12 @@ fn check_client(
     door: Door,
 ) -> Result<(), OAuthError> {
     let (key, secret) = fields.credentials();
+    if secret.is_none() && assertion::is_present(fields) {
+        if policy.app_propagating || door == Door::OtherGeneric {
+            return Err(UNKNOWN_CLIENT);
+        }
+        return assertion::check_client(core, policy, fields, &fields.host);
+    }
     if key != Some(core.app.client_id.as_str())
         || policy.app_propagating
         || door == Door::OtherGeneric
@@ -121,12 +141,20 @@ fn check_client(
     }
 }
 
-fn exchange_code(core: &Core, policy: &Policy, fields: &Fields) -> Result<TokenAnswer, OAuthError> {
+fn exchange_code(
+    core: &Core,
+    policy: &Policy,
+    fields: &Fields,
+    trace: &mut Trace,
+) -> Result<TokenAnswer, OAuthError> {
     let now = core.clock.now();
     let text = fields.get("code").unwrap_or_default();
     let Some(code) = lock(&core.grants).codes.get(text).cloned() else {
         return Err(OAuthError::grant("invalid authorization code"));
     };
+    if code.used {
+        trace.violation(Violation::RepeatedCode);
+    }
     if code.used || now - code.issued_at >= crate::clock::delta(policy.authorization_code_lifetime)
     {
         return Err(OAuthError::grant("expired authorization code"));
@@ -212,6 +240,9 @@ fn refresh(
         if family.refreshing {
             return Err(in_progress);
         }
+        if family.has_rotated_out(token) {
+            trace.violation(Violation::ReplayedRefreshToken);
+        }
         family.refreshing = true;
         *hold = Some(Hold::new(Refreshing { core: Arc::clone(core), approval: family.id }));
         family.user_id.clone()
@@ -267,7 +298,13 @@ fn password(core: &Core, policy: &Policy, fields: &Fields) -> Result<TokenAnswer
     Ok(without_approval(core, policy, &person.user_id, scopes))
 }
 
-fn without_approval(core: &Core, policy: &Policy, user_id: &str, scopes: Scopes) -> TokenAnswer {
+/// A session that no refresh token belongs to.
+pub(super) fn without_approval(
+    core: &Core,
+    policy: &Policy,
+    user_id: &str,
+    scopes: Scopes,
+) -> TokenAnswer {
     let organization = core.estate.organization_id();
     let session =
         lock(&core.grants).open_session(&organization, user_id, scopes, None, core.clock.now());
@@ -275,7 +312,7 @@ fn without_approval(core: &Core, policy: &Policy, user_id: &str, scopes: Scopes)
 }
 
 /// What the user's own state forbids, at every grant.
-fn check_user(core: &Core, policy: &Policy, user_id: &str) -> Result<(), OAuthError> {
+pub(super) fn check_user(core: &Core, policy: &Policy, user_id: &str) -> Result<(), OAuthError> {
     let person = core.estate.person_by_id(user_id).ok_or(AUTHENTICATION_FAILURE)?;
     if let Some(refusal) = person_refusal(policy, &person) {
         return Err(refusal);

@@ -59,6 +59,11 @@ impl Column {
         expression: &Expression,
         used_for: Use,
     ) -> Result<Self, ApiError> {
+        // A date function makes a value that can be grouped out of a date that cannot.
+        let used_for = match (used_for, expression.function) {
+            (Use::Group, Some(Function::Date(_))) => Use::Select,
+            _ => used_for,
+        };
         let mut column =
             Self::bind_path(context, object, alias, &expression.path, used_for, expression.at)?;
         if let Some(Function::Date(part)) = expression.function {
