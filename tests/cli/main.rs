@@ -6,6 +6,7 @@ mod faults;
 mod guide;
 mod host;
 mod plugins;
+mod refresh;
 mod report;
 mod secrets;
 mod tidy;

@@ -121,7 +121,7 @@ fn no_secret_reaches_an_output_a_log_or_a_file() {
         .expect("its end")
         .replace("%3D", "=");
     let mut secrets = vec![
-        ("client secret", org.client_secret()),
+        ("client secret", org.client_secret().to_owned()),
         ("proxy password", "canary-proxy-password".to_owned()),
         ("refused paste", "aPrxCanaryOfARefusedPaste0123456789==".to_owned()),
         ("authorization code", code),
