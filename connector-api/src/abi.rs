@@ -70,7 +70,7 @@ pub trait BatchSink: Send {
 /// One connector instance.
 #[sabi_trait]
 pub trait RawConnector: Send + Sync {
-    /// `configure`, `enable`, `disable`, `authorize`, `check` and later operations; JSON both ways.
+    /// `configure`, `enable`, `disable`, `authorize`, `deauthorize`, `check` and later operations; JSON both ways.
     fn invoke(&self, operation: RStr<'_>, json: RStr<'_>) -> PResult<RString>;
     #[sabi(last_prefix_field)]
     fn collect(&self, request_json: RStr<'_>, sink: BatchSinkBox) -> PResult<RString>;

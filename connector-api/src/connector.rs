@@ -5,7 +5,7 @@ use crate::host::{Host, Sink};
 use crate::manifest::Manifest;
 use crate::message::{
     AuthorizeReply, AuthorizeRequest, CheckReport, CollectRequest, CollectSummary,
-    ConfigureRequest, Problem,
+    ConfigureRequest, DeauthorizeReply, Problem,
 };
 
 /// One vendor's connector. Each value is one configured connection; a thousand may live in one
@@ -49,12 +49,25 @@ pub trait Connector: Send + Sync + Sized + 'static {
 
     /// One step of an authorization: `begin` answers the link a person opens, `finish` takes what
     /// that person pasted (the secret [`TOKEN`](crate::host::TOKEN)) and stores the grant with
-    /// [`Host::secret_put`](crate::host::Host::secret_put).
+    /// [`Host::secret_put`](crate::host::Host::secret_put). A grant that needs no person is made by
+    /// `begin` already. `accept_host` is an administrator's yes to a host the vendor moved the
+    /// organization to.
     ///
     /// # Errors
     /// [`ErrorKind::AUTH`](crate::ErrorKind::AUTH) when the vendor or the pasted text is the
     /// reason, with a hint that says what to do next.
     fn authorize(&self, request: AuthorizeRequest) -> Result<AuthorizeReply, Error>;
+
+    /// Gives the grant back: revokes it at the vendor. The connector leaves its secrets in place; the
+    /// host removes them. A grant that the vendor no longer knows counts as revoked, and one that
+    /// could not be revoked is an answer, not an error: it is still live.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UNSUPPORTED`](crate::ErrorKind::UNSUPPORTED) where grants cannot be revoked;
+    /// otherwise only when the stored grant could not be read.
+    fn deauthorize(&self) -> Result<DeauthorizeReply, Error> {
+        Err(Error::unsupported("this connector cannot revoke its grant"))
+    }
 
     /// The preflight: what works, what is missing, what is too much. A failed check is a finding,
     /// not an error.

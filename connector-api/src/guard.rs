@@ -175,6 +175,10 @@ impl<C: Connector> Guarded<C> {
                 self.require_configured(operation)?;
                 print(&connector.authorize(parse(operation, json)?)?)
             }
+            "deauthorize" => {
+                self.require_configured(operation)?;
+                print(&connector.deauthorize()?)
+            }
             "check" => {
                 self.require_configured(operation)?;
                 print(&connector.check()?)

@@ -5,7 +5,7 @@
 //! compatible contracts, and then drives each configured connector through the same few operations:
 //!
 //! ```text
-//!  manifest ─ new ─ configure ─ enable ─┬─ authorize (begin, finish)
+//!  manifest ─ new ─ configure ─ enable ─┬─ authorize (begin, finish, accept_host), deauthorize
 //!  (what it is)    (settings in,        ├─ check     (preflight: a list of findings)
 //!                   all problems out)   ├─ collect   (record batches out, summary back)
 //!                                       └─ disable ─ drop

@@ -42,11 +42,18 @@ pub struct ConfigureReply {
 /// One step of an authorization.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum AuthorizeRequest {
     /// Make the link for a person to open. What the finish will need is kept as a secret.
     Begin,
     /// The person pasted something: it is the secret [`TOKEN`](crate::host::TOKEN).
     Finish,
+    /// An administrator agrees that data is read from this host from now on, which the vendor
+    /// offered instead of the one in force. Answered by [`AuthorizeReply::Granted`].
+    AcceptHost {
+        /// The host's name, as the connector's error showed it.
+        host: String,
+    },
 }
 
 /// The answer to one step.
@@ -55,7 +62,8 @@ pub enum AuthorizeRequest {
 pub enum AuthorizeReply {
     /// Open this.
     Link {
-        /// The address of the vendor's authorize page; holds no secret.
+        /// The address of the vendor's authorize page; holds no secret. Empty where there is
+        /// nothing to open and the person only brings something.
         url: String,
         /// What the person does there and what to bring back, as sentences.
         instructions: String,
@@ -75,6 +83,12 @@ pub struct GrantSummary {
     /// The account that granted it.
     #[serde(default)]
     pub username: Option<String>,
+    /// The vendor's id of that account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// The host the grant was made at, and is renewed at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login_host: Option<String>,
     /// The host data is read from.
     #[serde(default)]
     pub instance_url: Option<String>,
@@ -87,6 +101,20 @@ pub struct GrantSummary {
     /// What the administrator should know, as sentences.
     #[serde(default)]
     pub warnings: Vec<String>,
+}
+
+/// The answer of `deauthorize`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeauthorizeReply {
+    /// Whether the grant is dead at the vendor.
+    #[serde(default)]
+    pub revoked: bool,
+    /// What happened, as one sentence.
+    #[serde(default)]
+    pub message: String,
+    /// What to do where it is still live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// How a preflight finding stands.

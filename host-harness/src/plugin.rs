@@ -13,7 +13,7 @@ use connector_api::host::Sink;
 use connector_api::manifest::Manifest;
 use connector_api::message::{
     AuthorizeReply, AuthorizeRequest, CheckReport, CollectRequest, CollectSummary, ConfigureReply,
-    ConfigureRequest, Problem,
+    ConfigureRequest, DeauthorizeReply, Problem,
 };
 use connector_api::module::{Handshake, ROOT_MODULE_SYMBOL};
 use connector_api::{Error, ErrorKind};
@@ -220,6 +220,14 @@ impl Instance {
     /// Those of the connector.
     pub fn authorize(&self, request: &AuthorizeRequest) -> Result<AuthorizeReply, Error> {
         self.invoke("authorize", request)
+    }
+
+    /// Revokes the grant at the vendor.
+    ///
+    /// # Errors
+    /// Those of the connector; of kind unsupported where it cannot revoke.
+    pub fn deauthorize(&self) -> Result<DeauthorizeReply, Error> {
+        self.invoke("deauthorize", &serde_json::json!({}))
     }
 
     /// The preflight at the vendor.

@@ -102,7 +102,7 @@ impl Connector for Chaos {
                 url: "https://chaos.example/authorize".into(),
                 instructions: "Paste anything.".into(),
             },
-            AuthorizeRequest::Finish => AuthorizeReply::Granted(GrantSummary::default()),
+            _ => AuthorizeReply::Granted(GrantSummary::default()),
         })
     }
 
