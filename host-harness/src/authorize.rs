@@ -154,6 +154,30 @@ pub fn deauthorize(
     })
 }
 
+/// Agrees that data is read from another host from now on, which the vendor offered.
+///
+/// # Errors
+/// Those of the connector, also when the vendor did not offer that host.
+pub fn accept_host(
+    deployment: &Deployment,
+    plugin: &Plugin,
+    connector: &Connector,
+    host: &str,
+    cancel: &Cancel,
+) -> Result<GrantSummary, HostError> {
+    let none = Secret::new("");
+    let request = AuthorizeRequest::AcceptHost { host: host.into() };
+    match step(deployment, plugin, connector, &request, none, cancel)? {
+        (AuthorizeReply::Granted(summary), changes) => {
+            keep(deployment, connector, &summary, &changes, false)?;
+            Ok(summary)
+        }
+        (AuthorizeReply::Link { .. }, _) => {
+            Err(HostError::failed("the connector asked for a link instead of taking the host"))
+        }
+    }
+}
+
 type Held = BTreeMap<String, Option<Secret>>;
 
 fn step(

@@ -1,18 +1,21 @@
-//! Authorization: the link, and what came back.
+//! Authorization: the link, what came back, and the operator's yes to another host.
 
 use std::time::Duration;
 
 use connector_api::host::TOKEN;
 use connector_api::message::{AuthorizeReply, GrantSummary};
 use connector_api::{Error, ErrorKind, Host, Secret};
-use serde::Deserialize;
 
-use crate::api_error::ApiError;
-use crate::grant::{Grant, Pending};
+use crate::grant::{ACCESS_TOKEN, Grant};
+use crate::grant_kind::GrantKind;
 use crate::http::Http;
+use crate::identity::{Identity, identify};
+use crate::mint::mint;
 use crate::oauth::{OAuth, TokenAnswer, TokenError};
-use crate::oauth_error::explain;
-use crate::session::Session;
+use crate::oauth_error::{Refusal, Step};
+use crate::org_url::OrgHost;
+use crate::pending::Pending;
+use crate::renew::{LEASE, LEASE_TTL};
 use crate::settings::{CLIENT_SECRET, Settings};
 use crate::token_field::{Pasted, classify};
 
@@ -23,12 +26,26 @@ const INSTRUCTIONS: &str = "Open the link in a browser, log in as the user the c
      The page that follows shows nothing to copy: copy its whole address from the address bar and paste it as the Token. \
      The code in it works once and for 15 minutes. \
      (The Security Token that Salesforce sends by e-mail is not needed here.)";
+const BRING_REFRESH_TOKEN: &str = "Paste a refresh token that was issued to this connector's Client ID and that no other program uses. \
+     (The Security Token that Salesforce sends by e-mail is not one.)";
+const BRING_FRAGMENT: &str = "Paste the whole address that the user-agent flow left in the browser, from `https://` to its end. \
+     No link is made for this flow: Salesforce advises to switch it off.";
 
-/// Makes the link, and keeps what its answer will be checked against.
+/// Makes the link, and keeps what its answer will be checked against; a grant that needs no person
+/// is made at once.
 ///
 /// # Errors
-/// [`ErrorKind::CONFIG`] when no org answers at the domain.
+/// [`ErrorKind::CONFIG`] when no org answers at the domain or a setting is wrong.
 pub(crate) fn begin(host: &Host, settings: &Settings) -> Result<AuthorizeReply, Error> {
+    let bring = |instructions: &str| {
+        Ok(AuthorizeReply::Link { url: String::new(), instructions: instructions.into() })
+    };
+    match settings.grant.kind {
+        GrantKind::RefreshToken => return bring(BRING_REFRESH_TOKEN),
+        GrantKind::UserAgent => return bring(BRING_FRAGMENT),
+        kind if kind.needs_no_person() => return without_person(host, settings, Vec::new()),
+        _ => {}
+    }
     let http = client(settings)?;
     let login_host = login_host(&http, settings)?;
     let secret = host.secret_get(CLIENT_SECRET)?;
@@ -42,31 +59,132 @@ pub(crate) fn begin(host: &Host, settings: &Settings) -> Result<AuthorizeReply, 
 /// # Errors
 /// [`ErrorKind::AUTH`] and [`ErrorKind::CONFIG`], each with what to do; the earlier grant then stays.
 pub(crate) fn finish(host: &Host, settings: &Settings) -> Result<AuthorizeReply, Error> {
+    if settings.grant.kind.needs_no_person() {
+        let word = settings.grant.kind.as_str();
+        let warning = format!("grant `{word}` needs no Token: the pasted one was not used");
+        return without_person(host, settings, vec![warning]);
+    }
     let Some(pasted) = host.secret_get(TOKEN)? else {
         return Err(unusable("it is empty"));
     };
     let finish = Finish { host, settings, http: client(settings)?, pending: Pending::load(host)? };
     let mut warnings = Vec::new();
-    let mut grant = finish.exchange(classify(pasted.expose()), &mut warnings)?;
-    identify(&finish.http, &mut grant, &mut warnings)?;
-    grant.store(host)?;
+    let grant = finish.exchange(classify(pasted.expose()), &mut warnings)?;
+    let reply = keep(host, &finish.http, grant, warnings)?;
     Pending::clear(host)?;
-    if grant.refresh_token().is_none() {
-        warnings.push(
+    Ok(reply)
+}
+
+/// Reads from `wanted` from now on, if Salesforce offered it.
+///
+/// # Errors
+/// [`ErrorKind::CONFIG`] when it did not, or the host is not a Salesforce org's;
+/// [`ErrorKind::AUTH`] when another org answers there.
+pub(crate) fn accept_host(
+    host: &Host,
+    settings: &Settings,
+    wanted: &str,
+) -> Result<AuthorizeReply, Error> {
+    let refuse =
+        |message: String, hint: &str| Err(Error::new(ErrorKind::CONFIG, message).with_hint(hint));
+    let Some(wanted) = OrgHost::new(&wanted.trim().to_ascii_lowercase()) else {
+        return refuse(
+            "this host is not a Salesforce org's; nothing was sent there".into(),
+            "enter the host as the connector's error showed it",
+        );
+    };
+    let http = client(settings)?;
+    let _lease = host.lease(LEASE, LEASE_TTL)?;
+    let mut grant = Grant::load(host)?;
+    grant.still_usable()?;
+    match &grant.offered_host {
+        Some(offered) if *offered == wanted => {}
+        Some(offered) => {
+            return refuse(
+                format!("Salesforce offered `{offered}`, not `{wanted}`"),
+                "agree with the host that was offered, or authorize the connector again",
+            );
+        }
+        None => {
+            return refuse(
+                format!(
+                    "Salesforce did not offer `{wanted}`; data is read from `{}`",
+                    grant.instance_host
+                ),
+                "nothing needs to be agreed to; to move to another org, change the domain and authorize again",
+            );
+        }
+    }
+    grant.instance_host = wanted;
+    grant.offered_host = None;
+    let mut warnings = Vec::new();
+    whose(&http, &mut grant, &mut warnings)?;
+    grant.store(host)?;
+    Ok(AuthorizeReply::Granted(grant.summary(warnings)))
+}
+
+fn without_person(
+    host: &Host,
+    settings: &Settings,
+    warnings: Vec<String>,
+) -> Result<AuthorizeReply, Error> {
+    let http = client(settings)?;
+    let login_host = login_host(&http, settings)?;
+    let answer = mint(host, &http, settings, &login_host, None).map_err(TokenError::into_error)?;
+    let grant = Grant::from_answer(settings.grant.kind.as_str(), &login_host, &answer)?;
+    keep(host, &http, grant, warnings)
+}
+
+/// Finds out whose grant it is, and stores it.
+fn keep(
+    host: &Host,
+    http: &Http,
+    mut grant: Grant,
+    mut warnings: Vec<String>,
+) -> Result<AuthorizeReply, Error> {
+    whose(http, &mut grant, &mut warnings)?;
+    {
+        let _lease = host.lease(LEASE, LEASE_TTL)?;
+        grant.store(host)?;
+    }
+    let mut summary: GrantSummary = grant.summary(warnings);
+    if !summary.renewable {
+        summary.warnings.push(
             "Salesforce gave no refresh token: the connector stops working when the session expires; add the scope `refresh_token` to the app and authorize again".into(),
         );
     }
-    let summary: GrantSummary = grant.summary(warnings);
     Ok(AuthorizeReply::Granted(summary))
 }
 
-fn client(settings: &Settings) -> Result<Http, Error> {
+/// Asks who the grant belongs to. A pasted access token that is refused here is no grant; an endpoint
+/// that does not answer is only a warning.
+fn whose(http: &Http, grant: &mut Grant, warnings: &mut Vec<String>) -> Result<(), Error> {
+    let Some(token) = grant.access_token() else { return Ok(()) };
+    match identify(http, &grant.instance_host, &token) {
+        Identity::Known(user) => grant.belongs_to(user),
+        Identity::Refused(answer) if grant.kind == ACCESS_TOKEN => Err(Error::new(
+            ErrorKind::AUTH,
+            format_args!("Salesforce refused this access token ({answer}): its session has ended, or it belongs to another org"),
+        )
+        .with_hint("authorize the connector with the link of `connectors authorize`")),
+        Identity::Refused(answer) => {
+            warnings.push(format!("the user behind the grant could not be asked for ({answer}); add the scope `id` to the app"));
+            Ok(())
+        }
+        Identity::Unclear(error) => {
+            warnings.push(format!("the user behind the grant could not be asked for: {error}"));
+            Ok(())
+        }
+    }
+}
+
+pub(crate) fn client(settings: &Settings) -> Result<Http, Error> {
     Http::new(&settings.network)
         .map_err(|error| Error::new(ErrorKind::CONFIG, &error).with_hint(error.hint()))
 }
 
 /// The login host; where the domain can mean several, the first that answers like an org.
-pub(crate) fn login_host(http: &Http, settings: &Settings) -> Result<String, Error> {
+pub(crate) fn login_host(http: &Http, settings: &Settings) -> Result<OrgHost, Error> {
     let candidates = &settings.login_hosts.candidates;
     if let [only] = candidates.as_slice() {
         return Ok(only.clone());
@@ -78,17 +196,17 @@ pub(crate) fn login_host(http: &Http, settings: &Settings) -> Result<String, Err
             Err(reason) => last = reason,
         }
     }
+    let names: Vec<&str> = candidates.iter().map(OrgHost::as_str).collect();
     Err(Error::new(
         ErrorKind::CONFIG,
-        format_args!("no Salesforce org answers at {}: {last}", candidates.join(", ")),
+        format_args!("no Salesforce org answers at {}: {last}", names.join(", ")),
     )
     .with_hint("enter the whole address shown in the browser after login as the domain"))
 }
 
 /// Asks for the API versions, which need no login.
-pub(crate) fn answers_like_an_org(http: &Http, host: &str) -> Result<(), String> {
-    let url = url::Url::parse(&format!("https://{host}/services/data"))
-        .map_err(|error| error.to_string())?;
+fn answers_like_an_org(http: &Http, host: &OrgHost) -> Result<(), String> {
+    let url = host.url("/services/data").ok_or("the address is not valid")?;
     let answer = http
         .send("GET", &url, &[("Accept", "application/json")], None, PROBE_TIMEOUT)
         .map_err(|error| error.to_string())?;
@@ -105,6 +223,12 @@ fn unusable(reason: &str) -> Error {
     )
 }
 
+fn mistaken(message: &str) -> Error {
+    Error::new(ErrorKind::AUTH, message).with_hint(
+        "open the link of `connectors authorize`, press Allow, and paste the address of the page that follows",
+    )
+}
+
 struct Finish<'a> {
     host: &'a Host,
     settings: &'a Settings,
@@ -115,35 +239,42 @@ struct Finish<'a> {
 impl Finish<'_> {
     fn exchange(&self, pasted: Pasted, warnings: &mut Vec<String>) -> Result<Grant, Error> {
         match pasted {
-            Pasted::Code { code, state } => self.grant_of_code(&code, state.as_deref()),
+            Pasted::Code { code, state } => self.of_code(&code, state.as_deref()),
             Pasted::RefreshToken { refresh_token, state, .. } => {
                 self.check_state(state.as_deref())?;
-                self.grant_of_refresh_token(&refresh_token).map_err(TokenError::into_error)
+                self.of_refresh_token(&refresh_token).map_err(TokenError::into_error)
             }
             Pasted::AccessToken { access_token, instance_url, state } => {
                 self.check_state(state.as_deref())?;
                 warnings.push("this is an access token: it works until its session ends and cannot be renewed".into());
                 let host = self.login_host()?;
-                Grant::from_tokens("access_token", &host, Some(&access_token), None, instance_url.as_deref())
+                Grant::from_tokens(
+                    ACCESS_TOKEN,
+                    &host,
+                    &access_token,
+                    None,
+                    instance_url.as_deref(),
+                )
             }
             Pasted::CliAuthUrl { client_id, refresh_token, host } => {
-                if client_id != self.settings.client_id {
-                    return Err(Error::new(ErrorKind::AUTH, format_args!("this sf CLI auth URL belongs to the client `{client_id}`, not to this connector's Client ID"))
-                        .with_hint(format_args!("use the link of `connectors authorize`; or set the Client ID to `{client_id}` and the domain to `{host}`")));
-                }
-                self.grant_of_refresh_token(&refresh_token).map_err(TokenError::into_error)
+                self.of_cli_auth_url(&client_id, &refresh_token, &host)
             }
-            Pasted::AuthorizeError { error, description } => Err(explain(&error, &description)),
-            Pasted::SecurityToken => Err(Error::new(ErrorKind::AUTH, "this looks like the Security Token that Salesforce sends by e-mail; it is not used here")
-                .with_hint("open the authorize link, press Allow, and paste the address of the page that follows")),
-            Pasted::ConsumerKey => Err(Error::new(ErrorKind::AUTH, "this is a Consumer Key; it belongs into the Client ID")
-                .with_hint("open the authorize link, press Allow, and paste the address of the page that follows")),
-            Pasted::Unknown(token) => self.grant_of_unknown(&token),
+            Pasted::AuthorizeError { error, description, state } => {
+                self.check_state(state.as_deref())?;
+                Err(Refusal { error, description }.explain(Step::Authorize, None))
+            }
+            Pasted::SecurityToken => Err(mistaken(
+                "this looks like the Security Token that Salesforce sends by e-mail; it is not used here",
+            )),
+            Pasted::ConsumerKey => {
+                Err(mistaken("this is a Consumer Key; it belongs into the Client ID"))
+            }
+            Pasted::Unknown(token) => self.of_unknown(&token),
             Pasted::Unusable(reason) => Err(unusable(reason)),
         }
     }
 
-    fn grant_of_code(&self, code: &Secret, state: Option<&str>) -> Result<Grant, Error> {
+    fn of_code(&self, code: &Secret, state: Option<&str>) -> Result<Grant, Error> {
         self.check_state(state)?;
         // Without a state, as when only the code was pasted, the newest link is the likeliest.
         let link = match state {
@@ -156,9 +287,9 @@ impl Finish<'_> {
             None => self.login_host()?,
         };
         let answer = self
-            .with_oauth(&login_host, |oauth| oauth.exchange_code(code, verifier.as_ref()))?
+            .with_oauth(&login_host, |oauth| oauth.exchange_code(code, verifier.as_ref()))
             .map_err(TokenError::into_error)?;
-        Grant::from_answer("authorization_code", &login_host, &answer)
+        Grant::from_answer(GrantKind::AuthorizationCode.as_str(), &login_host, &answer)
     }
 
     /// A state that is none of ours: the address belongs to someone else's authorization.
@@ -172,103 +303,68 @@ impl Finish<'_> {
         }
     }
 
-    fn grant_of_refresh_token(&self, token: &Secret) -> Result<Grant, TokenError> {
+    fn of_refresh_token(&self, token: &Secret) -> Result<Grant, TokenError> {
         let host = self.login_host().map_err(TokenError::NotSent)?;
-        let answer =
-            self.with_oauth(&host, |oauth| oauth.refresh(token)).map_err(TokenError::NotSent)??;
-        let grant = match answer.refresh() {
-            Some(_) => Grant::from_answer("refresh_token", &host, &answer),
-            None => Grant::from_answer("refresh_token", &host, &answer)
-                .map(|grant| grant.with_refresh_token(token)),
+        let answer = self.with_oauth(&host, |oauth| oauth.refresh(token))?;
+        let kind = match self.settings.grant.kind {
+            GrantKind::UserAgent => GrantKind::UserAgent,
+            _ => GrantKind::RefreshToken,
         };
-        grant.map_err(|error| TokenError::Refused { error, code: String::new() })
+        let grant = Grant::from_answer(kind.as_str(), &host, &answer)
+            .map_err(|error| TokenError::Refused { error, refusal: Refusal::default() })?;
+        Ok(match answer.refresh() {
+            Some(_) => grant,
+            None => grant.with_refresh_token(token),
+        })
     }
 
-    fn grant_of_unknown(&self, token: &Secret) -> Result<Grant, Error> {
-        let first = match self.grant_of_refresh_token(token) {
+    fn of_cli_auth_url(&self, client_id: &str, token: &Secret, host: &str) -> Result<Grant, Error> {
+        // Only what is plainly a name may be shown: the text was pasted.
+        let host = OrgHost::of_url(&format!("https://{host}"));
+        let host = host.map_or_else(|| "another host".to_owned(), |host| format!("`{host}`"));
+        if client_id != self.settings.client_id {
+            return Err(Error::new(
+                ErrorKind::AUTH,
+                format_args!("this sf CLI auth URL belongs to the client `{client_id}` at {host}, not to this connector's Client ID"),
+            )
+            .with_hint(format_args!(
+                "use the link of `connectors authorize`; or set the Client ID to `{client_id}`, the Client Secret to the one in the URL and the domain to {host}, and paste it again"
+            )));
+        }
+        self.of_refresh_token(token).map_err(TokenError::into_error)
+    }
+
+    fn of_unknown(&self, token: &Secret) -> Result<Grant, Error> {
+        let first = match self.of_refresh_token(token) {
             Ok(grant) => return Ok(grant),
-            Err(TokenError::Refused { error, .. }) => error,
+            // Anything but a refused grant would be the same for a code.
+            Err(TokenError::Refused { error, refusal })
+                if refusal.error.eq_ignore_ascii_case("invalid_grant")
+                    && error.kind == ErrorKind::AUTH =>
+            {
+                error
+            }
             Err(other) => return Err(other.into_error()),
         };
-        self.grant_of_code(token, None).map_err(|second| {
-            Error::new(ErrorKind::AUTH, format_args!("the Token was accepted neither as a refresh token ({first}) nor as a code ({second})"))
+        self.of_code(token, None).map_err(|second| {
+            let message = format!("the Token was accepted neither as a refresh token ({first}) nor as a code ({second})");
+            Error { message, ..second }
                 .with_hint("paste the whole address of the page that follows Allow")
         })
     }
 
-    fn login_host(&self) -> Result<String, Error> {
+    fn login_host(&self) -> Result<OrgHost, Error> {
         login_host(&self.http, self.settings)
     }
 
     fn with_oauth(
         &self,
-        login_host: &str,
+        login_host: &OrgHost,
         call: impl FnOnce(&OAuth<'_>) -> Result<TokenAnswer, TokenError>,
-    ) -> Result<Result<TokenAnswer, TokenError>, Error> {
-        let secret = self.host.secret_get(CLIENT_SECRET)?;
-        Ok(call(&OAuth::new(&self.http, self.settings, secret.as_ref(), login_host)?))
-    }
-}
-
-/// The part of userinfo that is used.
-#[derive(Deserialize)]
-pub(crate) struct UserInfo {
-    organization_id: Option<String>,
-    user_id: Option<String>,
-    preferred_username: Option<String>,
-}
-
-/// Asks who the grant belongs to. A token that is refused here is no grant; an endpoint that does not
-/// answer is only a warning.
-fn identify(http: &Http, grant: &mut Grant, warnings: &mut Vec<String>) -> Result<(), Error> {
-    let Some(token) = grant.access_token() else { return Ok(()) };
-    let url = url::Url::parse(&format!("https://{}/services/oauth2/userinfo", grant.instance_host))
-        .map_err(|error| Error::new(ErrorKind::OTHER, error))?;
-    let authorization = Secret::new(format!("Bearer {}", token.expose()));
-    let headers = [("Authorization", authorization.expose()), ("Accept", "application/json")];
-    let answer = match http.send("GET", &url, &headers, None, Duration::from_secs(30)) {
-        Ok(answer) => answer,
-        Err(error) => {
-            warnings.push(format!("the user behind the grant could not be asked for: {error}"));
-            return Ok(());
-        }
-    };
-    match (answer.status, serde_json::from_slice::<UserInfo>(&answer.body)) {
-        (200, Ok(info)) => {
-            grant.identify(info.organization_id, info.user_id, info.preferred_username)
-        }
-        (401 | 403, _) if grant.kind == "access_token" => Err(Error::new(
-            ErrorKind::AUTH,
-            "Salesforce refused this access token: its session has ended",
-        )
-        .with_hint("authorize the connector with the link of `connectors authorize`")),
-        (status, _) => {
-            warnings
-                .push(format!("the user behind the grant could not be asked for (HTTP {status})"));
-            Ok(())
-        }
-    }
-}
-
-/// Asks who the session's user is.
-///
-/// # Errors
-/// [`ApiError`].
-pub(crate) fn user_info(session: &Session) -> Result<UserInfo, ApiError> {
-    session.get("/services/oauth2/userinfo", None, |answer| {
-        let info = serde_json::from_slice(&answer.body).map_err(|error| error.to_string())?;
-        Ok((info, 1))
-    })
-}
-
-impl UserInfo {
-    /// The org's id and the user's name, for people.
-    pub(crate) fn shown(&self) -> String {
-        let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".into());
-        format!(
-            "user `{}` of org `{}`",
-            known(&self.preferred_username),
-            known(&self.organization_id)
-        )
+    ) -> Result<TokenAnswer, TokenError> {
+        let secret = self.host.secret_get(CLIENT_SECRET).map_err(TokenError::NotSent)?;
+        let oauth = OAuth::new(&self.http, self.settings, secret.as_ref(), login_host)
+            .map_err(TokenError::NotSent)?;
+        call(&oauth)
     }
 }

@@ -1,15 +1,14 @@
 //! The preflight: from the network to each dataset, as findings.
 
 use connector_api::message::{CheckReport, Finding, FindingStatus};
-use connector_api::{Error, ErrorKind, Host};
+use connector_api::{Error, Host};
 use serde_json::{Map, Value};
 
 use crate::access::Access;
 use crate::api_error::ApiError;
-use crate::authorize::{answers_like_an_org, login_host, user_info};
 use crate::dataset::{API_ENABLED, CATALOGUE, Dataset, Permission};
 use crate::describe::Catalogue;
-use crate::http::Http;
+use crate::preflight::preflight;
 use crate::session::Session;
 use crate::settings::Settings;
 
@@ -67,24 +66,9 @@ impl Report {
 }
 
 fn run(host: &Host, settings: &Settings, report: &mut Report) -> Result<(), Error> {
-    report.step("network", "network settings");
-    let http = Http::new(&settings.network)
-        .map_err(|error| Error::new(ErrorKind::CONFIG, &error).with_hint(error.hint()))?;
-    if let Some(warning) = &settings.login_hosts.warning {
-        report.add("network.domain", FindingStatus::Partial, "domain", warning.clone(), None);
-    }
-    let login_host = login_host(&http, settings)?;
-    report.step("network.host", login_host.clone());
-    answers_like_an_org(&http, &login_host).map_err(|reason| {
-        Error::new(ErrorKind::RETRYABLE, format_args!("no Salesforce org answers: {reason}"))
-            .with_hint("check the domain, and that this server may reach it on port 443")
-    })?;
-    report.ok("answers on port 443, the only port used");
-
-    report.step("grant", "authorization");
-    let session = Session::open(host, settings)?;
-    let user = user_info(&session).map_err(ApiError::into_error)?;
-    report.ok(format!("valid for {}", user.shown()));
+    let Some(session) = preflight(host, settings, &mut report.findings) else {
+        return Ok(());
+    };
 
     report.step("api.version", "API version");
     let catalogue = Catalogue::open(&session).map_err(ApiError::into_error)?;

@@ -5,13 +5,13 @@ use std::sync::{Mutex, PoisonError};
 use connector_api::manifest::Manifest;
 use connector_api::message::{
     AuthorizeReply, AuthorizeRequest, CheckReport, CollectRequest, CollectSummary,
-    ConfigureRequest, Problem,
+    ConfigureRequest, DeauthorizeReply, Problem,
 };
 use connector_api::{Connector, Error, ErrorKind, Host, Sink};
 
 use crate::session::Session;
 use crate::settings::Settings;
-use crate::{authorize, check, collect, dataset, position, settings};
+use crate::{authorize, check, collect, dataset, deauthorize, grant_kind, position, settings};
 
 /// One configured Salesforce org.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Connector for Salesforce {
         Manifest {
             description: "Reads licences, their assignment and their use from Salesforce, through its API, read-only.".into(),
             settings: settings::specs(),
-            grants: settings::grants(),
+            grants: grant_kind::specs(),
             datasets: dataset::CATALOGUE.iter().map(|dataset| dataset.spec()).collect(),
             position: position::model(),
             ..Manifest::new("salesforce", "Salesforce Connector", env!("CARGO_PKG_VERSION"))
@@ -60,8 +60,15 @@ impl Connector for Salesforce {
         match request {
             AuthorizeRequest::Begin => authorize::begin(&self.host, &settings),
             AuthorizeRequest::Finish => authorize::finish(&self.host, &settings),
-            _ => Err(Error::unsupported("this connector does not know this step")),
+            AuthorizeRequest::AcceptHost { host } => {
+                authorize::accept_host(&self.host, &settings, &host)
+            }
+            _ => Err(Error::unsupported("this step of an authorization is not known")),
         }
+    }
+
+    fn deauthorize(&self) -> Result<DeauthorizeReply, Error> {
+        deauthorize::deauthorize(&self.host, &self.settings()?)
     }
 
     fn check(&self) -> Result<CheckReport, Error> {

@@ -8,6 +8,8 @@
 
 use url::{Host, Url};
 
+use crate::org_url::OrgHost;
+
 /// The generic login host.
 pub(crate) const LOGIN_HOST: &str = "login.salesforce.com";
 /// The generic login host of sandboxes.
@@ -28,8 +30,8 @@ const TWINS: [(&str, &str); 4] = [
 /// The login hosts a typed domain can mean, the likeliest first. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LoginHosts {
-    /// Host names, lower case.
-    pub(crate) candidates: Vec<String>,
+    /// The hosts.
+    pub(crate) candidates: Vec<OrgHost>,
     /// What the administrator should know.
     pub(crate) warning: Option<String>,
 }
@@ -67,12 +69,9 @@ impl LoginHosts {
         let host = to_login_twin(&host);
         explain_wrong_kind(&host)?;
         if host == "welcome.salesforce.com" {
-            return Ok(LoginHosts::one(LOGIN_HOST));
+            return LoginHosts::one(LOGIN_HOST);
         }
-        if !is_org_host(&host) {
-            return refuse(format!("`{host}` is not a Salesforce login host"));
-        }
-        let mut hosts = LoginHosts::one(&host);
+        let mut hosts = LoginHosts::one(&host)?;
         if is_instance_host(&host) {
             hosts.warning = Some(format!(
                 "`{host}` is an instance host: it changes when Salesforce moves the org; prefer the My Domain name"
@@ -81,8 +80,11 @@ impl LoginHosts {
         Ok(hosts)
     }
 
-    fn one(host: &str) -> LoginHosts {
-        LoginHosts { candidates: vec![host.to_owned()], warning: None }
+    fn one(host: &str) -> Result<LoginHosts, Refused> {
+        match OrgHost::new(host) {
+            Some(host) => Ok(LoginHosts { candidates: vec![host], warning: None }),
+            None => refuse(format!("`{host}` is not a Salesforce login host")),
+        }
     }
 }
 
@@ -158,8 +160,8 @@ fn host_of(typed: &str) -> Result<(String, bool), Refused> {
 
 fn from_label(label: &str) -> Result<LoginHosts, Refused> {
     match label {
-        "login" => return Ok(LoginHosts::one(LOGIN_HOST)),
-        "test" => return Ok(LoginHosts::one(TEST_HOST)),
+        "login" => return LoginHosts::one(LOGIN_HOST),
+        "test" => return LoginHosts::one(TEST_HOST),
         _ if !is_label(label) => {
             return refuse(format!(
                 "`{label}` is not a My Domain name: letters, digits and hyphens only"
@@ -174,7 +176,13 @@ fn from_label(label: &str) -> Result<LoginHosts, Refused> {
     } else {
         &["my"]
     };
-    let candidates = tails.iter().map(|tail| format!("{label}.{tail}.salesforce.com")).collect();
+    let candidates: Vec<OrgHost> = tails
+        .iter()
+        .filter_map(|tail| OrgHost::new(&format!("{label}.{tail}.salesforce.com")))
+        .collect();
+    if candidates.is_empty() {
+        return refuse(format!("`{label}` is not a My Domain name"));
+    }
     Ok(LoginHosts { candidates, warning: None })
 }
 
@@ -239,24 +247,13 @@ fn explain_wrong_kind(host: &str) -> Result<(), Refused> {
 /// Whether a request with a credential may go to that host: a My Domain host, a generic login host,
 /// or an instance host; compared at label boundaries, never by plain suffix.
 pub(crate) fn is_org_host(host: &str) -> bool {
-    let well_formed = host.len() <= 253 && host.split('.').all(is_label);
+    let well_formed = host.len() <= 253
+        && host.split('.').all(|label| is_label(label) && !label.starts_with("xn--"));
     well_formed
         && (host == LOGIN_HOST
             || host == TEST_HOST
             || MY_DOMAIN_SUFFIXES.iter().any(|domain| strip_domain(host, domain).is_some())
             || is_instance_host(host))
-}
-
-/// The host of an `instance_url`, if it is plain https on the default port of an org's host.
-pub(crate) fn org_host_of_url(text: &str) -> Option<String> {
-    if text.len() > LONGEST_INPUT
-        || text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\')
-    {
-        return None;
-    }
-    let authority = text.strip_prefix("https://")?.split(['/', '?', '#']).next()?;
-    let host = authority.strip_suffix(":443").unwrap_or(authority).to_ascii_lowercase();
-    is_org_host(&host).then_some(host)
 }
 
 fn is_instance_host(host: &str) -> bool {
@@ -277,7 +274,7 @@ fn is_instance_name(label: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn accepts(typed: &str) -> Vec<String> {
+    fn accepts(typed: &str) -> Vec<OrgHost> {
         LoginHosts::parse(typed)
             .unwrap_or_else(|refused| panic!("{typed}: {}", refused.message))
             .candidates
@@ -374,32 +371,6 @@ mod tests {
                 "{typed:?} was accepted: {:?}",
                 LoginHosts::parse(typed)
             );
-        }
-    }
-
-    #[test]
-    fn an_instance_url_must_be_plain_https_on_an_orgs_host() {
-        assert_eq!(
-            org_host_of_url("https://acme.my.salesforce.com"),
-            Some("acme.my.salesforce.com".into())
-        );
-        assert_eq!(
-            org_host_of_url("https://NA44.salesforce.com:443/"),
-            Some("na44.salesforce.com".into())
-        );
-        for hostile in [
-            "http://acme.my.salesforce.com",
-            "https://acme.my.salesforce.com:444",
-            "https://u@acme.my.salesforce.com",
-            "https://acme.my.salesforce.com.evil.example",
-            "https://evil.example/acme.my.salesforce.com",
-            "https://evil.example#.my.salesforce.com",
-            "https://evil.example\\.my.salesforce.com",
-            "//acme.my.salesforce.com",
-            "https://127.0.0.1",
-            "https://.my.salesforce.com",
-        ] {
-            assert_eq!(org_host_of_url(hostile), None, "{hostile}");
         }
     }
 }

@@ -1,48 +1,48 @@
-//! The stored grant, and its renewal.
-//!
-//! A refresh is not idempotent: where Salesforce rotates refresh tokens, each works once and using
-//! an old one again kills the new one too. So a renewal happens under a lease shared by all
-//! processes, notes its start durably before it sends, stores the new token durably before the new
-//! access token is used, and never repeats a request that may have arrived.
+//! The stored grant: what authorization left us with.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use connector_api::message::GrantSummary;
 use connector_api::{Error, ErrorKind, Host, Secret};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::org_host_of_url;
-use crate::http::Http;
-use crate::oauth::{OAuth, TokenAnswer, TokenError};
-use crate::settings::{CLIENT_SECRET, Settings};
+use crate::grant_kind::GrantKind;
+use crate::identity::{UserInfo, ids_of_identity_url, same_organization};
+use crate::oauth::TokenAnswer;
+use crate::org_url::OrgHost;
 
 const GRANT: &str = "grant";
-const PENDING: &str = "pending_authorization";
-const LEASE: &str = "grant";
-const LEASE_TTL: Duration = Duration::from_secs(120);
-const LOCK_TRIES: u32 = 3;
-const MOST_PENDING: usize = 5;
-const PENDING_LIFE_S: u64 = 24 * 60 * 60;
+/// A grant of this kind is a pasted access token and nothing more.
+pub(crate) const ACCESS_TOKEN: &str = "access_token";
 
-/// What authorization left us with; sealed in the host's store.
+/// Tokens and whose they are; sealed in the host's store.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Grant {
-    /// `authorization_code`, `refresh_token` or `access_token`.
+    /// The word of a [`GrantKind`], or [`ACCESS_TOKEN`].
     pub(crate) kind: String,
     access_token: Option<String>,
     refresh_token: Option<String>,
+    /// Counts the tokens this grant has had.
+    #[serde(default)]
+    version: u64,
     /// Where the grant was made and is renewed.
-    pub(crate) login_host: String,
+    pub(crate) login_host: OrgHost,
     /// Where data is read.
-    pub(crate) instance_host: String,
+    pub(crate) instance_host: OrgHost,
+    /// Where Salesforce says data should be read, while nobody has agreed to it.
+    #[serde(default)]
+    pub(crate) offered_host: Option<OrgHost>,
     pub(crate) organization_id: Option<String>,
     pub(crate) user_id: Option<String>,
     pub(crate) username: Option<String>,
     #[serde(default)]
     pub(crate) scopes: Vec<String>,
-    /// Set while a renewal is under way: if it is found set, that renewal's outcome is unknown.
+    /// The version whose refresh was started and not ended: found set, its outcome is unknown.
     #[serde(default)]
-    renewal_started: bool,
+    refresh_started: Option<u64>,
+    /// Why it is of no use any more.
+    #[serde(default)]
+    ended: Option<String>,
 }
 
 impl Grant {
@@ -52,47 +52,46 @@ impl Grant {
     /// [`ErrorKind::AUTH`] when the response names an instance that is not a Salesforce org's host.
     pub(crate) fn from_answer(
         kind: &str,
-        login_host: &str,
+        login_host: &OrgHost,
         answer: &TokenAnswer,
     ) -> Result<Grant, Error> {
+        let refresh = answer.refresh();
+        let instance = answer.instance_url.as_deref();
+        let mut grant =
+            Grant::from_tokens(kind, login_host, &answer.access(), refresh.as_ref(), instance)?;
         let (organization_id, user_id) =
             answer.id.as_deref().map_or((None, None), ids_of_identity_url);
-        Ok(Grant {
-            kind: kind.into(),
-            access_token: Some(answer.access().expose().to_owned()),
-            refresh_token: answer.refresh().map(|token| token.expose().to_owned()),
-            login_host: login_host.into(),
-            instance_host: instance_host(answer.instance_url.as_deref(), login_host)?,
-            organization_id,
-            user_id,
-            username: None,
-            scopes: answer.scopes(),
-            renewal_started: false,
-        })
+        grant.organization_id = organization_id.or(grant.organization_id.take());
+        grant.user_id = user_id;
+        grant.scopes = answer.scopes();
+        Ok(grant)
     }
 
-    /// A grant from pasted tokens.
+    /// A grant from tokens.
     ///
     /// # Errors
     /// As for [`Grant::from_answer`].
     pub(crate) fn from_tokens(
         kind: &str,
-        login_host: &str,
-        access_token: Option<&Secret>,
+        login_host: &OrgHost,
+        access_token: &Secret,
         refresh_token: Option<&Secret>,
         instance_url: Option<&str>,
     ) -> Result<Grant, Error> {
         Ok(Grant {
             kind: kind.into(),
-            access_token: access_token.map(|token| token.expose().to_owned()),
+            organization_id: organization_of_session(access_token.expose()),
+            access_token: Some(access_token.expose().to_owned()),
             refresh_token: refresh_token.map(|token| token.expose().to_owned()),
-            login_host: login_host.into(),
+            version: 1,
+            login_host: login_host.clone(),
             instance_host: instance_host(instance_url, login_host)?,
-            organization_id: None,
+            offered_host: None,
             user_id: None,
             username: None,
             scopes: Vec::new(),
-            renewal_started: false,
+            refresh_started: None,
+            ended: None,
         })
     }
 
@@ -104,24 +103,72 @@ impl Grant {
         self.refresh_token.as_deref().map(Secret::new)
     }
 
+    /// Its kind, if it is one that can be chosen.
+    pub(crate) fn known_kind(&self) -> Option<GrantKind> {
+        GrantKind::from_word(&self.kind)
+    }
+
     /// The same grant with the refresh token it was made from, which stays valid without rotation.
     pub(crate) fn with_refresh_token(mut self, token: &Secret) -> Grant {
         self.refresh_token = Some(token.expose().to_owned());
         self
     }
 
+    /// Whether a refresh was started whose outcome is unknown.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.refresh_started.is_some()
+    }
+
+    /// Notes that a refresh starts, or with `false` that none is under way.
+    pub(crate) fn mark_refresh(&mut self, started: bool) {
+        self.refresh_started = started.then_some(self.version);
+    }
+
+    /// Whether `other` holds the same tokens.
+    pub(crate) fn same_tokens(&self, other: &Grant) -> bool {
+        (self.version, &self.access_token, &self.refresh_token)
+            == (other.version, &other.access_token, &other.refresh_token)
+    }
+
+    /// Takes the tokens of a token response; everything else stays.
+    pub(crate) fn take_tokens(&mut self, answer: &TokenAnswer) {
+        self.access_token = Some(answer.access().expose().to_owned());
+        if let Some(token) = answer.refresh() {
+            self.refresh_token = Some(token.expose().to_owned());
+        }
+        if !answer.scopes().is_empty() {
+            self.scopes = answer.scopes();
+        }
+        self.version += 1;
+        self.refresh_started = None;
+    }
+
+    /// Notes that it is of no use any more.
+    pub(crate) fn end(&mut self, reason: &str) {
+        self.ended = Some(reason.to_owned());
+        self.refresh_started = None;
+    }
+
+    /// Refuses a grant that has ended.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AUTH`] with the reason it ended for.
+    pub(crate) fn still_usable(&self) -> Result<(), Error> {
+        match &self.ended {
+            None => Ok(()),
+            Some(reason) => {
+                Err(Error::new(ErrorKind::AUTH, reason).with_hint("authorize the connector again"))
+            }
+        }
+    }
+
     /// Adds whose grant it is.
     ///
     /// # Errors
-    /// [`ErrorKind::AUTH`] when the token response named another org.
-    pub(crate) fn identify(
-        &mut self,
-        organization_id: Option<String>,
-        user_id: Option<String>,
-        username: Option<String>,
-    ) -> Result<(), Error> {
-        if let (Some(one), Some(other)) = (&self.organization_id, &organization_id)
-            && one.get(..15) != other.get(..15)
+    /// [`ErrorKind::AUTH`] when it is another org than known so far.
+    pub(crate) fn belongs_to(&mut self, user: UserInfo) -> Result<(), Error> {
+        if let (Some(one), Some(other)) = (&self.organization_id, &user.organization_id)
+            && !same_organization(one, other)
         {
             return Err(Error::new(
                 ErrorKind::AUTH,
@@ -129,23 +176,25 @@ impl Grant {
             )
             .with_hint("check the domain and authorize again"));
         }
-        self.organization_id = organization_id.or(self.organization_id.take());
-        self.user_id = user_id.or(self.user_id.take());
-        self.username = username.or(self.username.take());
+        self.organization_id = user.organization_id.or(self.organization_id.take());
+        self.user_id = user.user_id.or(self.user_id.take());
+        self.username = user.preferred_username.or(self.username.take());
         Ok(())
     }
 
     /// What may be shown of it.
     pub(crate) fn summary(&self, warnings: Vec<String>) -> GrantSummary {
+        let renewable = self.refresh_token.is_some()
+            || self.known_kind().is_some_and(GrantKind::needs_no_person);
         GrantSummary {
             grant: self.kind.clone(),
             organization_id: self.organization_id.clone(),
             username: self.username.clone(),
             user_id: self.user_id.clone(),
-            login_host: Some(self.login_host.clone()),
+            login_host: Some(self.login_host.to_string()),
             instance_url: Some(format!("https://{}", self.instance_host)),
             scopes: self.scopes.clone(),
-            renewable: self.refresh_token.is_some(),
+            renewable,
             warnings,
         }
     }
@@ -160,19 +209,37 @@ impl Grant {
         host.secret_put(GRANT, Some(&Secret::new(json)))
     }
 
-    /// The stored grant.
+    /// The stored grant, if there is one.
     ///
     /// # Errors
-    /// [`ErrorKind::AUTH`] when there is none, and those of the store.
-    pub(crate) fn load(host: &Host) -> Result<Grant, Error> {
-        let Some(json) = host.secret_get(GRANT)? else {
-            return Err(Error::new(ErrorKind::AUTH, "the connector is not authorized yet")
-                .with_hint("run `connectors authorize` for it"));
-        };
-        serde_json::from_str(json.expose()).map_err(|_| {
+    /// [`ErrorKind::AUTH`] when it cannot be read, and those of the store.
+    pub(crate) fn find(host: &Host) -> Result<Option<Grant>, Error> {
+        let Some(json) = host.secret_get(GRANT)? else { return Ok(None) };
+        serde_json::from_str(json.expose()).map(Some).map_err(|_| {
             Error::new(ErrorKind::AUTH, "the stored grant cannot be read")
                 .with_hint("authorize the connector again")
         })
+    }
+
+    /// The stored grant.
+    ///
+    /// # Errors
+    /// As for [`Grant::find`], and [`ErrorKind::AUTH`] when there is none.
+    pub(crate) fn load(host: &Host) -> Result<Grant, Error> {
+        Grant::find(host)?.ok_or_else(|| {
+            Error::new(ErrorKind::AUTH, "the connector is not authorized yet")
+                .with_hint("run `connectors authorize` for it")
+        })
+    }
+}
+
+impl std::fmt::Debug for Grant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Grant")
+            .field("kind", &self.kind)
+            .field("version", &self.version)
+            .field("instance_host", &self.instance_host)
+            .finish_non_exhaustive()
     }
 }
 
@@ -184,187 +251,38 @@ impl Drop for Grant {
     }
 }
 
-/// The host to read from: the one the response names, if it is an org's; else the login host.
-fn instance_host(instance_url: Option<&str>, login_host: &str) -> Result<String, Error> {
+/// The host to read from: the one the response names, if it is an org's; else the login host, unless
+/// that is one where no org has its data.
+pub(crate) fn instance_host(
+    instance_url: Option<&str>,
+    login_host: &OrgHost,
+) -> Result<OrgHost, Error> {
+    let hint = "enter the org's My Domain name as the domain, or paste the whole address with its `instance_url`";
     match instance_url {
-        None => Ok(login_host.to_owned()),
-        Some(url) => org_host_of_url(url).ok_or_else(|| {
+        None if login_host.is_generic() => Err(Error::new(
+            ErrorKind::CONFIG,
+            format_args!("`{login_host}` has no data, and the org's own host is not known"),
+        )
+        .with_hint(hint)),
+        None => Ok(login_host.clone()),
+        Some(url) => OrgHost::of_url(url).ok_or_else(|| {
             Error::new(ErrorKind::AUTH, "the token response names an instance that is not a Salesforce host; nothing was sent to it")
                 .with_hint("check the domain; if it is right, contact Salesforce")
         }),
     }
 }
 
-/// Organization and user id from the last two parts of the identity URL, which is never fetched.
-fn ids_of_identity_url(url: &str) -> (Option<String>, Option<String>) {
-    let id = |text: Option<&str>| {
-        text.filter(|id| {
-            matches!(id.len(), 15 | 18) && id.bytes().all(|b| b.is_ascii_alphanumeric())
-        })
-        .map(Into::into)
-    };
-    let mut parts = url.rsplit('/');
-    let user = id(parts.next());
-    (id(parts.next()), user)
+/// The organization's id, with which an opaque access token starts.
+fn organization_of_session(access_token: &str) -> Option<String> {
+    let (id, _) = access_token.split_once('!')?;
+    let known = id.starts_with("00D")
+        && matches!(id.len(), 15 | 18)
+        && id.bytes().all(|b| b.is_ascii_alphanumeric());
+    known.then(|| id.to_owned())
 }
 
-/// Renews the grant, unless another thread or process did so since `seen` was read.
-///
-/// # Errors
-/// [`ErrorKind::AUTH`] when a person must authorize again; [`ErrorKind::RETRYABLE`] when Salesforce
-/// could not be reached and nothing changed.
-pub(crate) fn renew(
-    host: &Host,
-    http: &Http,
-    settings: &Settings,
-    seen: Option<&Secret>,
-) -> Result<Grant, Error> {
-    let _lease = host.lease(LEASE, LEASE_TTL)?;
-    let mut tries = 0;
-    loop {
-        let mut grant = Grant::load(host)?;
-        if grant.access_token().is_some() && grant.access_token().as_ref() != seen {
-            return Ok(grant);
-        }
-        let Some(refresh_token) = grant.refresh_token() else {
-            return Err(Error::new(
-                ErrorKind::AUTH,
-                "the access token expired and the grant cannot be renewed",
-            )
-            .with_hint("authorize the connector again; the app needs the scope `refresh_token`"));
-        };
-        let interrupted = grant.renewal_started;
-        grant.renewal_started = true;
-        grant.store(host)?;
-
-        let client_secret = host.secret_get(CLIENT_SECRET)?;
-        let oauth = OAuth::new(http, settings, client_secret.as_ref(), &grant.login_host)?;
-        match oauth.refresh(&refresh_token) {
-            Ok(answer) => return adopt(host, grant, &answer),
-            Err(TokenError::Locked) if tries < LOCK_TRIES => {
-                grant.renewal_started = interrupted;
-                grant.store(host)?;
-                tries += 1;
-                host.sleep(Duration::from_millis(500 * u64::from(tries) + jitter_ms(500)))?;
-            }
-            Err(error @ (TokenError::NotSent(_) | TokenError::Locked)) => {
-                grant.renewal_started = interrupted;
-                grant.store(host)?;
-                return Err(error.into_error());
-            }
-            Err(TokenError::Refused { error, code }) => {
-                grant.renewal_started = false;
-                grant.store(host)?;
-                return Err(after_refusal(error, &code, interrupted));
-            }
-            // Left marked: the next renewal knows that this one's outcome is unknown.
-            Err(TokenError::Unknown(error)) => return Err(error),
-        }
-    }
-}
-
-fn adopt(host: &Host, mut grant: Grant, answer: &TokenAnswer) -> Result<Grant, Error> {
-    let (organization_id, _) = answer.id.as_deref().map_or((None, None), ids_of_identity_url);
-    if let (Some(before), Some(now)) = (&grant.organization_id, &organization_id)
-        && before.get(..15) != now.get(..15)
-    {
-        return Err(Error::new(
-            ErrorKind::AUTH,
-            format_args!("the grant now opens org `{now}` instead of `{before}`; nothing was read"),
-        )
-        .with_hint("check the connector's domain, then authorize it again"));
-    }
-    if let Some(url) = answer.instance_url.as_deref() {
-        let now = instance_host(Some(url), &grant.login_host)?;
-        if now != grant.instance_host {
-            log::warn!("the org moved from `{}` to `{now}`", grant.instance_host);
-            grant.instance_host = now;
-        }
-    }
-    grant.access_token = Some(answer.access().expose().to_owned());
-    if let Some(token) = answer.refresh() {
-        grant.refresh_token = Some(token.expose().to_owned());
-    }
-    if !answer.scopes().is_empty() {
-        grant.scopes = answer.scopes();
-    }
-    grant.renewal_started = false;
-    grant.store(host)?;
-    Ok(grant)
-}
-
-fn after_refusal(error: Error, code: &str, interrupted: bool) -> Error {
-    if interrupted && code == "invalid_grant" {
-        return Error::new(ErrorKind::AUTH, "an earlier renewal was interrupted and its outcome is lost: the stored token is no longer valid")
-            .with_hint("authorize the connector again");
-    }
-    error
-}
-
-/// Up to `most` milliseconds.
-pub(crate) fn jitter_ms(most: u64) -> u64 {
-    getrandom::u64().map_or(most / 2, |random| random % most.max(1))
-}
-
-/// An authorize link that was given out and not used yet.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Pending {
-    pub(crate) state: String,
-    verifier: String,
-    pub(crate) login_host: String,
-    created_at_s: u64,
-}
-
-impl Pending {
-    pub(crate) fn new(state: String, verifier: &Secret, login_host: &str) -> Pending {
-        Pending {
-            state,
-            verifier: verifier.expose().to_owned(),
-            login_host: login_host.into(),
-            created_at_s: now_s(),
-        }
-    }
-
-    pub(crate) fn verifier(&self) -> Secret {
-        Secret::new(self.verifier.as_str())
-    }
-
-    /// Those given out in the last day, the newest last.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub(crate) fn load(host: &Host) -> Result<Vec<Pending>, Error> {
-        let stored = host.secret_get(PENDING)?;
-        let mut pending: Vec<Pending> =
-            stored.and_then(|json| serde_json::from_str(json.expose()).ok()).unwrap_or_default();
-        pending.retain(|link| link.created_at_s + PENDING_LIFE_S > now_s());
-        Ok(pending)
-    }
-
-    /// Keeps one more.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub(crate) fn add(self, host: &Host) -> Result<(), Error> {
-        let mut pending = Pending::load(host)?;
-        pending.push(self);
-        let surplus = pending.len().saturating_sub(MOST_PENDING);
-        pending.drain(..surplus);
-        let json =
-            serde_json::to_string(&pending).map_err(|error| Error::new(ErrorKind::OTHER, error))?;
-        host.secret_put(PENDING, Some(&Secret::new(json)))
-    }
-
-    /// Forgets all.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub(crate) fn clear(host: &Host) -> Result<(), Error> {
-        host.secret_put(PENDING, None)
-    }
-}
-
-fn now_s() -> u64 {
+/// Seconds since 1970.
+pub(crate) fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
@@ -372,31 +290,49 @@ fn now_s() -> u64 {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_identity_url_gives_both_ids_and_nothing_else_does() {
-        let (org, user) = ids_of_identity_url(
-            "https://login.salesforce.com/id/00Dx0000000BV7zEAG/005x00000012Q9PAAU",
-        );
-        assert_eq!(
-            (org.as_deref(), user.as_deref()),
-            (Some("00Dx0000000BV7zEAG"), Some("005x00000012Q9PAAU"))
-        );
-        assert_eq!(ids_of_identity_url("https://login.salesforce.com/id/foo/bar"), (None, None));
-        assert_eq!(ids_of_identity_url(""), (None, None));
+    fn host(name: &str) -> OrgHost {
+        OrgHost::new(name).unwrap()
     }
 
     #[test]
     fn a_foreign_instance_is_refused_before_a_token_can_be_sent_there() {
-        assert_eq!(
-            instance_host(None, "acme.my.salesforce.com").unwrap(),
-            "acme.my.salesforce.com"
-        );
-        let error = instance_host(
-            Some("https://acme.my.salesforce.com.evil.example"),
-            "acme.my.salesforce.com",
-        )
-        .unwrap_err();
+        let login = host("acme.my.salesforce.com");
+        assert_eq!(instance_host(None, &login).unwrap(), login);
+        let error =
+            instance_host(Some("https://acme.my.salesforce.com.evil.example"), &login).unwrap_err();
         assert_eq!(error.kind, ErrorKind::AUTH);
         assert!(!error.message.contains("evil"), "{error}");
+    }
+
+    #[test]
+    fn a_generic_login_host_is_not_where_data_is_read() {
+        let error = instance_host(None, &host("login.salesforce.com")).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::CONFIG);
+    }
+
+    #[test]
+    fn a_stored_grant_with_a_foreign_host_cannot_be_read() {
+        let grant = Grant::from_tokens(
+            ACCESS_TOKEN,
+            &host("acme.my.salesforce.com"),
+            &Secret::new("00D000000000001!AQ.x"),
+            None,
+            None,
+        )
+        .unwrap();
+        assert_eq!(grant.organization_id.as_deref(), Some("00D000000000001"));
+        let json = serde_json::to_string(&grant).unwrap();
+        assert!(serde_json::from_str::<Grant>(&json).is_ok());
+        let moved = json.replace("acme.my.salesforce.com", "evil.example");
+        assert!(serde_json::from_str::<Grant>(&moved).is_err());
+    }
+
+    #[test]
+    fn a_grant_shows_no_token() {
+        let (access, refresh) = (Secret::new("canary1"), Secret::new("canary2"));
+        let login = host("acme.my.salesforce.com");
+        let grant = Grant::from_tokens("refresh_token", &login, &access, Some(&refresh), None);
+        let grant = grant.unwrap();
+        assert!(!format!("{grant:?} {:?}", grant.summary(vec![])).contains("canary"));
     }
 }

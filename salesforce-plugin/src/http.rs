@@ -1,23 +1,24 @@
 //! One request over the network: the only user of `reqwest`.
 //!
-//! Redirects are never followed, TLS is 1.2 or later with full verification against the system's
+//! It goes to an [`OrgUrl`] and nowhere else. Redirects are never followed, TLS is 1.2 or later with full verification against the system's
 //! roots and the settings' CA file, and an answer is read whole, up to a limit, before it is used.
 
 use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::org_url::OrgUrl;
+use crate::settings::Network;
 use reqwest::blocking::{Client, Request, Response};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use url::Url;
-
-use crate::settings::Network;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// Decoded bytes of one answer; a page of 2,000 records stays far below.
 const LARGEST_ANSWER: u64 = 64 << 20;
+
+const IDLE_CONNECTIONS: usize = 8;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -31,11 +32,17 @@ pub(crate) enum HttpError {
     /// The settings cannot be used.
     #[error("{0}")]
     Setup(String),
+    /// The name is not known: nothing was sent.
+    #[error("the name `{host}` cannot be resolved: {reason}")]
+    Resolve { host: String, reason: String },
     /// No connection: nothing was sent.
     #[error("cannot connect to `{host}`: {reason}")]
     Connect { host: String, reason: String },
-    /// The proxy refused.
-    #[error("the proxy refused to connect to `{host}`: {reason}")]
+    /// The handshake failed for another reason than the certificate.
+    #[error("no TLS connection to `{host}`: {reason}")]
+    Tls { host: String, reason: String },
+    /// The proxy refused, or could not be reached.
+    #[error("no connection to `{host}` through the proxy: {reason}")]
     Proxy { host: String, reason: String },
     /// The certificate was refused.
     #[error("the TLS certificate of `{host}` was not accepted: {reason}")]
@@ -57,7 +64,9 @@ impl HttpError {
         matches!(
             self,
             HttpError::Setup(_)
+                | HttpError::Resolve { .. }
                 | HttpError::Connect { .. }
+                | HttpError::Tls { .. }
                 | HttpError::Proxy { .. }
                 | HttpError::Certificate { .. }
         )
@@ -67,11 +76,17 @@ impl HttpError {
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             HttpError::Setup(_) => "correct the network settings",
+            HttpError::Resolve { .. } => {
+                "check the domain and this server's name resolution; where only a proxy reaches the internet, give it as `proxy`"
+            }
             HttpError::Connect { .. } => {
                 "check the domain, the name resolution and that this server may open port 443 to it"
             }
             HttpError::Proxy { .. } => {
                 "check the domain, the proxy address and its user name and password"
+            }
+            HttpError::Tls { .. } => {
+                "TLS 1.2 or later must pass between this server and Salesforce: look at the proxy or firewall in between"
             }
             HttpError::Certificate { .. } => {
                 "if a proxy inspects TLS, give its certificate as `ca_file`"
@@ -112,6 +127,9 @@ impl Answer {
 #[derive(Debug)]
 pub(crate) struct Http {
     client: Client,
+    /// For requests that may not be repeated: each has a connection of its own, since one that was
+    /// kept and closed meanwhile would leave the outcome unknown.
+    single: Client,
 }
 
 impl Http {
@@ -121,27 +139,32 @@ impl Http {
     /// [`HttpError::Setup`] when the CA file or the proxy cannot be used.
     pub(crate) fn new(network: &Network) -> Result<Http, HttpError> {
         let setup = |text: String| HttpError::Setup(text);
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured(tls_config(network.ca_file.as_deref())?)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .https_only(true)
-            .http1_only()
-            .no_proxy()
-            .gzip(true)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(None)
-            .user_agent(USER_AGENT);
-        if let Some(proxy) = &network.proxy {
-            let no_proxy = network.no_proxy.as_deref().and_then(reqwest::NoProxy::from_string);
-            let proxy = reqwest::Proxy::all(proxy.as_str())
-                .map_err(|error| setup(format!("the proxy cannot be used: {}", cause(&error))))?;
-            builder = builder.proxy(proxy.no_proxy(no_proxy));
-        }
-        let client = builder
-            .build()
-            .map_err(|error| setup(format!("the HTTP client cannot be made: {}", cause(&error))))?;
-        Ok(Http { client })
+        let tls = tls_config(network.ca_file.as_deref())?;
+        let build = |idle_connections: usize| -> Result<Client, HttpError> {
+            let mut builder = Client::builder()
+                .tls_backend_preconfigured(tls.clone())
+                .pool_max_idle_per_host(idle_connections)
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .https_only(true)
+                .http1_only()
+                .no_proxy()
+                .gzip(true)
+                .connect_timeout(CONNECT_TIMEOUT)
+                .timeout(None)
+                .user_agent(USER_AGENT);
+            if let Some(proxy) = &network.proxy {
+                let no_proxy = network.no_proxy.as_deref().and_then(reqwest::NoProxy::from_string);
+                let proxy = reqwest::Proxy::all(proxy.as_str()).map_err(|error| {
+                    setup(format!("the proxy cannot be used: {}", cause(&error)))
+                })?;
+                builder = builder.proxy(proxy.no_proxy(no_proxy));
+            }
+            builder.build().map_err(|error| {
+                setup(format!("the HTTP client cannot be made: {}", cause(&error)))
+            })
+        };
+        Ok(Http { client: build(IDLE_CONNECTIONS)?, single: build(0)? })
     }
 
     /// Sends one request and reads its answer whole.
@@ -151,16 +174,17 @@ impl Http {
     pub(crate) fn send(
         &self,
         method: &str,
-        url: &Url,
+        url: &OrgUrl,
         headers: &[(&str, &str)],
         body: Option<Vec<u8>>,
         timeout: Duration,
     ) -> Result<Answer, HttpError> {
-        let host = url.host_str().unwrap_or_default().to_owned();
+        let host = url.host().to_owned();
         let started = Instant::now();
         let request = self.build(method, url, headers, body, timeout)?;
+        let client = if request.body().is_some() { &self.single } else { &self.client };
         let response =
-            self.client.execute(request).map_err(|error| from_reqwest(&host, &error, timeout))?;
+            client.execute(request).map_err(|error| from_reqwest(&host, &error, timeout))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let mut body = read_whole(&host, response, timeout)?;
@@ -173,7 +197,7 @@ impl Http {
     fn build(
         &self,
         method: &str,
-        url: &Url,
+        url: &OrgUrl,
         headers: &[(&str, &str)],
         body: Option<Vec<u8>>,
         timeout: Duration,
@@ -181,7 +205,7 @@ impl Http {
         let invalid = |what: &str| HttpError::Setup(format!("the request's {what} is not valid"));
         let method =
             reqwest::Method::from_bytes(method.as_bytes()).map_err(|_| invalid("method"))?;
-        let mut request = self.client.request(method, url.clone()).timeout(timeout);
+        let mut request = self.client.request(method, url.as_url().clone()).timeout(timeout);
         for (name, value) in headers {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("header"))?;
             let mut value = HeaderValue::from_str(value).map_err(|_| invalid("header"))?;
@@ -219,19 +243,37 @@ fn from_reqwest(host: &str, error: &reqwest::Error, timeout: Duration) -> HttpEr
     let host = host.to_owned();
     let text = source_text(error);
     let reason = cause(error);
-    if error.is_timeout() && !error.is_connect() {
-        return HttpError::Timeout { host, seconds: timeout.as_secs() };
+    // Only a failure to connect is known to come before the request was sent.
+    if !error.is_connect() {
+        return if error.is_timeout() {
+            HttpError::Timeout { host, seconds: timeout.as_secs() }
+        } else {
+            HttpError::Broken { host, reason }
+        };
+    }
+    if text.contains("tunnel") {
+        let reason = match () {
+            () if text.contains("proxy authorization required") => {
+                "it asks for a user name and password (407), or for other ones".to_owned()
+            }
+            () if text.contains("dns error") => format!("its name cannot be resolved ({reason})"),
+            () if text.contains("failed to create underlying connection") => {
+                format!("it cannot be reached ({reason})")
+            }
+            () => reason.trim_start_matches("tunnel error: ").to_owned(),
+        };
+        return HttpError::Proxy { host, reason };
+    }
+    if text.contains("dns error") {
+        return HttpError::Resolve { host, reason };
     }
     if text.contains("certificate") || text.contains("UnknownIssuer") {
         return HttpError::Certificate { host, reason };
     }
-    if text.contains("tunnel") || text.contains("proxy") {
-        return HttpError::Proxy { host, reason };
-    }
-    if error.is_connect() {
+    if text.contains("tcp connect error") || error.is_timeout() {
         return HttpError::Connect { host, reason };
     }
-    HttpError::Broken { host, reason }
+    HttpError::Tls { host, reason }
 }
 
 /// The whole chain of causes, without addresses.

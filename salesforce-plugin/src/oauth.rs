@@ -1,10 +1,10 @@
-//! The token endpoint: authorize link, code exchange, refresh. The only user of `oauth2`.
+//! The token endpoint: authorize link, every grant's request, revocation. The only user of `oauth2`.
 //!
 //! Client authentication stands in the request's body, never in a URL; no answer's text enters an
 //! error unless it is one of the documented error objects.
 //!
 //! # Source
-//! RFC 6749, RFC 7636; Salesforce Help, "OAuth 2.0 Web Server Flow for Web App Integration".
+//! RFC 6749, RFC 7009, RFC 7523, RFC 7636; Salesforce Help, "OAuth Authorization Flows".
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -18,15 +18,18 @@ use oauth2::http as wire;
 use oauth2::{
     AccessToken, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
     EndpointNotSet, EndpointSet, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken,
-    RequestTokenError, Scope, StandardRevocableToken, TokenResponse, TokenUrl,
+    RequestTokenError, ResourceOwnerPassword, ResourceOwnerUsername, Scope, StandardRevocableToken,
+    TokenResponse, TokenUrl,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::http::{Http, HttpError};
-use crate::oauth_error::{explain, is_lock};
+use crate::http::{Answer, Http, HttpError};
+use crate::oauth_error::{Refusal, Step};
+use crate::org_url::{OrgHost, OrgUrl};
 use crate::settings::Settings;
 
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(30);
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 type Client = oauth2::Client<
     BasicErrorResponse,
@@ -104,9 +107,9 @@ impl TokenResponse for TokenAnswer {
 #[derive(Debug)]
 pub(crate) enum TokenError {
     /// Salesforce said no.
-    Refused { error: Error, code: String },
+    Refused { error: Error, refusal: Refusal },
     /// Another request with the same token is under way.
-    Locked,
+    Locked(Error),
     /// Nothing was sent.
     NotSent(Error),
     /// Something was sent and no usable answer came: whether it took effect is not known.
@@ -117,13 +120,22 @@ impl TokenError {
     pub(crate) fn into_error(self) -> Error {
         match self {
             TokenError::Refused { error, .. }
+            | TokenError::Locked(error)
             | TokenError::NotSent(error)
             | TokenError::Unknown(error) => error,
-            TokenError::Locked => {
-                explain("invalid_grant", "token request is already being processed")
-            }
         }
     }
+}
+
+/// How a revocation ended.
+#[derive(Debug)]
+pub(crate) enum Revocation {
+    /// Salesforce revoked the token.
+    Revoked,
+    /// Salesforce does not know the token: it was dead already.
+    AlreadyDead,
+    /// Not known, or refused: the token may still open the org.
+    StillLive(Error),
 }
 
 /// What the finish of an authorization will need, beside the link.
@@ -138,33 +150,48 @@ pub(crate) struct AuthorizeLink {
 pub(crate) struct OAuth<'a> {
     http: &'a Http,
     client: Client,
-    host: String,
+    token_url: OrgUrl,
+    revoke_url: OrgUrl,
+    organization_id: Option<String>,
 }
 
 impl<'a> OAuth<'a> {
-    /// Endpoints on `login_host`, which must have passed the host rules.
+    /// Endpoints on `login_host`.
     ///
     /// # Errors
-    /// [`ErrorKind::CONFIG`] when the host or the Callback URL cannot be part of an address.
+    /// [`ErrorKind::CONFIG`] when the Callback URL cannot be part of an address.
     pub(crate) fn new(
         http: &'a Http,
         settings: &Settings,
         client_secret: Option<&Secret>,
-        login_host: &str,
+        login_host: &OrgHost,
     ) -> Result<OAuth<'a>, Error> {
-        let config = |error: oauth2::url::ParseError| {
+        let invalid = |error: &dyn std::fmt::Display| {
             Error::new(ErrorKind::CONFIG, format_args!("the login address is not valid: {error}"))
         };
-        let endpoint = |name: &str| format!("https://{login_host}/services/oauth2/{name}");
+        let endpoint = |name: &str| {
+            login_host.url(&format!("/services/oauth2/{name}")).ok_or_else(|| invalid(&login_host))
+        };
+        let (token_url, revoke_url) = (endpoint("token")?, endpoint("revoke")?);
+        let authorize_url = format!("https://{login_host}/services/oauth2/authorize");
         let mut client = oauth2::Client::new(ClientId::new(settings.client_id.clone()))
-            .set_auth_uri(AuthUrl::new(endpoint("authorize")).map_err(config)?)
-            .set_token_uri(TokenUrl::new(endpoint("token")).map_err(config)?)
-            .set_redirect_uri(RedirectUrl::new(settings.redirect_uri.to_string()).map_err(config)?)
+            .set_auth_uri(AuthUrl::new(authorize_url).map_err(|error| invalid(&error))?)
+            .set_token_uri(TokenUrl::from_url(token_url.as_url().clone()))
+            .set_redirect_uri(
+                RedirectUrl::new(settings.redirect_uri.to_string())
+                    .map_err(|error| invalid(&error))?,
+            )
             .set_auth_type(AuthType::RequestBody);
         if let Some(secret) = client_secret {
             client = client.set_client_secret(ClientSecret::new(secret.expose().to_owned()));
         }
-        Ok(OAuth { http, client, host: login_host.to_owned() })
+        Ok(OAuth { http, client, token_url, revoke_url, organization_id: None })
+    }
+
+    /// The same endpoints for a grant of that org, which refusals then name.
+    pub(crate) fn of_organization(mut self, id: Option<&str>) -> OAuth<'a> {
+        self.organization_id = id.map(Into::into);
+        self
     }
 
     /// A link with a fresh state and code challenge. `prompt` keeps an administrator from approving
@@ -197,7 +224,8 @@ impl<'a> OAuth<'a> {
         let answer = self.exchange_once(code.expose(), verifier);
         let stripped = code.expose().starts_with("aPrx") && !code.expose().ends_with('=');
         match answer {
-            Err(TokenError::Refused { ref code, .. }) if code == "invalid_grant" && stripped => {}
+            Err(TokenError::Refused { ref refusal, .. })
+                if stripped && refusal.error.eq_ignore_ascii_case("invalid_grant") => {}
             other => return other,
         }
         self.exchange_once(&format!("{}==", code.expose()), verifier)
@@ -213,7 +241,7 @@ impl<'a> OAuth<'a> {
             request =
                 request.set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()));
         }
-        self.classify(request.request(&|request| self.call(request)))
+        self.classify(Step::Code, request.request(&|request| self.call(request)))
     }
 
     /// Exchanges a refresh token. Never repeated here: with rotation a second use kills the grant.
@@ -223,11 +251,72 @@ impl<'a> OAuth<'a> {
     pub(crate) fn refresh(&self, refresh_token: &Secret) -> Result<TokenAnswer, TokenError> {
         let token = RefreshToken::new(refresh_token.expose().to_owned());
         let request = self.client.exchange_refresh_token(&token);
-        self.classify(request.request(&|request| self.call(request)))
+        self.classify(Step::Refresh, request.request(&|request| self.call(request)))
+    }
+
+    /// Asks for a token with the app's own credentials.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub(crate) fn client_credentials(&self) -> Result<TokenAnswer, TokenError> {
+        let request = self.client.exchange_client_credentials();
+        self.classify(Step::Mint, request.request(&|request| self.call(request)))
+    }
+
+    /// Asks for a token with a user's password, to which the Security Token is appended.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub(crate) fn username_password(
+        &self,
+        username: &str,
+        password: &Secret,
+    ) -> Result<TokenAnswer, TokenError> {
+        let username = ResourceOwnerUsername::new(username.to_owned());
+        let password = ResourceOwnerPassword::new(password.expose().to_owned());
+        let request = self.client.exchange_password(&username, &password);
+        self.classify(Step::Mint, request.request(&|request| self.call(request)))
+    }
+
+    /// Asks for a token with a signed assertion, and nothing else. `oauth2` has no such request: it
+    /// makes the one for client credentials, whose form is replaced.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub(crate) fn jwt_bearer(&self, assertion: &Secret) -> Result<TokenAnswer, TokenError> {
+        let request = self.client.exchange_client_credentials();
+        let call = |mut request: wire::Request<Vec<u8>>| {
+            *request.body_mut() =
+                form(&[("grant_type", JWT_BEARER), ("assertion", assertion.expose())]);
+            self.call(request)
+        };
+        self.classify(Step::Mint, request.request(&call))
+    }
+
+    /// Revokes a token: a refresh token with its access tokens, or one access token.
+    pub(crate) fn revoke(&self, token: &Secret) -> Revocation {
+        let headers =
+            [("content-type", "application/x-www-form-urlencoded"), ("accept", "application/json")];
+        let body = form(&[("token", token.expose())]);
+        let answer =
+            match self.http.send("POST", &self.revoke_url, &headers, Some(body), TOKEN_TIMEOUT) {
+                Ok(answer) => answer,
+                Err(error) => return Revocation::StillLive(unreachable(&error)),
+            };
+        let refusal = refusal_of(&answer);
+        match (answer.status, refusal.error.as_str()) {
+            (200, "") if !answer.is_html() => Revocation::Revoked,
+            (400, "invalid_token" | "unsupported_token_type") => Revocation::AlreadyDead,
+            (_, "") => Revocation::StillLive(self.unreadable(answer.status)),
+            _ => Revocation::StillLive(
+                refusal.explain(Step::Authorize, self.organization_id.as_deref()),
+            ),
+        }
     }
 
     fn classify(
         &self,
+        step: Step,
         result: Result<TokenAnswer, RequestTokenError<CallError, BasicErrorResponse>>,
     ) -> Result<TokenAnswer, TokenError> {
         let error = match result {
@@ -236,58 +325,72 @@ impl<'a> OAuth<'a> {
         };
         Err(match error {
             RequestTokenError::ServerResponse(answer) => {
-                let code = answer.error().as_ref().to_owned();
-                let description = answer.error_description().map_or("", String::as_str);
-                if is_lock(&code, description) {
-                    TokenError::Locked
+                let refusal = Refusal {
+                    error: answer.error().as_ref().to_owned(),
+                    description: answer.error_description().cloned().unwrap_or_default(),
+                };
+                let error = refusal.explain(step, self.organization_id.as_deref());
+                if refusal.is_lock(step) {
+                    TokenError::Locked(error)
                 } else {
-                    TokenError::Refused { error: explain(&code, description), code }
+                    TokenError::Refused { error, refusal }
                 }
             }
             RequestTokenError::Request(CallError::Http(error)) => {
-                let shown = Error::new(ErrorKind::RETRYABLE, &error).with_hint(error.hint());
+                let shown = unreachable(&error);
                 if error.before_sending() {
                     TokenError::NotSent(shown)
                 } else {
                     TokenError::Unknown(shown)
                 }
             }
-            RequestTokenError::Request(CallError::Redirected(target)) => TokenError::NotSent(
-                Error::new(
+            // Its path was never read: the host does not serve the token endpoint.
+            RequestTokenError::Request(CallError::Redirected(target)) => TokenError::Refused {
+                error: Error::new(
                     ErrorKind::CONFIG,
                     format_args!(
                         "`{}` is not the org's login host: it points to `{target}`",
-                        self.host
+                        self.token_url.host()
                     ),
                 )
                 .with_hint("enter the org's My Domain name as the domain"),
-            ),
+                refusal: Refusal::default(),
+            },
+            RequestTokenError::Request(CallError::WrongAddress) => {
+                TokenError::NotSent(Error::new(ErrorKind::CONFIG, "the token address is not valid"))
+            }
             // The answer's text may hold tokens: it stays out of the message.
-            RequestTokenError::Request(CallError::NotTheApi(status)) => self.unreadable(status),
-            RequestTokenError::Parse(..) | RequestTokenError::Other(_) => self.unreadable(0),
+            RequestTokenError::Request(CallError::NotTheApi(status)) => {
+                TokenError::Unknown(self.unreadable(status))
+            }
+            RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
+                TokenError::Unknown(self.unreadable(0))
+            }
         })
     }
 
-    fn unreadable(&self, status: u16) -> TokenError {
+    fn unreadable(&self, status: u16) -> Error {
         let status = if status == 0 { String::new() } else { format!(" (HTTP {status})") };
-        TokenError::Unknown(
-            Error::new(ErrorKind::RETRYABLE, format_args!("the token endpoint of `{}` gave no usable answer{status}", self.host))
-                .with_hint("a proxy or a maintenance page may have answered instead of Salesforce: try again later"),
+        Error::new(
+            ErrorKind::RETRYABLE,
+            format_args!("the token endpoint of `{}` gave no usable answer{status}", self.token_url.host()),
         )
+        .with_hint("a proxy or a maintenance page may have answered instead of Salesforce: try again later")
     }
 
     fn call(&self, request: wire::Request<Vec<u8>>) -> Result<wire::Response<Vec<u8>>, CallError> {
-        let url = url::Url::parse(&request.uri().to_string()).map_err(|_| {
-            CallError::Http(HttpError::Setup("the token address is not valid".into()))
-        })?;
+        if request.uri() != self.token_url.as_url().as_str() {
+            return Err(CallError::WrongAddress);
+        }
         let headers: Vec<(&str, &str)> = request
             .headers()
             .iter()
             .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
             .collect();
+        let body = Some(request.body().clone());
         let answer = self
             .http
-            .send("POST", &url, &headers, Some(request.body().clone()), TOKEN_TIMEOUT)
+            .send("POST", &self.token_url, &headers, body, TOKEN_TIMEOUT)
             .map_err(CallError::Http)?;
         if (300..400).contains(&answer.status) {
             let target = answer
@@ -313,8 +416,29 @@ enum CallError {
     Http(HttpError),
     #[error("redirected to {0}")]
     Redirected(String),
+    #[error("not the token endpoint")]
+    WrongAddress,
     #[error("not the API, HTTP {0}")]
     NotTheApi(u16),
+}
+
+fn unreachable(error: &HttpError) -> Error {
+    let kind =
+        if matches!(error, HttpError::Setup(_)) { ErrorKind::CONFIG } else { ErrorKind::RETRYABLE };
+    Error::new(kind, error).with_hint(error.hint())
+}
+
+fn form(pairs: &[(&str, &str)]) -> Vec<u8> {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.extend_pairs(pairs).finish().into_bytes()
+}
+
+/// The error object of an answer, JSON or form; empty where there is none.
+fn refusal_of(answer: &Answer) -> Refusal {
+    let Some(body) = as_json(&answer.body) else { return Refusal::default() };
+    let object: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+    let text = |key: &str| object.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+    Refusal { error: text("error"), description: text("error_description") }
 }
 
 /// The body as a JSON object: a form-encoded answer is converted. None for

@@ -1,178 +1,516 @@
 //! What Salesforce's authorize and token endpoints answer when they refuse, as kind, message, hint.
 //!
-//! `invalid_grant` alone means a dozen things, so the description decides too.
+//! `invalid_grant` alone means a dozen things, so the description decides too. One row for each
+//! documented refusal; the first that fits is taken. Rows that a person or a setting must cure are
+//! [`ErrorKind::AUTH`] and [`ErrorKind::CONFIG`], passing ones [`ErrorKind::RETRYABLE`] and
+//! [`ErrorKind::RATE_LIMITED`].
 //!
 //! # Source
-//! Salesforce Help, "OAuth 2.0 Authorization Errors".
+//! Salesforce Help, "OAuth 2.0 Authorization Errors"; the vocabulary of the Mobile SDK's
+//! `OAuthErrorCode`.
 
 use connector_api::{Error, ErrorKind};
 
-const AUTHORIZE_AGAIN: &str = "authorize the connector again (`connectors authorize`)";
+/// Salesforce counts logins over an hour.
+const LOGIN_WINDOW_MS: u64 = 60 * 60 * 1_000;
 
-/// Whether the refusal only says that another request with the same token is under way.
-pub(crate) fn is_lock(error: &str, description: &str) -> bool {
-    error.eq_ignore_ascii_case("invalid_grant")
-        && description.to_ascii_lowercase().contains("token request is already being processed")
+/// What was being done when the refusal came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A person at the authorize page.
+    Authorize,
+    /// The exchange of a code.
+    Code,
+    /// The exchange of a refresh token.
+    Refresh,
+    /// A grant that needs no person.
+    Mint,
 }
 
-/// An error of the token or authorize endpoint.
-pub(crate) fn explain(error: &str, description: &str) -> Error {
-    let (code, text) = (error.to_ascii_lowercase(), description.to_ascii_lowercase());
-    let (kind, hint) = advice(&code, &text);
-    let shown = match (error.is_empty(), description.is_empty()) {
-        (false, false) => format!("{error}: {description}"),
-        (false, true) => error.to_owned(),
-        _ => "no reason given".to_owned(),
-    };
-    // The text comes from the network: one line, and not without end.
-    let shown: String = shown.chars().filter(|c| !c.is_control()).take(300).collect();
-    Error::new(kind, format_args!("Salesforce refused the authorization ({shown})")).with_hint(hint)
+/// A refusal as it was answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) error: String,
+    pub(crate) description: String,
 }
 
-fn advice(code: &str, text: &str) -> (ErrorKind, &'static str) {
-    use ErrorKind as K;
-    let says = |words: &str| text.contains(words);
-    match code {
-        "invalid_grant" if says("token request is already being processed") => (
-            K::RETRYABLE,
-            "another request used the same token at this moment; try again in a few seconds",
-        ),
-        "invalid_grant" if says("expired authorization code") => (
-            K::AUTH,
-            "a code works once and for 15 minutes: open the authorize link again and paste the new address at once",
-        ),
-        "invalid_grant" if says("invalid authorization code") => (
-            K::AUTH,
-            "the code was changed on its way or belongs to another app: open the link again and paste the whole address of the page that follows",
-        ),
-        "invalid_grant" if says("code verifier") || says("code challenge") => (
-            K::AUTH,
-            "the code belongs to an earlier authorize link: open the newest link and paste the address that follows",
-        ),
-        "invalid_grant" if says("expired access/refresh token") => (
-            K::AUTH,
-            "the token was revoked, expired, replaced, or pushed out by a sixth approval of this user and app; authorize again, and see the app's refresh token policy (Setup > External Client Apps or Connected Apps > OAuth policies)",
-        ),
-        "invalid_grant" if says("token validity expired") => (
-            K::AUTH,
-            "the app's refresh token policy ends tokens after a time: set it to `valid until revoked`, then authorize again",
-        ),
-        "invalid_grant" if says("inactive user") => (
-            K::AUTH,
-            "activate the connecting user in Setup > Users, or authorize with another user",
-        ),
-        "invalid_grant" if says("inactive organization") => {
-            (K::AUTH, "the org is expired or locked: contact Salesforce")
+impl Refusal {
+    /// A refusal in lower case, for comparing.
+    fn plain(&self) -> (String, String) {
+        (self.error.to_ascii_lowercase(), self.description.to_ascii_lowercase())
+    }
+
+    /// Whether it only says that another request with the same token is under way. The old text for
+    /// that, on a refresh, was the one for an old code.
+    pub(crate) fn is_lock(&self, step: Step) -> bool {
+        let (error, text) = self.plain();
+        error == "invalid_grant"
+            && (text.contains("token request is already being processed")
+                || (step == Step::Refresh && text.contains("expired authorization code")))
+    }
+
+    /// Whether it proves that a refresh token is dead for good.
+    pub(crate) fn is_dead_token(&self) -> bool {
+        let (error, text) = self.plain();
+        error == "invalid_grant"
+            && (text.contains("expired access/refresh token")
+                || text.contains("token validity expired"))
+    }
+
+    /// Whether a JWT's `aud` was not what this org expects.
+    pub(crate) fn is_audience(&self) -> bool {
+        let (error, text) = self.plain();
+        error == "invalid_grant" && text.contains("audience")
+    }
+
+    /// The refusal as an error: what it means, when it happened and in which org, so that its row in
+    /// the Login History can be found, and what to do.
+    pub(crate) fn explain(&self, step: Step, organization_id: Option<&str>) -> Error {
+        let (error, text) = self.plain();
+        let row = if self.is_lock(step) {
+            &LOCK
+        } else {
+            ROWS.iter().find(|row| row.fits(&error, &text)).unwrap_or(&OTHER)
+        };
+        let at = chrono::Utc::now().format("%Y-%m-%d %H:%M:%S UTC");
+        let org = organization_id
+            .and_then(|id| id.get(..15))
+            .map_or_else(String::new, |id| format!(", org {id}"));
+        let message = format_args!("{} ({}; {at}{org})", row.meaning, self.shown()).to_string();
+        let explained = Error::new(row.kind, message).with_hint(row.hint);
+        if row.kind == ErrorKind::RATE_LIMITED {
+            return explained.with_retry_after_ms(LOGIN_WINDOW_MS);
         }
-        "invalid_grant" if says("ip restricted") || says("login hours") => (
-            K::AUTH,
-            "allow this server's outbound IP address in the user's profile (Login IP Ranges, Login Hours) and in the app's IP policy",
-        ),
-        "invalid_grant" if says("user hasn't approved") => (
-            K::AUTH,
-            "approve the app for this user: open the authorize link, or pre-authorize the user in the app's policies",
-        ),
-        "invalid_grant" if says("authentication failure") => {
-            (K::AUTH, "check the user's state in Setup > Login History")
-        }
-        "invalid_grant" if says("activation secret invalid") => (K::AUTH, AUTHORIZE_AGAIN),
-        "invalid_grant" if says("no client credentials user") => {
-            (K::AUTH, "set the `Run As` user in the app's client credentials policy")
-        }
-        "invalid_grant" if says("not supported on this domain") => {
-            (K::CONFIG, "enter the org's own My Domain name as the domain")
-        }
-        "invalid_grant" => (K::AUTH, AUTHORIZE_AGAIN),
-        "invalid_client_id" => (
-            K::CONFIG,
-            "compare the Client ID with the app's Consumer Key and the domain with the org it is in; a new app needs up to 10 minutes",
-        ),
-        "invalid_client" if says("must be installed") => (
-            K::AUTH,
-            "install the app: Setup > Connected Apps OAuth Usage > Install; or create it in this org",
-        ),
-        "invalid_client" => (
-            K::CONFIG,
-            "compare the Client Secret with the app's Consumer Secret and enter it again",
-        ),
-        "redirect_uri_mismatch" | "redirect_uri_missing" => (
-            K::CONFIG,
-            "the app's Callback URL must be exactly the connector's `redirect_uri`; a new app needs up to 10 minutes",
-        ),
-        "invalid_app_access" => (
-            K::AUTH,
-            "assign the app to the user's profile or a permission set (app policies: admin approved users)",
-        ),
-        "unsupported_grant_type" | "unsupported_response_type" | "oauth_flow_disabled" => (
-            K::CONFIG,
-            "the org or app switched this flow off (Setup > OAuth and OpenID Connect Settings), or the domain is wrong",
-        ),
-        "invalid_scope" => (K::CONFIG, "add the scopes `api` and `refresh_token` to the app"),
-        "invalid_request" if says("code challenge") || says("code verifier") => (
-            K::AUTH,
-            "use the link that this connector prints: it carries the code challenge the app asks for",
-        ),
-        "invalid_request" => (K::CONFIG, "check Client ID, Client Secret and Callback URL"),
-        "access_denied" => (K::AUTH, "press Allow, logged in as the user the connector is to use"),
-        "inactive_user" => (K::AUTH, "activate the user in Setup > Users, or use another user"),
-        "inactive_org" => (K::AUTH, "the org is locked, closed or suspended: contact Salesforce"),
-        "oauth_approval_error_generic" | "oauth_app_blocked" | "app_blocked" => {
-            (K::AUTH, "unblock or install the app: Setup > Connected Apps OAuth Usage")
-        }
-        "rate_limit_exceeded" => {
-            (K::RATE_LIMITED, "the user logged in more than 3,600 times in an hour: wait one hour")
-        }
-        "use_dpop_nonce" | "invalid_dpop_proof" => (
-            K::CONFIG,
-            "the app demands DPoP, which this connector does not support: switch it off for this app",
-        ),
-        "unknown_error" | "server_error" | "service_unavailable" | "system_down" | "slow_down" => {
-            (K::RETRYABLE, "Salesforce had a passing fault: try again")
-        }
-        _ => (K::AUTH, "see Setup > Login History for this user and the app's policies"),
+        explained
+    }
+
+    /// Salesforce's own words. They come from the network: one line, and not without end.
+    fn shown(&self) -> String {
+        let text = match (self.error.is_empty(), self.description.is_empty()) {
+            (false, false) => format!("{}: {}", self.error, self.description),
+            (false, true) => self.error.clone(),
+            _ => "no reason given".to_owned(),
+        };
+        text.chars().filter(|c| !c.is_control()).take(300).collect()
     }
 }
+
+struct Row {
+    /// Codes it is about.
+    codes: &'static [&'static str],
+    /// Any of these in the description; none: whatever it says.
+    words: &'static [&'static str],
+    kind: ErrorKind,
+    meaning: &'static str,
+    hint: &'static str,
+}
+
+impl Row {
+    fn fits(&self, error: &str, text: &str) -> bool {
+        self.codes.contains(&error)
+            && (self.words.is_empty() || self.words.iter().any(|words| text.contains(words)))
+    }
+}
+
+const fn row(
+    codes: &'static [&'static str],
+    words: &'static [&'static str],
+    kind: ErrorKind,
+    meaning: &'static str,
+    hint: &'static str,
+) -> Row {
+    Row { codes, words, kind, meaning, hint }
+}
+
+const AUTH: ErrorKind = ErrorKind::AUTH;
+const CONFIG: ErrorKind = ErrorKind::CONFIG;
+const RETRY: ErrorKind = ErrorKind::RETRYABLE;
+const GRANT: &[&str] = &["invalid_grant"];
+
+const LOCK: Row = row(
+    GRANT,
+    &[],
+    RETRY,
+    "Salesforce is already processing a request with the same token",
+    "try again in a few seconds; two servers must not share one grant: authorize each of them",
+);
+
+const OTHER: Row = row(
+    &[],
+    &[],
+    AUTH,
+    "Salesforce refused the authorization for a reason this connector does not know",
+    "see Setup > Login History for this user and the app's OAuth policies, then authorize the connector again",
+);
+
+/// The rows, those with words before those without.
+const ROWS: &[Row] = &[
+    row(
+        GRANT,
+        &["expired access/refresh token"],
+        AUTH,
+        "the grant is not valid any more: it was revoked, stayed unused too long, was replaced by a newer token or pushed out by a sixth approval of this user and app, or the app's policy ends it at once",
+        "authorize the connector again; see Setup > Connected Apps OAuth Usage, and Refresh Token Policy in the app's OAuth policies",
+    ),
+    row(
+        GRANT,
+        &["token validity expired"],
+        AUTH,
+        "the app's policy ended the grant after its time",
+        "set Refresh Token Policy in the app's OAuth policies to `valid until revoked`, then authorize the connector again",
+    ),
+    row(
+        GRANT,
+        &["expired authorization code"],
+        AUTH,
+        "the code is older than 15 minutes or was used before",
+        "open a new link of `connectors authorize`, press Allow, and paste the new address at once",
+    ),
+    row(
+        GRANT,
+        &["invalid authorization code"],
+        AUTH,
+        "the code was changed on its way, or belongs to another app",
+        "open the link again and paste the whole address of the page that follows, from `https://` to its end",
+    ),
+    row(
+        GRANT,
+        &["code verifier", "code challenge"],
+        AUTH,
+        "the code belongs to an earlier authorize link",
+        "open the newest link of `connectors authorize` and paste the address that follows",
+    ),
+    row(
+        GRANT,
+        &["user hasn't approved", "user hasn’t approved"],
+        CONFIG,
+        "the user has not approved this app",
+        "pre-authorize the user: in the app's OAuth policies set Permitted Users to `Admin approved users are pre-authorized` and assign the user's profile or permission set",
+    ),
+    row(
+        GRANT,
+        &["inactive user", "user is inactive"],
+        CONFIG,
+        "the user is inactive or frozen",
+        "activate the user in Setup > Users, or authorize with another user",
+    ),
+    row(
+        GRANT,
+        &["inactive organization", "inactive org"],
+        CONFIG,
+        "the org is expired or locked",
+        "contact Salesforce, or correct the domain if another org is meant",
+    ),
+    row(
+        GRANT,
+        &["ip restricted", "login hours", "ip range"],
+        CONFIG,
+        "this server's address or the present time is not allowed",
+        "allow the server's outbound IP address under Login IP Ranges and the time under Login Hours of the user's profile (Setup > Profiles), in the app's IP Relaxation and in its IP allowlist for refresh tokens",
+    ),
+    row(
+        GRANT,
+        &["activation secret invalid"],
+        AUTH,
+        "the activation of the user or device is not valid any more",
+        "authorize the connector again; see `LOGIN_OAUTH_INVALID_DS` in Setup > Login History",
+    ),
+    row(
+        GRANT,
+        &["audience", "invalid assertion", "assertion"],
+        CONFIG,
+        "the signed assertion was not accepted",
+        "the private key must belong to the certificate in the app (Use digital signatures), `audience` must be https://login.salesforce.com or, for a sandbox, https://test.salesforce.com, and this server's clock must be right",
+    ),
+    row(
+        GRANT,
+        &["no client credentials user"],
+        CONFIG,
+        "the app has no user to run as",
+        "set Run As in the app's policies (Client Credentials Flow)",
+    ),
+    row(
+        GRANT,
+        &["not supported on this domain"],
+        CONFIG,
+        "this flow works on the org's own domain only",
+        "enter the org's My Domain name (Setup > My Domain) as the domain, not `login` or `test`",
+    ),
+    row(
+        GRANT,
+        &["client credentials flow not enabled"],
+        CONFIG,
+        "the client credentials flow is switched off for the app",
+        "tick Enable Client Credentials Flow in the app's settings and set Run As in its policies",
+    ),
+    row(
+        GRANT,
+        &["invalid user credentials"],
+        CONFIG,
+        "the user's credentials were not accepted",
+        "log in with the right user; see Setup > Login History for the reason",
+    ),
+    row(
+        GRANT,
+        &["authentication failure"],
+        CONFIG,
+        "the login failed, and Salesforce says why only in its Login History",
+        "see Setup > Login History: a wrong password or Security Token, a locked user, or the username-password flow being blocked (Setup > OAuth and OpenID Connect Settings)",
+    ),
+    row(
+        GRANT,
+        &[],
+        AUTH,
+        "Salesforce does not accept the grant",
+        "authorize the connector again (`connectors authorize`); Setup > Login History says more",
+    ),
+    row(
+        &["invalid_client_id"],
+        &[],
+        CONFIG,
+        "no app with this Client ID is known there",
+        "compare the Client ID with the app's Consumer Key and the domain with the org the app is in; a new or edited app needs up to 10 minutes",
+    ),
+    row(
+        &["invalid_client"],
+        &["must be installed", "be installed into"],
+        CONFIG,
+        "the app comes from another org and is not installed in this one",
+        "Setup > Connected Apps OAuth Usage > Install, or authorize with a user who has `Approve Uninstalled Connected Apps`",
+    ),
+    row(
+        &["invalid_client"],
+        &["client identifier invalid", "invalid client credentials"],
+        CONFIG,
+        "the Client Secret is not the app's",
+        "copy the Consumer Secret of the app again (Setup > App Manager > View > Manage Consumer Details); it may have been rotated",
+    ),
+    row(
+        &["invalid_client"],
+        &[],
+        CONFIG,
+        "the app's credentials were not accepted",
+        "compare Client ID and Client Secret with the app, and see whether it is installed under Setup > Connected Apps OAuth Usage",
+    ),
+    row(
+        &["invalid_app_access"],
+        &[],
+        CONFIG,
+        "the user is not approved for this app",
+        "assign the app to the user's profile or permission set (the app's policies > Permitted Users: admin approved users)",
+    ),
+    row(
+        &["redirect_uri_missing"],
+        &[],
+        CONFIG,
+        "no Callback URL arrived",
+        "enter the app's Callback URL as `redirect_uri`",
+    ),
+    row(
+        &["redirect_uri_mismatch"],
+        &[],
+        CONFIG,
+        "the Callback URL is not one of the app's",
+        "the app's Callback URL must be exactly the connector's `redirect_uri`; a new or edited app needs up to 10 minutes",
+    ),
+    row(
+        &["unsupported_grant_type"],
+        &[],
+        CONFIG,
+        "this kind of grant is switched off, or the host does not serve it",
+        "switch the flow on in the app and under Setup > OAuth and OpenID Connect Settings, or choose another `grant`; check the domain",
+    ),
+    row(
+        &["unsupported_response_type"],
+        &[],
+        CONFIG,
+        "the org switched this flow off",
+        "allow the authorization code flow under Setup > OAuth and OpenID Connect Settings",
+    ),
+    row(
+        &["invalid_scope"],
+        &[],
+        CONFIG,
+        "the app lacks a scope that was asked for",
+        "add the scopes `api`, `id` and `refresh_token` to the app's OAuth settings",
+    ),
+    row(
+        &["invalid_request"],
+        &["missing required code challenge"],
+        CONFIG,
+        "the app asks for PKCE and the link carried no code challenge",
+        "use the link that `connectors authorize` prints, which carries one; or clear Require PKCE in the app",
+    ),
+    row(
+        &["invalid_request"],
+        &["code verifier", "code challenge"],
+        AUTH,
+        "the code belongs to another authorize link",
+        "open the newest link of `connectors authorize`, and paste the address that follows",
+    ),
+    row(
+        &["invalid_request"],
+        &["https required"],
+        CONFIG,
+        "the request did not arrive over https",
+        "a proxy between this server or browser and Salesforce changes the address: let https pass unchanged",
+    ),
+    row(
+        &["invalid_request"],
+        &["must use get", "must use post"],
+        CONFIG,
+        "the request arrived with another method",
+        "open the link itself in the browser; a proxy or a redirect changed the request",
+    ),
+    row(
+        &["invalid_request"],
+        &[],
+        CONFIG,
+        "Salesforce misses something in the request",
+        "check Client ID, Client Secret, `redirect_uri` and the fields of the chosen `grant`",
+    ),
+    row(
+        &["access_denied", "access-denied"],
+        &[],
+        AUTH,
+        "the request was denied at the page",
+        "open the link again, log in as the user the connector is to use, and press Allow",
+    ),
+    row(
+        &["inactive_user"],
+        &[],
+        CONFIG,
+        "the user who logged in is inactive",
+        "log in with another user, or activate this one in Setup > Users",
+    ),
+    row(
+        &["inactive_org"],
+        &[],
+        CONFIG,
+        "the org is locked, closed or suspended",
+        "contact Salesforce Support about the org's state",
+    ),
+    row(
+        &["rate_limit_exceeded"],
+        &[],
+        ErrorKind::RATE_LIMITED,
+        "the user logged in more than 3,600 times within an hour",
+        "wait one hour; see `Login Rate Exceeded` in Setup > Login History for who does it",
+    ),
+    row(
+        &["immediate_unsuccessful"],
+        &[],
+        AUTH,
+        "the page needed a person and was told not to ask one",
+        "open the link of `connectors authorize` itself: it does not ask for `immediate`",
+    ),
+    row(
+        &["oauth_approval_error_generic"],
+        &[],
+        CONFIG,
+        "the app must be installed into the org",
+        "Setup > Connected Apps OAuth Usage > Install, or give the user `Approve Uninstalled Connected Apps`",
+    ),
+    row(
+        &["oauth_app_blocked"],
+        &[],
+        CONFIG,
+        "an administrator blocked the app",
+        "Setup > Connected Apps OAuth Usage > Unblock; see also Setup > API Access Control",
+    ),
+    row(
+        &["app_blocked"],
+        &[],
+        CONFIG,
+        "the app is blocked in this org",
+        "unblock it under Setup > Connected Apps OAuth Usage",
+    ),
+    row(
+        &["oauth_flow_disabled"],
+        &[],
+        CONFIG,
+        "the org disabled this OAuth flow",
+        "allow it under Setup > OAuth and OpenID Connect Settings, or choose another `grant`",
+    ),
+    row(
+        &["app_not_found"],
+        &[],
+        CONFIG,
+        "the app does not exist in this org",
+        "compare the Client ID and the domain with the org where the app is (Setup > App Manager)",
+    ),
+    row(
+        &["ecapp_policy_not_found"],
+        &[],
+        CONFIG,
+        "the External Client App has no policy in this org",
+        "open the app's Policies tab (Setup > External Client App Manager) and save it once",
+    ),
+    row(
+        &["oauth_policy_not_found"],
+        &[],
+        CONFIG,
+        "the app has no OAuth policy in this org",
+        "open the app's OAuth policies (Setup > Manage Connected Apps) and save them once",
+    ),
+    row(
+        &["unknown_error"],
+        &[],
+        RETRY,
+        "Salesforce had a fault it does not name",
+        "try again; see https://status.salesforce.com if it stays",
+    ),
+    row(
+        &["server_error"],
+        &[],
+        RETRY,
+        "Salesforce had an internal fault",
+        "try again in a few minutes; see https://status.salesforce.com if it stays",
+    ),
+    row(
+        &["service_unavailable"],
+        &[],
+        RETRY,
+        "Salesforce's login service is not available",
+        "try again later; see https://status.salesforce.com",
+    ),
+    row(
+        &["system_down"],
+        &[],
+        RETRY,
+        "Salesforce is down, for maintenance perhaps",
+        "try again after the maintenance; see https://status.salesforce.com",
+    ),
+    row(
+        &["slow_down"],
+        &[],
+        RETRY,
+        "Salesforce asks for fewer requests",
+        "try again in a few minutes; see whether other servers use the same app",
+    ),
+    row(
+        &["authorization_pending"],
+        &[],
+        RETRY,
+        "somebody still has to approve at Salesforce",
+        "finish the approval in the browser, then try again",
+    ),
+    row(
+        &["use_dpop_nonce"],
+        &[],
+        CONFIG,
+        "the app demands DPoP, which this connector does not support",
+        "switch DPoP off in the app's OAuth settings",
+    ),
+    row(
+        &["invalid_dpop_proof"],
+        &[],
+        CONFIG,
+        "the app demands a DPoP proof, which this connector cannot give",
+        "clear Require DPoP in the app's OAuth settings",
+    ),
+];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_code_with_many_meanings_gives_different_advice() {
-        let hint = |description: &str| explain("invalid_grant", description).hint.unwrap();
-        let hints = [
-            hint("expired authorization code"),
-            hint("expired access/refresh token"),
-            hint("inactive user"),
-            hint("ip restricted"),
-            hint("token request is already being processed"),
-        ];
-        let distinct: std::collections::BTreeSet<_> = hints.iter().collect();
-        assert_eq!(distinct.len(), hints.len());
-        assert_eq!(
-            explain("invalid_grant", "Token request is already being processed").kind,
-            ErrorKind::RETRYABLE
-        );
-    }
-
-    #[test]
-    fn wrong_settings_are_told_from_a_dead_grant() {
-        assert_eq!(
-            explain("invalid_client_id", "client identifier invalid").kind,
-            ErrorKind::CONFIG
-        );
-        assert_eq!(explain("invalid_client", "invalid client credentials").kind, ErrorKind::CONFIG);
-        assert_eq!(
-            explain("redirect_uri_mismatch", "redirect_uri must match configuration").kind,
-            ErrorKind::CONFIG
-        );
-        assert_eq!(explain("access_denied", "end-user denied authorization").kind, ErrorKind::AUTH);
-        assert_eq!(explain("server_error", "").kind, ErrorKind::RETRYABLE);
-    }
-
-    #[test]
-    fn text_from_the_network_stays_on_one_line() {
-        let message = explain("invalid_grant", "a\nb\u{1b}[31m").message;
-        assert!(!message.contains('\n') && !message.contains('\u{1b}'), "{message}");
-    }
-}
+#[path = "oauth_error_tests.rs"]
+mod tests;

@@ -292,20 +292,13 @@ impl<'a> Reader<'a> {
 
     /// The path of the next page: on this host, of the expected shape, and not followed before.
     fn next_path(&mut self, url: &str) -> Result<String, String> {
-        let host = format!("https://{}", self.context.session.instance_host());
-        let path = url.strip_prefix(&host).unwrap_or(url);
-        let usable = path.starts_with("/services/data/v")
-            && path.len() < 2_000
-            && !path.contains("..")
-            && !path.contains("//")
-            && path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
-        if !usable {
+        let Some(path) = self.context.session.instance_host().next_records_path(url) else {
             return Err("the link to the next page leads elsewhere".into());
-        }
-        if !self.followed.insert(path.to_owned()) {
+        };
+        if !self.followed.insert(path.clone()) {
             return Err("the link to the next page leads back".into());
         }
-        Ok(path.to_owned())
+        Ok(path)
     }
 
     /// Hands a page's records over. The inner error says why they cannot be right.

@@ -1,6 +1,6 @@
 //! Requests with the grant's access token: the one place that attaches it.
 //!
-//! Only GET leaves here, only to the grant's instance host, over https, with no redirect followed.
+//! Only GET leaves here, only to the grant's instance host, which is the host of a Salesforce org, over https.
 //! An expired token is renewed once per request; passing faults are tried again a few times.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use connector_api::message::JournalEntry;
 use connector_api::{Error, ErrorKind, Host, Secret};
-use url::Url;
 
 use crate::api_error::{ApiError, Verdict, judge, judge_failure};
-use crate::domain::is_org_host;
-use crate::grant::{Grant, jitter_ms, renew};
+use crate::authorize::client;
+use crate::grant::Grant;
 use crate::http::{Answer, Http};
+use crate::org_url::{OrgHost, OrgUrl};
+use crate::renew::{jitter_ms, renew};
 use crate::settings::Settings;
 
 const DATA_TIMEOUT: Duration = Duration::from_secs(120);
@@ -34,7 +35,7 @@ pub(crate) struct Session {
 
 struct Current {
     access_token: Secret,
-    instance_host: String,
+    instance_host: OrgHost,
     organization_id: Option<String>,
     user_id: Option<String>,
 }
@@ -51,16 +52,17 @@ impl Current {
 }
 
 impl Session {
-    /// Opens a session with the stored grant; renews it first where it has no access token.
+    /// Opens a session with the stored grant; renews it first where it has no access token, or where
+    /// an earlier renewal was interrupted.
     ///
     /// # Errors
     /// [`ErrorKind::AUTH`] when there is no usable grant, [`ErrorKind::CONFIG`] for network settings
     /// that cannot be used.
     pub(crate) fn open(host: &Host, settings: &Settings) -> Result<Session, Error> {
-        let http = Http::new(&settings.network)
-            .map_err(|error| Error::new(ErrorKind::CONFIG, &error).with_hint(error.hint()))?;
+        let http = client(settings)?;
         let mut grant = Grant::load(host)?;
-        if grant.access_token().is_none() {
+        grant.still_usable()?;
+        if grant.access_token().is_none() || grant.is_doubtful() {
             grant = renew(host, &http, settings, None)?;
         }
         let current = Current::of(&grant)
@@ -85,7 +87,7 @@ impl Session {
     }
 
     /// The host data is read from.
-    pub(crate) fn instance_host(&self) -> String {
+    pub(crate) fn instance_host(&self) -> OrgHost {
         self.current().instance_host.clone()
     }
 
@@ -167,32 +169,19 @@ impl Session {
         }
     }
 
-    /// The only place where an address gets a token: its host must be the grant's, and an org's.
-    fn address(&self, path: &str) -> Result<(Url, Secret), Error> {
+    /// The only place where an address gets a token: it is on the grant's host, and an org's.
+    fn address(&self, path: &str) -> Result<(OrgUrl, Secret), Error> {
         let current = self.current();
-        let refused = || {
+        let url = current.instance_host.url(path).ok_or_else(|| {
             Error::new(
                 ErrorKind::SCHEMA,
                 "an address outside the org was refused; nothing was sent to it",
             )
-        };
-        if !path.starts_with("/services/") || path.contains(['\\', '\n', '\r', '\t']) {
-            return Err(refused());
-        }
-        let url = Url::parse(&format!("https://{}{path}", current.instance_host))
-            .map_err(|_| refused())?;
-        let same_host = url.host_str() == Some(current.instance_host.as_str());
-        let plain = url.scheme() == "https"
-            && url.port().is_none()
-            && url.username().is_empty()
-            && url.path().starts_with("/services/");
-        if !(same_host && plain && is_org_host(&current.instance_host)) {
-            return Err(refused());
-        }
+        })?;
         Ok((url, current.access_token.clone()))
     }
 
-    fn send(&self, url: &Url, token: &Secret) -> Result<Answer, crate::http::HttpError> {
+    fn send(&self, url: &OrgUrl, token: &Secret) -> Result<Answer, crate::http::HttpError> {
         // The list of versions and the OAuth resources are free.
         if url.path().starts_with("/services/data/v") {
             self.api_calls.fetch_add(1, Ordering::Relaxed);
@@ -210,10 +199,10 @@ impl Session {
         Ok(())
     }
 
-    fn note(&self, url: &Url, object: Option<&str>, rows: u64, answer: Option<&Answer>) {
+    fn note(&self, url: &OrgUrl, object: Option<&str>, rows: u64, answer: Option<&Answer>) {
         self.host.journal(&JournalEntry {
             method: "GET".into(),
-            host: url.host_str().unwrap_or_default().into(),
+            host: url.host().into(),
             path: path_shape(url.path()),
             object: object.map(Into::into),
             status: answer.map_or(0, |answer| answer.status),

@@ -1,10 +1,11 @@
 //! Settings: from what was typed to what can be used.
 
-use connector_api::manifest::{GrantSpec, SettingSpec};
+use connector_api::manifest::SettingSpec;
 use connector_api::message::{ConfigureRequest, Problem};
 use url::Url;
 
 use crate::domain::LoginHosts;
+use crate::grant_kind::{self, GrantSettings};
 
 /// The callback URL the connector guide has the administrator register.
 pub(crate) const DEFAULT_REDIRECT_URI: &str =
@@ -21,6 +22,7 @@ pub(crate) struct Settings {
     pub(crate) login_hosts: LoginHosts,
     pub(crate) client_id: String,
     pub(crate) redirect_uri: Url,
+    pub(crate) grant: GrantSettings,
     /// None: the newest that both sides know.
     pub(crate) api_version: Option<u16>,
     /// None: everything Salesforce keeps.
@@ -55,7 +57,7 @@ pub(crate) fn specs() -> Vec<SettingSpec> {
         help: help.into(),
         ..SettingSpec::default()
     };
-    vec![
+    let mut specs = vec![
         SettingSpec {
             required: true,
             example: Some("d1t000000czokeak-dev-ed".into()),
@@ -119,28 +121,10 @@ pub(crate) fn specs() -> Vec<SettingSpec> {
             "CA file",
             "A PEM file with certificates to trust beside the system's, e.g. of a TLS-inspecting proxy",
         ),
-    ]
-}
-
-/// The ways to authorize, the default first.
-pub(crate) fn grants() -> Vec<GrantSpec> {
-    let grant = |id: &str, title: &str, help: &str| GrantSpec {
-        id: id.into(),
-        title: title.into(),
-        help: help.into(),
-    };
-    vec![
-        grant(
-            "authorization_code",
-            "Web server flow with PKCE",
-            "Open the link, log in, press Allow, and paste the address of the page that follows. Needs the scopes `api` and `refresh_token`",
-        ),
-        grant(
-            "refresh_token",
-            "Refresh token",
-            "Paste a refresh token that was issued to the same Client ID",
-        ),
-    ]
+    ];
+    // Where the app and its secret were asked for.
+    specs.splice(3..3, grant_kind::settings());
+    specs
 }
 
 impl Settings {
@@ -186,6 +170,7 @@ impl Settings {
             ),
             Some(id) => Some(id.to_owned()),
         };
+        let grant = grant_kind::check(request, login_hosts.as_ref(), &mut problems.0);
         let redirect_uri = match Url::parse(value("redirect_uri").unwrap_or(DEFAULT_REDIRECT_URI)) {
             Ok(uri) if uri.scheme() == "https" || uri.host_str() == Some("localhost") => Some(uri),
             _ => problems.none(
@@ -233,6 +218,7 @@ impl Settings {
                     login_hosts,
                     client_id,
                     redirect_uri,
+                    grant,
                     api_version,
                     login_history_days,
                     network,

@@ -20,7 +20,7 @@ pub(crate) enum Pasted {
     /// An `sf` CLI auth URL of another client.
     CliAuthUrl { client_id: String, refresh_token: Secret, host: String },
     /// The authorize page answered an error.
-    AuthorizeError { error: String, description: String },
+    AuthorizeError { error: String, description: String, state: Option<String> },
     /// The Security Token Salesforce sends by e-mail.
     SecurityToken,
     /// The Consumer Key, which belongs into Client ID.
@@ -36,7 +36,16 @@ struct TokenResponse {
     access_token: Option<String>,
     refresh_token: Option<String>,
     instance_url: Option<String>,
+    error: Option<String>,
+    error_description: Option<String>,
 }
+
+/// Words of the authorize side's pages that show no address worth copying.
+const PAGE_WORDS: [(&str, &str); 3] = [
+    ("OAUTH_APPROVAL_ERROR_GENERIC", "OAUTH_APPROVAL_ERROR_GENERIC"),
+    ("OAUTH_APP_BLOCKED", "OAUTH_APP_BLOCKED"),
+    ("missing required code challenge", "invalid_request"),
+];
 
 /// Classifies a pasted text.
 pub(crate) fn classify(text: &str) -> Pasted {
@@ -84,6 +93,10 @@ fn classify_clean(text: &str, may_decode: bool) -> Pasted {
     if let Some(pasted) = from_parameters(text) {
         return pasted;
     }
+    if let Some((words, error)) = PAGE_WORDS.iter().find(|(words, _)| text.contains(words)) {
+        let description = if words == error { String::new() } else { (*words).to_owned() };
+        return Pasted::AuthorizeError { error: (*error).to_owned(), description, state: None };
+    }
     if text.contains("://") {
         return Pasted::Unusable("it is an address without a code or token in it");
     }
@@ -124,6 +137,13 @@ fn from_json(text: &str) -> Pasted {
     let Ok(response) = serde_json::from_str::<TokenResponse>(text) else {
         return Pasted::Unusable("it looks like JSON, but not like a token response");
     };
+    if let (Some(error), None) = (&response.error, &response.access_token) {
+        return Pasted::AuthorizeError {
+            error: error.clone(),
+            description: response.error_description.unwrap_or_default(),
+            state: None,
+        };
+    }
     from_tokens(response.refresh_token, response.access_token, response.instance_url, None)
         .unwrap_or(Pasted::Unusable("the JSON holds no token"))
 }
@@ -188,6 +208,7 @@ fn from_parameters(text: &str) -> Option<Pasted> {
         return Some(Pasted::AuthorizeError {
             error,
             description: values.error_description.unwrap_or_default().replace('+', " "),
+            state: values.state,
         });
     }
     let decoded = |token: Option<String>| token.map(decode_again);
@@ -367,6 +388,7 @@ mod tests {
             let expected = Pasted::AuthorizeError {
                 error: "access_denied".into(),
                 description: "end-user denied authorization".into(),
+                state: Some("s".into()),
             };
             assert_eq!(classify(&url), expected);
         }

@@ -6,7 +6,7 @@ use connector_api::message::GrantSummary;
 use serde_json::json;
 
 use super::{App, Outcome, secret_input};
-use crate::authorize::{Begun, begin, finish};
+use crate::authorize::{Begun, accept_host, begin, finish};
 use crate::error::HostError;
 use crate::redact;
 use crate::store::Connector;
@@ -25,12 +25,19 @@ pub(crate) struct Args {
     /// Keep a grant that opens another organization than before
     #[arg(long)]
     accept_org_change: bool,
+    /// Read from this host from now on, which the vendor offered instead of the present one
+    #[arg(long, value_name = "HOST", conflicts_with_all = ["print_url", "token_file", "accept_org_change"])]
+    accept_host: Option<String>,
 }
 
 pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
     let (connector, plugin) = app.ready(&args.name)?;
     let deployment = app.deployment()?;
     let cancel = app.cancel_on_interrupt();
+    if let Some(host) = &args.accept_host {
+        let grant = accept_host(deployment, plugin, &connector, host, &cancel)?;
+        return granted(app, &connector, &grant);
+    }
     let accept = args.accept_org_change;
     let token = match &args.token_file {
         Some(file) => secret_input::from_file("the Token", file)?,
@@ -45,7 +52,9 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
             }
             app.reporter.note(&redact::shown(&instructions));
             app.reporter.note("");
-            if app.reporter.json {
+            if url.is_empty() {
+                // Nothing to open: this grant is only brought.
+            } else if app.reporter.json {
                 app.reporter.problem(&redact::shown(&url));
             } else {
                 app.reporter.text(&redact::shown(&url));
