@@ -40,6 +40,9 @@ struct TokenResponse {
     error_description: Option<String>,
 }
 
+/// Raw values hold no percent sign, so what is encoded can only have been so on its way.
+const MOST_DECODINGS: u8 = 2;
+
 /// Words of the authorize side's pages that show no address worth copying.
 const PAGE_WORDS: [(&str, &str); 3] = [
     ("OAUTH_APPROVAL_ERROR_GENERIC", "OAUTH_APPROVAL_ERROR_GENERIC"),
@@ -50,7 +53,7 @@ const PAGE_WORDS: [(&str, &str); 3] = [
 /// Classifies a pasted text.
 pub(crate) fn classify(text: &str) -> Pasted {
     let text = clean(text);
-    classify_clean(&text, true)
+    classify_clean(&text, MOST_DECODINGS)
 }
 
 /// Drops what copying adds: surrounding space, quotes and brackets, zero-width characters, line
@@ -80,7 +83,7 @@ fn clean(text: &str) -> String {
         .to_owned()
 }
 
-fn classify_clean(text: &str, may_decode: bool) -> Pasted {
+fn classify_clean(text: &str, decodings: u8) -> Pasted {
     if text.is_empty() {
         return Pasted::Unusable("it is empty");
     }
@@ -100,9 +103,8 @@ fn classify_clean(text: &str, may_decode: bool) -> Pasted {
     if text.contains("://") {
         return Pasted::Unusable("it is an address without a code or token in it");
     }
-    if may_decode && holds_percent_escape(text) {
-        let decoded = percent_decode(text);
-        return classify_clean(&decoded, false);
+    if decodings > 0 && holds_percent_escape(text) {
+        return classify_clean(&percent_decode(text), decodings - 1);
     }
     if is_session_id(text) || is_jwt(text) {
         return Pasted::AccessToken {
@@ -312,6 +314,11 @@ mod tests {
             (CODE.to_owned(), None),
             (format!("  \"{CODE}\"\n"), None),
             (encoded.clone(), None),
+            (twice.clone(), None),
+            (format!("[{page}?code={encoded}]"), None),
+            (format!("\u{201c}{page}?code={encoded}\u{201d}"), None),
+            (format!("{page}?code={encoded}#"), None),
+            (format!("copied: code={encoded}"), None),
             (format!("{page}?code={encoded}"), None),
             (format!("{page}?code={encoded}&state=s1"), Some("s1")),
             (format!("{page}?state=s1&code={encoded}"), Some("s1")),
@@ -391,6 +398,43 @@ mod tests {
                 state: Some("s".into()),
             };
             assert_eq!(classify(&url), expected);
+        }
+    }
+
+    #[test]
+    fn what_a_page_says_is_taken_for_the_refusal_it_is() {
+        let refused = |text: &str, expected: &str| {
+            let pasted = classify(text);
+            assert!(
+                matches!(&pasted, Pasted::AuthorizeError { error, .. } if error == expected),
+                "{text}: {pasted:?}"
+            );
+        };
+        refused("OAUTH_APP_BLOCKED : this app is blocked by admin", "OAUTH_APP_BLOCKED");
+        refused("error: OAUTH_APPROVAL_ERROR_GENERIC", "OAUTH_APPROVAL_ERROR_GENERIC");
+        refused("missing required code challenge", "invalid_request");
+        refused(
+            r#"{"error":"invalid_grant","error_description":"inactive user"}"#,
+            "invalid_grant",
+        );
+        refused(
+            "https://acme.my.salesforce.com/setup/secur/RemoteAccessErrorPage.apexp?error=invalid_scope",
+            "invalid_scope",
+        );
+    }
+
+    #[test]
+    fn a_plus_never_becomes_a_space_in_a_value() {
+        let pasted =
+            classify(&format!("https://x/success?state=a+b&code={}", CODE.replace('=', "%3D")));
+        assert_eq!(pasted, code(Some("a+b")));
+    }
+
+    #[test]
+    fn a_pasted_text_does_not_show_in_debug_output() {
+        for text in [CODE, REFRESH, ACCESS, &"Z".repeat(50)] {
+            let shown = format!("{:?}", classify(text));
+            assert!(!shown.contains(&text[20..]), "{shown}");
         }
     }
 
