@@ -12,6 +12,10 @@ use crate::secret::Secret;
 /// The name of the secret that `authorize` reads the pasted text from. It exists only during that call.
 pub const TOKEN: &str = "token";
 
+/// The lease a connector holds while it replaces its stored grant. The host holds it too while it
+/// stores what an authorization brought, so that neither overwrites the other.
+pub const GRANT_LEASE: &str = "grant";
+
 /// Services of the host, for one connector instance. Clones share them.
 #[derive(Clone)]
 pub struct Host(HostBox);

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use connector_api::host::GRANT_LEASE;
 
 use connector_api::message::{AuthorizeReply, AuthorizeRequest, DeauthorizeReply, GrantSummary};
 use connector_api::{Error, ErrorKind, Secret};
@@ -9,12 +12,16 @@ use connector_api::{Error, ErrorKind, Secret};
 use crate::cancel::Cancel;
 use crate::connector_admin::{Deployment, with_instance};
 use crate::error::{HostError, Kind};
-use crate::locks::RunLock;
+use crate::locks::{Lease, RunLock};
 use crate::plugin::Plugin;
 use crate::redact;
 use crate::services::{Context, Secrets};
 use crate::store::Connector;
 use crate::time;
+
+/// How long a renewal by another process is waited for.
+const RENEWAL_PATIENCE: Duration = Duration::from_secs(180);
+const LEASE_POLL: Duration = Duration::from_millis(50);
 
 /// What the first step answered.
 #[derive(Clone, Debug)]
@@ -121,7 +128,8 @@ pub fn deauthorize(
     cancel: &Cancel,
 ) -> Result<Deauthorized, HostError> {
     if connector.grant.is_none() {
-        return Err(HostError::usage(format_args!("`{}` is not authorized", connector.name)));
+        return Err(HostError::usage(format_args!("`{}` is not authorized", connector.name))
+            .with_hint("there is nothing to give back"));
     }
     let _lock = RunLock::take(deployment.store.home(), connector)?;
     let context = Arc::new(Context::new(
@@ -241,5 +249,25 @@ fn keep(
         ));
     }
     let sealed = deployment.seal_all(connector.id, changes)?;
+    let _lease = grant_lease(deployment, connector)?;
     deployment.store.store_grant(connector.id, summary, &sealed, other)
+}
+
+/// Waits until no renewal of the old grant is under way: its end would overwrite the new one.
+fn grant_lease(deployment: &Deployment, connector: &Connector) -> Result<Lease, HostError> {
+    let until = Instant::now() + RENEWAL_PATIENCE;
+    loop {
+        let taken = Lease::try_take(deployment.store.home(), connector.id, GRANT_LEASE)?;
+        match taken {
+            Some(lease) => return Ok(lease),
+            None if Instant::now() < until => std::thread::park_timeout(LEASE_POLL),
+            None => {
+                return Err(HostError::failed(format_args!(
+                    "the grant of `{}` is being renewed by another process",
+                    connector.name
+                ))
+                .with_hint("run the command again when the other one has ended"));
+            }
+        }
+    }
 }

@@ -30,7 +30,7 @@ use crate::oauth_error::Refusal;
 use crate::settings::{CLIENT_SECRET, Settings};
 
 /// The lease that whoever changes the grant holds.
-pub(crate) const LEASE: &str = "grant";
+pub(crate) const LEASE: &str = connector_api::host::GRANT_LEASE;
 /// Longer than all requests and pauses of one renewal.
 pub(crate) const LEASE_TTL: Duration = Duration::from_secs(180);
 /// How often a request that was not carried out is sent again.

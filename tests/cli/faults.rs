@@ -81,7 +81,7 @@ fn a_code_works_once_and_not_for_long() {
 
     let late = org.approve(link(&host).trim());
     org.advance(std::time::Duration::from_secs(16 * 60));
-    paste(&late).code(3).one_error("expired authorization code", "15 minutes");
+    paste(&late).code(3).one_error("older than 15 minutes", "new link");
 
     let address = org.approve(link(&host).trim());
     paste(&address).ok();
@@ -99,8 +99,10 @@ fn wrong_pastes_are_named() {
     let paste = |text: &str| {
         host.run_with_input(&["connectors", "authorize", NAME, "--token-file", "-"], text)
     };
-    paste("AbCdEfGhIjKlMnOpQrStUvWx").code(3).one_error("Security Token", "authorize link");
-    paste(org.client_id()).code(3).one_error("Consumer Key", "authorize link");
+    paste("AbCdEfGhIjKlMnOpQrStUvWx")
+        .code(3)
+        .one_error("Security Token", "link of `connectors authorize`");
+    paste(org.client_id()).code(3).one_error("Consumer Key", "link of `connectors authorize`");
     paste("hello").code(3).one_error("neither a code nor a token", "whole address");
     paste(&org.deny(link.trim())).code(3).one_error("access_denied", "Allow");
     let foreign = format!(

@@ -1,6 +1,7 @@
 //! End-to-end stories: the `host-harness` binary as a process, the built library, and a simulated org
 //! behind a real proxy and real TLS. Nothing reaches the plugin but what an administrator can set.
 
+mod authorize;
 mod demo;
 mod faults;
 mod guide;
