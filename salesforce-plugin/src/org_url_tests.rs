@@ -3,7 +3,7 @@ use url::Url;
 use super::*;
 use crate::domain::LoginHosts;
 
-const CORPUS: &str = include_str!("../tests/data/hostile_urls.txt");
+const CORPUS: &str = include_str!("../../tests/fixtures/hostile_urls.txt");
 const GENERATED: u32 = 100_000;
 
 fn acme() -> OrgHost {

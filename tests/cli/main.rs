@@ -6,6 +6,7 @@ mod demo;
 mod faults;
 mod guide;
 mod host;
+mod hosts;
 mod plugins;
 mod refresh;
 mod report;
