@@ -284,3 +284,28 @@ pub struct JournalEntry {
     #[serde(default)]
     pub duration_ms: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_steps_of_an_authorization_have_these_words() {
+        let step = |json: &str| serde_json::from_str::<AuthorizeRequest>(json).unwrap();
+        assert!(matches!(step(r#"{"step":"begin"}"#), AuthorizeRequest::Begin));
+        assert!(matches!(step(r#"{"step":"finish","later":1}"#), AuthorizeRequest::Finish));
+        let accept = AuthorizeRequest::AcceptHost { host: "a.example".into() };
+        let json = serde_json::to_string(&accept).unwrap();
+        assert_eq!(json, r#"{"step":"accept_host","host":"a.example"}"#);
+        assert!(
+            matches!(step(&json), AuthorizeRequest::AcceptHost { host } if host == "a.example")
+        );
+        assert!(serde_json::from_str::<AuthorizeRequest>(r#"{"step":"unheard_of"}"#).is_err());
+    }
+
+    #[test]
+    fn a_grant_summary_of_an_earlier_connector_is_understood() {
+        let summary: GrantSummary = serde_json::from_str(r#"{"grant":"refresh_token"}"#).unwrap();
+        assert_eq!((summary.user_id, summary.login_host, summary.renewable), (None, None, false));
+    }
+}

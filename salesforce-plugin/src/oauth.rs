@@ -225,7 +225,7 @@ impl<'a> OAuth<'a> {
         let stripped = code.expose().starts_with("aPrx") && !code.expose().ends_with('=');
         match answer {
             Err(TokenError::Refused { ref refusal, .. })
-                if stripped && refusal.error.eq_ignore_ascii_case("invalid_grant") => {}
+                if stripped && refusal.is_mangled_code() => {}
             other => return other,
         }
         self.exchange_once(&format!("{}==", code.expose()), verifier)

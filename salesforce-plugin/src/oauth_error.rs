@@ -57,6 +57,12 @@ impl Refusal {
                 || text.contains("token validity expired"))
     }
 
+    /// Whether a code was not recognised, as one that lost its end is not.
+    pub(crate) fn is_mangled_code(&self) -> bool {
+        let (error, text) = self.plain();
+        error == "invalid_grant" && (text.is_empty() || text.contains("invalid"))
+    }
+
     /// Whether a JWT's `aud` was not what this org expects.
     pub(crate) fn is_audience(&self) -> bool {
         let (error, text) = self.plain();

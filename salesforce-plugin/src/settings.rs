@@ -276,6 +276,7 @@ mod tests {
         let problems = Settings::check(&request(&[
             ("domain", "127.0.0.1"),
             ("redirect_uri", "ftp://x"),
+            ("grant", "username_password"),
             ("api_version", "12"),
             ("login_history_days", "many"),
             ("proxy", "proxy.example:8080"),
@@ -289,6 +290,9 @@ mod tests {
                 "colour",
                 "domain",
                 "client_id",
+                "client_secret",
+                "username",
+                "password",
                 "redirect_uri",
                 "api_version",
                 "login_history_days",

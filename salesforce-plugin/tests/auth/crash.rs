@@ -72,8 +72,21 @@ fn the_control_replaying_a_rotated_token_is_noticed() {
 
 #[test]
 fn two_hundred_deaths_at_random_revoke_nothing_by_our_reuse() {
-    const SEED: u64 = 0xF15;
-    let mut random = SEED;
+    const SEEDS: [u64; 4] = [0xF151, 0xF152, 0xF153, 0xF154];
+    let (mut lost, mut died) = (0, 0);
+    std::thread::scope(|scope| {
+        let threads = SEEDS.map(|seed| scope.spawn(move || die_often(seed, 50)));
+        for thread in threads {
+            let (lost_here, died_here) = thread.join().unwrap();
+            (lost, died) = (lost + lost_here, died + died_here);
+        }
+    });
+    assert!(lost > 0 && died > lost, "{lost} of {died}");
+}
+
+/// Answers how often the outcome was lost, and how often a process died.
+fn die_often(seed: u64, times: u32) -> (u32, u32) {
+    let mut random = seed;
     let mut next = move |most: u64| {
         random ^= random << 13;
         random ^= random >> 7;
@@ -83,23 +96,26 @@ fn two_hundred_deaths_at_random_revoke_nothing_by_our_reuse() {
     let org = rotating();
     let setup = authorized(&org);
     let (mut lost, mut died) = (0, 0);
-    for _ in 0..200 {
+    for _ in 0..times {
         org.expire_sessions();
         let number = usize::try_from(next(3)).unwrap();
         let death = if next(2) == 0 { Death::Before(number) } else { Death::After(number) };
         let before = refused(&org);
-        let result = setup.start_until(death).run();
-        died += usize::from(result.is_err());
+        died += u32::from(setup.start_until(death).run().is_err());
         if let Err(error) = setup.start().run() {
-            assert_eq!((death, error.kind), (Death::Before(1), ErrorKind::AUTH), "{error}");
-            assert_eq!(refused(&org), before + 1, "one clear refusal, no loop");
+            assert_eq!(
+                (death, error.kind),
+                (Death::Before(1), ErrorKind::AUTH),
+                "seed {seed:#x}: {error}"
+            );
+            assert_eq!(refused(&org), before + 1, "seed {seed:#x}: one clear refusal, no loop");
             lost += 1;
             setup.start().paste(&org.issue_refresh_token()).unwrap();
         } else {
-            assert_eq!(refused(&org), before, "{death:?}");
+            assert_eq!(refused(&org), before, "seed {seed:#x}: {death:?}");
         }
     }
-    assert!(lost > 0 && died > lost, "{lost} of {died}");
+    (lost, died)
 }
 
 #[test]
