@@ -23,14 +23,16 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 echo "== install"
+began=$(date +%s)
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
 mkdir "$work/node"
 cp "$here/package.json" "$here/package-lock.json" "$here/jsforce_client.mjs" "$work/node/"
-(cd "$work/node" && npm ci --silent --ignore-scripts --no-audit --no-fund)
+(cd "$work/node" && npm ci --silent --ignore-scripts --no-audit --no-fund --prefer-offline)
 cargo build --quiet --manifest-path "$here/../Cargo.toml" --bin salesforce-sim
 target=$(cargo metadata --manifest-path "$here/../Cargo.toml" --format-version 1 --no-deps |
     python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
+echo "($(($(date +%s) - began)) s)"
 
 # start_org NAME FLAG...: an org whose files are in the folder NAME.
 start_org() {
