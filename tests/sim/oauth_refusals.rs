@@ -116,3 +116,68 @@ fn an_app_that_is_not_known_yet_becomes_known() {
     story.org.set_policy(|policy| policy.app_propagating = false);
     assert_eq!(story.refresh(&token).status, 200);
 }
+
+#[test]
+fn a_denial_can_be_spelled_as_the_help_page_spells_it() {
+    let story = Story::new();
+    let callback = format!("{}?error=access-denied&state=s", story.org.redirect_uri());
+    let found = Action::Status {
+        code: 302,
+        body: String::new(),
+        content_type: None,
+        headers: vec![("Location".into(), callback.clone())],
+    };
+    story.org.faults().push(Fault::new(found).on_path("/setup/secur/RemoteAccessAuthorization"));
+    assert_eq!(story.org.deny(&story.authorize_url(&[("state", "s")])), callback);
+}
+
+#[test]
+fn limits_of_codes_approvals_and_scopes_are_switches() {
+    let story = Story::of(
+        SimulatedOrg::builder()
+            .policy(|policy| {
+                policy.authorization_code_lifetime = Duration::from_secs(120);
+                policy.approvals_per_user = 2;
+                policy.scopes.insert("web".to_owned());
+            })
+            .start(),
+    );
+    let code = story.code(&[("scope", "web")]);
+    assert_eq!(story.exchange(&code, &[]).json()["scope"], "web");
+    let code = story.code(&[]);
+    story.org.advance(Duration::from_secs(120));
+    assert_eq!(story.exchange(&code, &[]).oauth_error().1, "expired authorization code");
+    let tokens: Vec<String> = (0..3).map(|_| story.org.issue_refresh_token()).collect();
+    assert_eq!(story.refresh(&tokens[0]).oauth_error().1, "expired access/refresh token");
+    assert_eq!(story.refresh(&tokens[1]).status, 200);
+}
+
+#[test]
+fn a_live_token_reads_inactive_to_an_app_that_may_not_introspect() {
+    let story =
+        Story::of(SimulatedOrg::builder().policy(|policy| policy.introspection = false).start());
+    let form = [
+        ("token", story.token.as_str()),
+        ("client_id", story.org.client_id()),
+        ("client_secret", story.org.client_secret()),
+    ];
+    let answer = story.post("/services/oauth2/introspect", &form);
+    assert_eq!((answer.status, answer.text.as_str()), (200, r#"{"active":false}"#));
+}
+
+#[test]
+fn revoking_can_fail_and_then_the_token_lives_on() {
+    let story = Story::new();
+    let token = story.org.issue_refresh_token();
+    let revoke = || story.post("/services/oauth2/revoke", &[("token", &token)]);
+    story
+        .org
+        .faults()
+        .push(Fault::new(Action::ServerUnavailable).on_path("/services/oauth2/revoke"));
+    assert_eq!(revoke().status, 503);
+    assert_eq!(story.refresh(&token).status, 200);
+    let query = story.client.get(story.url("/services/oauth2/revoke")).query(&[("token", &token)]);
+    assert_eq!(query.send().expect("an answer").status(), 200, "the older way works as well");
+    story.org.faults().push(Fault::new(Action::FormBody).on_path("/services/oauth2/revoke"));
+    assert_eq!(revoke().text, "error=invalid_token&error_description=invalid+token");
+}

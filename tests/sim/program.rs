@@ -59,6 +59,23 @@ fn the_program_says_what_it_started_and_ends_with_its_input() {
 }
 
 #[test]
+fn a_certificate_that_is_none_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let certificate = folder.path().join("certificate.pem");
+    std::fs::write(&certificate, "nonsense").expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_salesforce-sim"))
+        .arg("--ca-out")
+        .arg(folder.path().join("ca.pem"))
+        .arg("--jwt-certificate")
+        .arg(&certificate)
+        .output()
+        .expect("ended");
+    assert!(!output.status.success());
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("the app's certificate is neither"), "{text}");
+}
+
+#[test]
 fn a_fault_script_with_a_typing_error_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let faults = folder.path().join("faults.json");

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Runs two public Salesforce clients, unchanged, against `salesforce-sim` and compares what
-# they read with what is true of the org. Needs cargo, python3 with venv, node and npm, and
-# the package registries.
+# Runs public Salesforce clients, unchanged, against `salesforce-sim` and compares what they
+# read with what is true of the org. Needs cargo, python3 with venv, node and npm, openssl, and
+# the package registries. Port 1717 of the loopback interface must be free: the Salesforce CLI
+# gets its callback there.
 #
 # Usage: run.sh [USERS]        (25000 if left out)
 set -eu
@@ -9,56 +10,85 @@ set -eu
 users=${1:-25000}
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 work=$(mktemp -d)
-simulator=
+simulators=
 
 finish() {
-    if [ -n "$simulator" ]; then
+    for simulator in $simulators; do
         kill "$simulator" 2>/dev/null || true
         wait "$simulator" 2>/dev/null || true
-    fi
+    done
     rm -rf "$work"
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
 
 echo "== install"
+began=$(date +%s)
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
 mkdir "$work/node"
 cp "$here/package.json" "$here/package-lock.json" "$here/jsforce_client.mjs" "$work/node/"
-(cd "$work/node" && npm ci --silent --ignore-scripts --no-audit --no-fund)
-
-echo "== start an org with $users users"
+(cd "$work/node" && npm ci --silent --ignore-scripts --no-audit --no-fund --prefer-offline)
 cargo build --quiet --manifest-path "$here/../Cargo.toml" --bin salesforce-sim
 target=$(cargo metadata --manifest-path "$here/../Cargo.toml" --format-version 1 --no-deps |
     python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
-"$target/debug/salesforce-sim" --users "$users" --seed 7 --enable-client-credentials \
-    --ca-out "$work/ca.pem" --truth-out "$work/truth.json" --ready-file "$work/ready.json" \
-    --journal "$work/journal.jsonl" --json >"$work/stdout" 2>"$work/stderr" &
-simulator=$!
-tries=0
-while [ ! -s "$work/ready.json" ]; do
-    kill -0 "$simulator" 2>/dev/null || { cat "$work/stderr"; exit 1; }
-    tries=$((tries + 1))
-    [ "$tries" -lt 600 ] || { echo "the org did not start"; exit 1; }
-    sleep 0.1
-done
-proxy=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["proxy_url"])' "$work/ready.json")
+echo "($(($(date +%s) - began)) s)"
 
-echo "== simple-salesforce"
+# start_org NAME FLAG...: an org whose files are in the folder NAME.
+start_org() {
+    org=$work/$1
+    shift
+    mkdir "$org"
+    "$target/debug/salesforce-sim" --users "$users" --seed 7 --ca-out "$org/ca.pem" \
+        --truth-out "$org/truth.json" --ready-file "$org/ready.json" \
+        --journal "$org/journal.jsonl" --json "$@" >"$org/stdout" 2>"$org/stderr" &
+    simulator=$!
+    simulators="$simulators $simulator"
+    tries=0
+    while [ ! -s "$org/ready.json" ]; do
+        kill -0 "$simulator" 2>/dev/null || { cat "$org/stderr"; exit 1; }
+        tries=$((tries + 1))
+        [ "$tries" -lt 600 ] || { echo "the org did not start"; exit 1; }
+        sleep 0.1
+    done
+}
+
+# run_client NAME COMMAND...: its lines, and one more if it fails on the whole.
+run_client() {
+    client=$1
+    shift
+    echo "== $client"
+    began=$(date +%s)
+    "$@" >"$work/output" 2>&1 || echo "FAIL $client: ended with $?" >>"$work/output"
+    cat "$work/output" | tee -a "$work/results"
+    echo "($(($(date +%s) - began)) s)"
+}
+
 : >"$work/results"
-HTTPS_PROXY=$proxy https_proxy=$proxy NO_PROXY='' no_proxy='' REQUESTS_CA_BUNDLE=$work/ca.pem \
-    "$work/venv/bin/python" "$here/simple_salesforce_client.py" "$work/ready.json" "$work/truth.json" \
-    >"$work/simple" 2>&1 || echo "FAIL simple-salesforce: ended with $?" >>"$work/results"
-cat "$work/simple" | tee -a "$work/results"
 
-echo "== jsforce"
-NODE_EXTRA_CA_CERTS=$work/ca.pem \
-    node "$work/node/jsforce_client.mjs" "$work/ready.json" "$work/truth.json" \
-    >"$work/jsforce" 2>&1 || echo "FAIL jsforce: ended with $?" >>"$work/results"
-cat "$work/jsforce" | tee -a "$work/results"
+echo "== start an org with $users users"
+start_org server --enable-client-credentials
+proxy=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["proxy_url"])' "$org/ready.json")
+run_client simple-salesforce \
+    env HTTPS_PROXY="$proxy" https_proxy="$proxy" NO_PROXY='' no_proxy='' REQUESTS_CA_BUNDLE="$org/ca.pem" \
+    "$work/venv/bin/python" "$here/simple_salesforce_client.py" "$org/ready.json" "$org/truth.json"
+run_client jsforce \
+    env NODE_EXTRA_CA_CERTS="$org/ca.pem" \
+    node "$work/node/jsforce_client.mjs" "$org/ready.json" "$org/truth.json"
 
-requests=$(wc -l <"$work/journal.jsonl")
+echo "== start an org that knows the Salesforce CLI's app"
+openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj '/CN=Salesforce CLI' \
+    -keyout "$work/cli-key.pem" -out "$work/cli-certificate.pem" 2>/dev/null
+# No secret and this callback: the app every copy of the CLI is built with.
+start_org cli --client-id PlatformCLI --optional-secret --scope web --require-pkce \
+    --redirect-uri http://localhost:1717/OauthRedirect \
+    --jwt-certificate "$work/cli-certificate.pem" --pre-authorized
+mkdir "$work/home"
+run_client salesforce-cli \
+    "$work/venv/bin/python" "$here/salesforce_cli_client.py" "$org/ready.json" "$org/truth.json" \
+    "$work/cli-key.pem" "$org/journal.jsonl" "$work/node/node_modules/.bin/sf" "$work/home"
+
+requests=$(cat "$work"/*/journal.jsonl | wc -l)
 passed=$(grep -c '^ok ' "$work/results" || true)
 failed=$(grep -c '^FAIL ' "$work/results" || true)
 grep '^FAIL ' "$work/results" || true

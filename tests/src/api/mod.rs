@@ -1,6 +1,7 @@
 //! The REST API below `/services/data`.
 
 mod call;
+mod columns;
 mod composite;
 mod conditional;
 mod jobs;

@@ -3,7 +3,7 @@
 use estate::ApiError;
 
 use super::locator::Cursor;
-use super::{Caller, ResourceRequest};
+use super::{Caller, ResourceRequest, columns};
 use crate::fault::Action;
 use crate::http::Response;
 use crate::journal::Trace;
@@ -34,6 +34,9 @@ pub(super) fn first_page(
     };
     let results =
         estate::query(&caller.core.estate, &caller.viewer, soql, caller.version, all_rows)?;
+    if request.query.get("columns") == Some("true") {
+        return Ok(Response::json(200, columns::metadata(soql, results.entity()).to_string()));
+    }
     let size = page_size(caller, request, results.long_text_selected());
     let cursor = Cursor::new(&caller.session, caller.core.clock.now(), results, soql, size);
     Ok(page(caller, None, &cursor, 0, size, trace))
