@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use salesforce_sim::SimulatedOrg;
+use salesforce_sim::{Action, AppKey, Fault, SimulatedOrg};
 
 use crate::host::{Host, NAME, library};
 
@@ -53,6 +53,25 @@ fn holds(haystack: &[u8], secret: &str) -> bool {
     forms(secret).iter().any(|form| {
         form.len() >= 12 && haystack.windows(form.len()).any(|window| window == form.as_slice())
     })
+}
+
+/// No form of any secret is in what was shown or in any file of the folders.
+#[track_caller]
+fn nothing_found(secrets: &[(&str, String)], shown: Vec<(String, String)>, folders: &[&Path]) {
+    let printed = shown.into_iter().map(|(command, text)| (command, text.into_bytes()));
+    let stored = folders.iter().flat_map(|folder| files(folder)).map(|file| {
+        let bytes = fs::read(&file).expect("a file");
+        (file.display().to_string(), bytes)
+    });
+    let haystacks: Vec<(String, Vec<u8>)> = printed.chain(stored).collect();
+    let database =
+        |(name, bytes): &(String, Vec<u8>)| name.ends_with("inventory.db") && bytes.len() > 10_000;
+    assert!(haystacks.iter().any(database), "the database was searched");
+    for (what, secret) in secrets {
+        for (place, bytes) in &haystacks {
+            assert!(!holds(bytes, secret), "a {what} was found in {place}");
+        }
+    }
 }
 
 #[test]
@@ -129,24 +148,7 @@ fn no_secret_reaches_an_output_a_log_or_a_file() {
     secrets.extend(org.issued_secrets().into_iter().map(|token| ("token", token)));
     assert!(secrets.len() >= 7, "codes, access and refresh tokens were issued");
 
-    let haystacks: Vec<(String, Vec<u8>)> = shown
-        .into_iter()
-        .map(|(command, text)| (command, text.into_bytes()))
-        .chain(files(&host.home()).into_iter().chain(files(&out)).map(|file| {
-            let bytes = fs::read(&file).expect("a file");
-            (file.display().to_string(), bytes)
-        }))
-        .collect();
-    assert!(
-        haystacks
-            .iter()
-            .any(|(name, bytes)| name.ends_with("inventory.db") && bytes.len() > 10_000)
-    );
-    for (what, secret) in &secrets {
-        for (place, bytes) in &haystacks {
-            assert!(!holds(bytes, secret), "a {what} was found in {place}");
-        }
-    }
+    nothing_found(&secrets, shown, &[&host.home(), &out]);
 
     // Positive control: the search finds a secret that was planted, in each form.
     let planted = org.client_secret();
@@ -182,6 +184,138 @@ fn home_store_and_key_are_closed_to_other_accounts() {
         fs::metadata(host.home().join(name)).expect("a file").permissions().mode() & 0o777
     };
     assert_eq!((mode(""), mode("key"), mode("inventory.db")), (0o700, 0o600, 0o600));
+}
+
+#[test]
+fn no_secret_of_the_other_grants_leaks_even_if_the_server_echoes_it() {
+    let key = AppKey::test();
+    let org = SimulatedOrg::builder()
+        .users(20)
+        .logins_per_user(1)
+        .password("canary-Pass-word-0123456789")
+        .app_certificate(key.certificate_pem())
+        .policy(|policy| {
+            policy.client_credentials_flow = true;
+            policy.password_flow = true;
+        })
+        .start();
+    let username = org.username().to_owned();
+    org.set_policy(|policy| {
+        policy.run_as = Some(username.clone());
+        policy.pre_authorized.insert(username.clone());
+    });
+    let host = Host::behind(&org);
+    host.run(&["features", "enable", "salesforce"]).ok();
+    let mut shown = Vec::new();
+    let mut run = |arguments: &[&str], input: &str| {
+        let ran = host.run_with_input(arguments, input);
+        shown.push((arguments.join(" "), ran.shown()));
+        ran
+    };
+    let file = |name: &str, text: &str| host.write(name, text).display().to_string();
+    let client_secret = file("client-secret", org.client_secret());
+    let private_key = format!("private_key={}", file("key.pem", key.private_key_pem()));
+    let password = format!("password={}", file("password", org.password()));
+    let security = format!("security_token={}", file("security-token", org.security_token()));
+    let user = format!("username={username}");
+    let new = |name: &str, grant: &str, more: &[&str]| -> Vec<String> {
+        let grant = format!("grant={grant}");
+        let common = [
+            "-vvv",
+            "connectors",
+            "new",
+            "salesforce",
+            "--name",
+            name,
+            "--domain",
+            org.my_domain_host(),
+            "--client-id",
+            org.client_id(),
+            "--set",
+            &grant,
+        ];
+        common.iter().chain(more).map(|text| (*text).to_owned()).collect()
+    };
+    let secret = ["--client-secret-file", &client_secret];
+    let legacy =
+        [&secret[..], &["--set", &user, "--set-file", &password, "--set-file", &security]].concat();
+    for (name, arguments) in [
+        ("client_credentials", new("client_credentials", "client_credentials", &secret)),
+        (
+            "jwt_bearer",
+            new("jwt_bearer", "jwt_bearer", &["--set", &user, "--set-file", &private_key]),
+        ),
+        ("username_password", new("username_password", "username_password", &legacy)),
+        ("refresh_token", new("refresh_token", "refresh_token", &secret)),
+    ] {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        run(&arguments, "").ok();
+        let authorize = ["-vvv", "connectors", "authorize", name, "--token-file", "-"];
+        run(&authorize, &org.issue_refresh_token()).ok();
+        run(&["-vvv", "connectors", "check", name], "");
+        // A server that repeats in its refusal whatever it was sent.
+        let echo = |text: &str| Action::Status {
+            code: 400,
+            body: serde_json::json!({"error": "invalid_grant", "error_description": text})
+                .to_string(),
+            content_type: Some("application/json".into()),
+            headers: vec![],
+        };
+        let sent: &[&str] = match name {
+            "jwt_bearer" => &[],
+            "username_password" => &[org.client_secret(), org.password(), org.security_token()],
+            _ => &[org.client_secret()],
+        };
+        for text in sent {
+            org.expire_sessions();
+            org.faults().set([Fault::new(echo(text)).on_path("/services/oauth2/token").always()]);
+            run(&["-vvv", "collect", name, "--dataset", "organization"], "");
+            run(&["-vvv", "--json", "connectors", "check", name], "");
+        }
+        org.faults().clear();
+        run(&authorize, &org.issue_refresh_token()).ok();
+        run(&["-vvv", "collect", name], "");
+        run(&["-vvv", "--json", "connectors", "show", name], "").ok();
+        run(&["-vvv", "runs", "list"], "").ok();
+        run(&["-vvv", "connectors", "deauthorize", name], "").ok();
+    }
+    let body: Vec<&str> =
+        key.private_key_pem().lines().filter(|line| !line.contains("---")).collect();
+    let mut secrets = vec![
+        ("client secret", org.client_secret().to_owned()),
+        ("password", org.password().to_owned()),
+        ("security token", org.security_token().to_owned()),
+        ("line of the private key", body[body.len() / 2].to_owned()),
+    ];
+    secrets.extend(org.issued_secrets().into_iter().map(|token| ("token", token)));
+    assert!(secrets.len() >= 20, "{} secrets", secrets.len());
+    nothing_found(&secrets, shown, &[&host.home()]);
+}
+
+/// A connector's panic may say anything; a secret in it is masked all the same.
+#[test]
+fn a_panic_that_holds_a_secret_does_not_show_it() {
+    let mut host = Host::new();
+    host.add_plugin(&library("chaos_plugin"));
+    host.run(&["features", "enable", "chaos"]).ok();
+    let canary = "canary-in-a-panic-0123456789";
+    let secret = host.write("secret", canary);
+    let secret = secret.to_str().expect("a path");
+    let new = ["connectors", "new", "chaos", "--name", "c", "--domain", "d", "--client-id", "i"];
+    host.run(&[&new[..], &["--client-secret-file", secret]].concat()).ok();
+    host.set("CHAOS", "leak");
+    let mut shown = Vec::new();
+    for arguments in [&["-vvv", "collect", "c"][..], &["--json", "collect", "c"], &["runs", "list"]]
+    {
+        let ran = host.run(arguments);
+        shown.push((arguments.join(" "), ran.shown()));
+    }
+    assert!(shown[0].1.contains("panic in `collect`"), "{shown:#?}");
+    assert!(
+        shown[0].1.contains("[secret]"),
+        "the panic's text is shown, without the secret: {shown:#?}"
+    );
+    nothing_found(&[("secret in a panic", canary.to_owned())], shown, &[&host.home()]);
 }
 
 /// A core dump of a process would hold its secrets in clear.

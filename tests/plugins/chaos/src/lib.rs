@@ -4,7 +4,7 @@
 //! `configure`, `enable`, `authorize`, `check`, `collect`, `disable`, `drop`) or another way to
 //! misbehave (`payload`: panics with a payload that panics when dropped; `columns`: a batch with an
 //! unknown column; `types`: a column of another type; `abort`: ends the process with a secret in
-//! memory). Without it, it behaves.
+//! memory; `leak`: panics with a secret in the message). Without it, it behaves.
 
 use std::sync::Arc;
 
@@ -132,6 +132,11 @@ impl Connector for Chaos {
             let secret = self.host.secret_get("client_secret")?;
             log::info!("aborting with a secret in memory: {}", secret.is_some());
             std::process::abort();
+        }
+        if chaos("leak")
+            && let Some(secret) = self.host.secret_get("client_secret")?
+        {
+            std::panic::panic_any(format!("the secret is {}", secret.expose()));
         }
         let column = if chaos("columns") { "Colour" } else { "Size" };
         let sizes: ArrayRef = if chaos("types") {
