@@ -233,3 +233,25 @@ fn the_same_access_token_again_is_as_good_as_a_new_one() {
     works(&setup);
     works(&setup);
 }
+
+#[test]
+fn a_grant_that_was_stored_while_another_was_renewed_is_kept() {
+    let org = org(|_| ());
+    let setup = authorized(&org);
+    let newer = setup.over(setup.store.copy());
+    org.expire_sessions();
+    newer.start().paste(&org.issue_refresh_token()).unwrap();
+    let newer = newer.store.get("grant").unwrap();
+    org.faults()
+        .push(Fault::new(Action::Drip { bytes: 64, pause_ms: 50 }).on_grant("refresh_token"));
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| setup.start().run());
+        while setup.store.grant()["refresh_started"].is_null() {
+            std::thread::yield_now();
+        }
+        setup.store.put("grant", &newer);
+        run.join().unwrap().unwrap();
+    });
+    assert_eq!(setup.store.get("grant").unwrap(), newer);
+    works(&setup);
+}
