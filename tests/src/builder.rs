@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use std::{error, fmt, io};
 
 use chrono::{DateTime, Utc};
@@ -227,6 +228,12 @@ impl OrgBuilder {
         self
     }
 
+    /// An org without Digital Experiences: no `Network`, no monthly logins of licences.
+    pub fn without_digital_experiences(mut self) -> Self {
+        self.visibility.without_digital_experiences();
+        self
+    }
+
     /// Takes a permission, such as `PermissionsViewSetup`, from everyone.
     pub fn without_permission(mut self, permission: &str) -> Self {
         self.visibility.removed_permissions.insert(permission.to_owned());
@@ -301,9 +308,12 @@ impl OrgBuilder {
             .map_err(|error| certificate(&error))?;
         let authority = Arc::new(authority);
         let tls = authority.server_config().map_err(|error| certificate(&error))?;
+        let estate = Arc::new(estate);
         let core = Arc::new(Core {
             hosts,
-            estate: Arc::new(estate),
+            edited: Mutex::new((Arc::clone(&estate), Duration::ZERO)),
+            started_at: now,
+            estate,
             clock: self.clock,
             app: App {
                 client_id: self
@@ -324,6 +334,8 @@ impl OrgBuilder {
             visibility: Mutex::new(self.visibility),
             grants: Mutex::default(),
             locators: crate::api::Locators::default(),
+            jobs: crate::api::Jobs::default(),
+            in_work: Arc::default(),
             usage: crate::api::ApiUsage::default(),
             faults,
             journal,

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use estate::{Estate, Viewer};
+use estate::{EditError, Editor, Estate, Viewer};
 
-use crate::api::{ApiUsage, Locators};
+use crate::api::{ApiUsage, Jobs, Locators};
 use crate::clock::Clock;
 use crate::fault::FaultScript;
 use crate::hosts::HostNames;
@@ -43,10 +44,28 @@ pub(crate) struct Visibility {
     pub(crate) added_permissions: BTreeSet<String>,
 }
 
+impl Visibility {
+    /// Hides what only orgs with Digital Experiences have.
+    pub(crate) fn without_digital_experiences(&mut self) {
+        self.hidden_objects.extend(["Network", "NetworkMember"].map(str::to_owned));
+        let fields = [
+            ("UserLicense", "MonthlyLoginsEntitlement"),
+            ("UserLicense", "MonthlyLoginsUsed"),
+            ("LoginHistory", "NetworkId"),
+        ];
+        let fields = fields.map(|(object, field)| (object.to_owned(), field.to_owned()));
+        self.hidden_fields.extend(fields);
+    }
+}
+
 /// One org.
 pub(crate) struct Core {
     pub(crate) hosts: HostNames,
+    /// The records as they were made; what they are now is [`Core::records`].
     pub(crate) estate: Arc<Estate>,
+    /// What became of them by changes, and by how much the clock was advanced.
+    pub(crate) edited: Mutex<(Arc<Estate>, Duration)>,
+    pub(crate) started_at: DateTime<Utc>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) app: App,
     pub(crate) login: Login,
@@ -54,6 +73,9 @@ pub(crate) struct Core {
     pub(crate) visibility: Mutex<Visibility>,
     pub(crate) grants: Mutex<Store>,
     pub(crate) locators: Locators,
+    pub(crate) jobs: Jobs,
+    /// Held once for each data request in work.
+    pub(crate) in_work: Arc<()>,
     pub(crate) usage: ApiUsage,
     pub(crate) faults: FaultScript,
     pub(crate) journal: Journal,
@@ -76,6 +98,39 @@ impl Core {
         lock(&self.policy).clone()
     }
 
+    /// The records as they are now: with every change, with the logins of the time the clock was advanced by, without
+    /// rows past their retention.
+    pub(crate) fn records(&self) -> Arc<Estate> {
+        let edited = lock(&self.edited);
+        Arc::new(edited.0.at(self.present(), edited.1))
+    }
+
+    /// The present instant as the records see it.
+    fn present(&self) -> DateTime<Utc> {
+        self.estate.spec().now + (self.clock.now() - self.started_at)
+    }
+
+    /// Changes records.
+    pub(crate) fn edit<T>(
+        &self,
+        change: impl FnOnce(&mut Editor) -> Result<T, EditError>,
+    ) -> Result<T, EditError> {
+        let mut edited = lock(&self.edited);
+        let (estate, made) = edited.0.edit(self.present(), change)?;
+        edited.0 = Arc::new(estate);
+        Ok(made)
+    }
+
+    /// Moves the `SystemModstamp` of some records to the present.
+    pub(crate) fn touch<'i>(
+        &self,
+        object: &str,
+        ids: impl IntoIterator<Item = &'i str>,
+    ) -> Result<(), EditError> {
+        let now = self.present();
+        self.edit(|edit| edit.touch(object, ids, now))
+    }
+
     /// The address data requests go to.
     pub(crate) fn instance_url(&self) -> String {
         format!("https://{}", self.hosts.instance())
@@ -96,6 +151,9 @@ impl Core {
         let visibility = lock(&self.visibility);
         if user_id == self.login.user_id {
             viewer.permissions.extend(visibility.added_permissions.iter().cloned());
+        }
+        if self.estate.spec().is_sandbox {
+            viewer.hidden_objects.insert("LightningUsageByAppTypeMetrics".to_owned());
         }
         viewer.hidden_objects.extend(visibility.hidden_objects.iter().cloned());
         viewer.hidden_fields.extend(visibility.hidden_fields.iter().cloned());

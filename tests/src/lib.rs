@@ -27,6 +27,7 @@ mod browser;
 mod builder;
 mod clock;
 mod core;
+mod data_policy;
 mod fault;
 mod hosts;
 mod http;
@@ -42,7 +43,10 @@ mod sync;
 pub use authority::CertificateKind;
 pub use builder::{OrgBuilder, StartError};
 pub use clock::{Clock, StoppedClock, SystemClock};
-pub use estate::{LicenseTruth, Person, Truth};
+pub use data_policy::{
+    AppLimit, BudgetPolicy, BulkErrors, BulkPolicy, BulkQueue, EmptyCsv, LimitInfo, QueryTimeout,
+};
+pub use estate::{EditError, Editor, LicenseTruth, Person, Truth};
 pub use fault::{Action, Fault, FaultScript, When};
 pub use hosts::Edition;
 pub use journal::{Entry, Violation};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use chrono::{DateTime, Utc};
-use estate::{Estate, Truth};
+use estate::{EditError, Editor, Estate, Truth};
 
 use crate::authority::Authority;
 use crate::browser;
@@ -134,10 +134,39 @@ impl SimulatedOrg {
 
     /// What is true of the org.
     pub fn truth(&self) -> Truth {
-        self.core.estate.truth()
+        self.core.records().truth()
     }
 
-    /// The org's records.
+    /// The org's records as they are now.
+    pub fn records(&self) -> Arc<Estate> {
+        self.core.records()
+    }
+
+    /// Changes records. Pages that are read later show the new values and lack what was removed, as on the platform;
+    /// a `SystemModstamp` moves to the present unless the change says otherwise.
+    ///
+    /// # Errors
+    /// What `change` answers.
+    pub fn mutate<T>(
+        &self,
+        change: impl FnOnce(&mut Editor) -> Result<T, EditError>,
+    ) -> Result<T, EditError> {
+        self.core.edit(change)
+    }
+
+    /// Moves the `SystemModstamp` of some records to the present.
+    ///
+    /// # Errors
+    /// If a record does not exist.
+    pub fn touch<'i>(
+        &self,
+        object: &str,
+        ids: impl IntoIterator<Item = &'i str>,
+    ) -> Result<(), EditError> {
+        self.core.touch(object, ids)
+    }
+
+    /// The org's records as they were made.
     pub fn estate(&self) -> &Arc<Estate> {
         &self.core.estate
     }
@@ -181,8 +210,11 @@ impl SimulatedOrg {
         self.core.clock.now()
     }
 
-    /// Moves the org's clock forward.
+    /// Moves the org's clock forward. In that time people and integrations log in.
     pub fn advance(&self, by: Duration) {
+        let mut edited = lock(&self.core.edited);
+        edited.1 = edited.1.saturating_add(by);
+        drop(edited);
         self.core.clock.advance(by);
     }
 

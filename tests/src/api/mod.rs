@@ -16,6 +16,7 @@ mod versions;
 use std::sync::Arc;
 
 pub(crate) use call::{data, error, is_write, sight};
+pub(crate) use jobs::Jobs;
 pub(crate) use locator::Locators;
 pub(crate) use usage::ApiUsage;
 

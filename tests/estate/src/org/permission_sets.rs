@@ -380,7 +380,7 @@ pub(crate) fn entity_access(estate: &Estate) -> StoredTable {
             .row()
             .set("Id", Value::Id(id))
             .set("ParentId", Value::Id(estate.id("PermissionSet", set)))
-            .set("SetupEntityId", Value::Id(estate.foreign_id(*b"0H4", app)))
+            .set("SetupEntityId", Value::Id(estate.id("ConnectedApplication", app)))
             .text("SetupEntityType", "ConnectedApplication")
             .stamp(estate.now - 300 * DAY, estate.now - 60 * DAY, estate.id("User", ADMIN));
     }

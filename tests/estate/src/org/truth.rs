@@ -66,15 +66,17 @@ impl Estate {
         let segments = || self.population.segments().map(|(.., segment)| segment);
         let active = segments().filter(|segment| segment.usage.is_active());
         let objects = Schema::get().objects.iter().enumerate();
-        Truth {
+        let mut truth = Truth {
             licenses: (0..LICENSES.len()).map(|license| self.license_truth(license)).collect(),
             total_users: self.population.users,
             active_users: active.map(population::Segment::len).sum(),
             frozen_users: segments().map(population::frozen_count).sum(),
             row_counts: objects
-                .map(|(at, object)| (object.name.clone(), self.len(at, false)))
+                .map(|(at, object)| (object.name.clone(), self.shown(at, false)))
                 .collect(),
-        }
+        };
+        self.edits.adjust(&mut truth);
+        truth
     }
 
     /// The seats of one licence.

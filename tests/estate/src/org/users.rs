@@ -117,7 +117,10 @@ impl UserRow {
                     latest,
                 ))
             }
-            _ => estate.logins.last_success(self.place),
+            _ => estate
+                .logins
+                .last_success(self.place)
+                .max(estate.logins.last_later(self.place, estate.later_logins)),
         }
     }
 
