@@ -1,12 +1,16 @@
 //! The simulated org, seen by an ordinary HTTP client through its proxy.
 
 mod authorize;
+mod budget;
+mod bulk;
 mod catalogue;
+mod changes;
 mod client;
 mod data;
 mod faults;
 mod hosts;
 mod journal;
+mod objects;
 mod paging;
 mod program;
 mod proxy;

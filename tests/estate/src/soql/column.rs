@@ -59,6 +59,11 @@ impl Column {
         expression: &Expression,
         used_for: Use,
     ) -> Result<Self, ApiError> {
+        // A part of a date can be grouped by although the instant itself cannot.
+        let used_for = match (expression.function, used_for) {
+            (Some(Function::Date(_)), Use::Group) => Use::Select,
+            _ => used_for,
+        };
         let mut column =
             Self::bind_path(context, object, alias, &expression.path, used_for, expression.at)?;
         if let Some(Function::Date(part)) = expression.function {

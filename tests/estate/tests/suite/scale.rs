@@ -56,7 +56,7 @@ fn ten_million_users_can_be_told_the_truth_about_at_once() {
 
 #[test]
 fn the_smallest_org_is_whole() {
-    let org = Org::of(1, 1);
+    let org = Org::of(1, 1).with("PermissionsViewEventLogFiles");
     assert_eq!(org.count("SELECT COUNT() FROM User"), 10);
     for object in org.estate.truth().row_counts.keys() {
         let rows = org.rows(&format!("SELECT FIELDS(ALL) FROM {object} LIMIT 200"));
