@@ -157,3 +157,18 @@ fn installed_packages_are_listed_by_the_tooling_api() {
     assert_eq!(answer["size"], packages.len());
     assert_eq!(answer["entityTypeName"], "InstalledSubscriberPackage");
 }
+
+#[test]
+fn storage_that_is_nearly_full_is_the_one_the_rule_is_to_find() {
+    let story = Story::new();
+    let rules = story.org.rules();
+    let rule = rules.iter().find(|rule| rule.rule == "R19").expect("the rule");
+    let limits = story.get("/services/data/v60.0/limits").json();
+    for key in ["DataStorageMB", "FileStorageMB"] {
+        let (max, left) = (&limits[key]["Max"], &limits[key]["Remaining"]);
+        let full = left.as_f64().expect("a number") / max.as_f64().expect("a number") <= 0.2;
+        assert_eq!(rule.found.iter().any(|case| case.id == key), full, "{key}");
+        assert_eq!(rule.silent.iter().any(|case| case.id == key), !full, "{key}");
+    }
+    assert_eq!((rule.found.len(), rule.silent.len()), (1, 1));
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use chrono::{DateTime, Utc};
-use estate::{EditError, Editor, Estate, Truth};
+use estate::{EditError, Editor, Estate, RuleTruth, Truth};
 
 use crate::authority::Authority;
 use crate::browser;
@@ -164,6 +164,14 @@ impl SimulatedOrg {
         ids: impl IntoIterator<Item = &'i str>,
     ) -> Result<(), EditError> {
         self.core.touch(object, ids)
+    }
+
+    /// What rules about waste must find and must leave alone, as the records were made; R19 is about the keys of
+    /// `/limits`.
+    pub fn rules(&self) -> Vec<RuleTruth> {
+        let mut rules = self.core.estate.rules();
+        rules.push(crate::api::storage_rule());
+        rules
     }
 
     /// The org's records as they were made.

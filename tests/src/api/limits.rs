@@ -1,6 +1,6 @@
 //! `GET /limits`.
 
-use estate::ApiError;
+use estate::{ApiError, Case, RuleTruth};
 use serde_json::{Map, Value, json};
 
 use super::Caller;
@@ -105,6 +105,20 @@ pub(super) fn answer(caller: &Caller<'_>) -> Result<String, ApiError> {
     permission_sets["CreateCustom"] = limit(1_000, 14);
     limits.insert("PermissionSets".to_owned(), permission_sets);
     Ok(Value::Object(limits).to_string())
+}
+
+/// What a rule about storage and API headroom finds among the keys.
+pub(crate) fn storage_rule() -> RuleTruth {
+    let case = |key: &str, reason| Case { id: key.to_owned(), reason };
+    let mut rule =
+        RuleTruth { rule: "R19", object: "limits", found: Vec::new(), silent: Vec::new() };
+    for (key, max, used) in LIMITS.iter().filter(|(key, ..)| STORAGE.contains(key)) {
+        match used * 5 >= max * 4 {
+            true => rule.found.push(case(key, "four fifths of the storage are used")),
+            false => rule.silent.push(case(key, "storage is left")),
+        }
+    }
+    rule
 }
 
 fn limit(max: u64, used: u64) -> Value {

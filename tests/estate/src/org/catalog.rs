@@ -42,6 +42,16 @@ pub(crate) struct LicenseSpec {
     pub(crate) sold_to_people: bool,
 }
 
+impl LicenseSpec {
+    /// Whether its holders are services, by what the licence is for.
+    pub(crate) fn is_for_services(&self) -> bool {
+        matches!(
+            self.key,
+            "SALESFORCE_INTEGRATION_USER" | "CLOUD_INTEGRATION_USER" | "INSIGHTS_INTEGRATION_USER"
+        )
+    }
+}
+
 const fn sold(
     key: &'static str,
     name: &'static str,
@@ -117,7 +127,10 @@ pub(crate) const LICENSES: &[LicenseSpec] = &[
     idle("AUL1", "Salesforce Platform One", 0),
     idle("AUL_LIGHT", "Salesforce Platform Light", 0),
     idle("PID_Customer_Community_Plus", "Customer Community Plus", 0),
-    idle("PID_Customer_Community_Plus_Login", "Customer Community Plus Login", 0),
+    LicenseSpec {
+        by_logins: true,
+        ..idle("PID_Customer_Community_Plus_Login", "Customer Community Plus Login", 20)
+    },
     idle("PID_Partner_Community_Login", "Partner Community Login", 0),
     idle("PID_Customer_Portal_Basic", "Customer Portal Manager Standard", 50),
     idle("PID_Customer_Portal_Standard", "Customer Portal Manager Custom", 50),

@@ -134,7 +134,7 @@ impl Edits {
 
 /// Whether the platform's counter of a licence follows its users.
 fn counts_users(license: LicenseIndex) -> bool {
-    !LICENSES[license].by_logins && LICENSES[license].counter != Counter::Zero
+    LICENSES[license].counter != Counter::Zero
 }
 
 /// Makes changes; see [`Estate::edit`].
@@ -362,7 +362,7 @@ impl Editor {
             return Some((license, SeatClass::Unknown));
         }
         let made = users::UserRow::read(&self.estate, row);
-        let service = !LICENSES[made.license?].sold_to_people;
+        let service = LICENSES[made.license?].is_for_services();
         Some((
             license,
             match made.usage {

@@ -84,7 +84,7 @@ impl Logins {
             (StreamKind::Human, pool(&old, &[Usage::Heavy]), (2 * mean).max(6), 179, 0),
             (StreamKind::Human, pool(&old, &[Usage::Light]), (mean / 2).max(3), 179, 0),
             (StreamKind::Human, pool(&[Era::Recent], &[Usage::Heavy]), (mean / 2).max(2), 32, 0),
-            (StreamKind::Human, pool(&[Era::Recent], &[Usage::Light]), (mean / 4).max(1), 32, 0),
+            (StreamKind::Human, pool(&[Era::Recent], &[Usage::Light]), (mean / 6).max(1), 32, 0),
             (StreamKind::Human, pool(&[Era::New], &[Usage::Light]), 1, 1, 0),
             (StreamKind::Human, pool(&old, &[Usage::Idle]), (mean / 4).max(1), 178, 93),
             (StreamKind::Human, pool(&old, &[Usage::Leaver]), 1, 170, 40),

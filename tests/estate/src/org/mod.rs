@@ -14,6 +14,7 @@ mod names;
 mod networks;
 mod permission_sets;
 mod population;
+mod rules;
 mod security;
 mod setup;
 mod stored;
@@ -22,6 +23,7 @@ mod truth;
 mod users;
 
 pub use edits::{EditError, Editor};
+pub use rules::{Case, RuleTruth};
 pub(crate) use stored::{StoredRow, StoredTable};
 pub(crate) use table::{Reader, Row};
 pub use truth::{LicenseTruth, Truth};

@@ -30,12 +30,17 @@ pub struct LicenseTruth {
     pub active: i64,
     /// Assigned, created less than 30 days ago and without a human login.
     pub unknown: i64,
-    /// Assigned, with logins of machines only.
+    /// Assigned, with logins of machines only, or to an integration licence whose holders are
+    /// services.
     pub machine_only: i64,
     /// Assigned, older than 30 days, and never logged in.
     pub never: i64,
     /// Assigned, with a last human login more than 92 days ago.
     pub inactive: i64,
+    /// `MonthlyLoginsEntitlement`, where the licence is charged by logins.
+    pub monthly_logins_entitlement: Option<i64>,
+    /// `MonthlyLoginsUsed`, where the licence is charged by logins.
+    pub monthly_logins_used: Option<i64>,
 }
 
 /// What is true of the org.
@@ -96,6 +101,7 @@ impl Estate {
                 Usage::Heavy | Usage::Light => &mut seats.active,
                 Usage::Newcomer => &mut seats.unknown,
                 Usage::Machine => &mut seats.machine_only,
+                Usage::Never if spec.is_for_services() => &mut seats.machine_only,
                 Usage::Never => &mut seats.never,
                 Usage::Idle | Usage::LongIdle => &mut seats.inactive,
                 Usage::Leaver | Usage::LongGone => continue,
@@ -115,6 +121,15 @@ impl Estate {
             Bought::TooFew => (seats.assigned - seats.assigned / 50 - 1).max(0),
         };
         seats.available = seats.purchased - seats.used;
+        if spec.by_logins {
+            seats.monthly_logins_entitlement = Some(seats.purchased * 5);
+            seats.monthly_logins_used = Some(seats.active * 4);
+        }
+        // The pool of the one site that customers log in to is nearly used up.
+        if seats.active > 0 {
+            seats.monthly_logins_used =
+                seats.monthly_logins_entitlement.map(|logins| logins * 86 / 100);
+        }
         seats
     }
 }

@@ -95,6 +95,9 @@ pub(crate) struct Object {
     /// The describe itself.
     #[serde(skip)]
     pub(crate) json: &'static str,
+    /// The describe without its fields, once somebody asked for it.
+    #[serde(skip)]
+    summary: OnceLock<serde_json::Map<String, serde_json::Value>>,
     #[serde(skip)]
     by_name: HashMap<String, FieldIndex>,
     #[serde(skip)]

@@ -59,9 +59,9 @@ impl Column {
         expression: &Expression,
         used_for: Use,
     ) -> Result<Self, ApiError> {
-        // A part of a date can be grouped by although the instant itself cannot.
-        let used_for = match (expression.function, used_for) {
-            (Some(Function::Date(_)), Use::Group) => Use::Select,
+        // A date function makes a value that can be grouped out of a date that cannot.
+        let used_for = match (used_for, expression.function) {
+            (Use::Group, Some(Function::Date(_))) => Use::Select,
             _ => used_for,
         };
         let mut column =

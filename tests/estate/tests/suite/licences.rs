@@ -52,7 +52,8 @@ fn classes(org: &Org) -> HashMap<String, Classes> {
             0
         } else if age <= 30 * DAY {
             1
-        } else if machine.contains(id) && last_human.is_none() {
+        } else if key.ends_with("INTEGRATION_USER") || machine.contains(id) && last_human.is_none()
+        {
             2
         } else if last_login.is_none() {
             3

@@ -357,7 +357,7 @@ fn deleted_accounts_come_only_when_asked_for() {
 
 #[test]
 fn tokens_have_no_id_and_end_silently() {
-    let org = Org::of(40_000, 1);
+    let org = Org::of(30_000, 1);
     assert!(org.count("SELECT COUNT() FROM OauthToken") > 2_500);
     let result = org.result("SELECT Id, UserId, AppName FROM OauthToken").unwrap();
     assert_eq!(result.len(), 2_500);
