@@ -254,6 +254,36 @@ fn logins_come_with_the_clock_and_go_after_six_months() {
 }
 
 #[test]
+fn a_login_can_be_older_than_what_was_read_before_it() {
+    let story = story(2_000);
+    let start = story.org.now().format("%Y-%m-%dT%H:%M:%SZ");
+    let soql = format!(
+        "SELECT Id, LoginTime FROM LoginHistory WHERE LoginTime > {start} ORDER BY LoginTime, Id"
+    );
+    story.org.delay_logins(Duration::from_secs(2 * 3_600));
+    story.org.advance(DAY);
+    let before = story.rows(&soql);
+    let newest = before.last().expect("a login")["LoginTime"].as_str().expect("a time");
+    story.org.advance(Duration::from_secs(2 * 3_600));
+    let after = story.rows(&soql);
+    let mut new = after.iter().filter(|row| !before.contains(row));
+    let late = |row: &&Value| row["LoginTime"].as_str().expect("a time") < newest;
+    assert!(new.any(|row| late(&row)), "a login from before {newest}");
+}
+
+#[test]
+fn metrics_follow_the_days() {
+    let story = story(200);
+    let soql = "SELECT MetricsDate FROM ActiveProfileMetric ORDER BY MetricsDate DESC LIMIT 1";
+    let newest = |story: &Story| story.rows(soql)[0]["MetricsDate"].as_str().map(str::to_owned);
+    let before = newest(&story);
+    story.org.advance(3 * DAY);
+    let yesterday = (story.org.now() - chrono::TimeDelta::days(1)).format("%Y-%m-%d").to_string();
+    assert_eq!(newest(&story), Some(yesterday));
+    assert!(newest(&story) > before);
+}
+
+#[test]
 fn a_bulk_job_reads_what_the_records_are_when_it_is_made() {
     let story = story(200);
     let joiner = story.org.mutate(|edit| edit.new_user("Warehouse")).expect("added");

@@ -11,7 +11,7 @@ use estate::{Estate, EstateSpec};
 
 use crate::authority::{Authority, CertificateKind};
 use crate::clock::{Clock, SystemClock};
-use crate::core::{App, Core, Login, Visibility};
+use crate::core::{App, Core, Edited, Login, Visibility};
 use crate::fault::{Fault, FaultScript};
 use crate::hosts::{Edition, HostNames};
 use crate::journal::Journal;
@@ -311,7 +311,7 @@ impl OrgBuilder {
         let estate = Arc::new(estate);
         let core = Arc::new(Core {
             hosts,
-            edited: Mutex::new((Arc::clone(&estate), Duration::ZERO)),
+            edited: Mutex::new(Edited { estate: Arc::clone(&estate), worked: Duration::ZERO }),
             started_at: now,
             estate,
             clock: self.clock,

@@ -44,6 +44,19 @@ pub(crate) struct Visibility {
     pub(crate) added_permissions: BTreeSet<String>,
 }
 
+/// The records after all changes.
+#[derive(Debug)]
+pub(crate) struct Edited {
+    pub(crate) estate: Arc<Estate>,
+    /// By how much the clock was advanced: the time in which people logged in.
+    pub(crate) worked: Duration,
+}
+
+/// Seconds.
+const DAY: i64 = 86_400;
+/// Days of metrics that one advance of the clock adds at most.
+const MOST_DAYS: i64 = 400;
+
 impl Visibility {
     /// Hides what only orgs with Digital Experiences have.
     pub(crate) fn without_digital_experiences(&mut self) {
@@ -64,7 +77,7 @@ pub(crate) struct Core {
     /// The records as they were made; what they are now is [`Core::records`].
     pub(crate) estate: Arc<Estate>,
     /// What became of them by changes, and by how much the clock was advanced.
-    pub(crate) edited: Mutex<(Arc<Estate>, Duration)>,
+    pub(crate) edited: Mutex<Edited>,
     pub(crate) started_at: DateTime<Utc>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) app: App,
@@ -102,7 +115,7 @@ impl Core {
     /// rows past their retention.
     pub(crate) fn records(&self) -> Arc<Estate> {
         let edited = lock(&self.edited);
-        Arc::new(edited.0.at(self.present(), edited.1))
+        Arc::new(edited.estate.at(self.present(), edited.worked))
     }
 
     /// The present instant as the records see it.
@@ -116,9 +129,21 @@ impl Core {
         change: impl FnOnce(&mut Editor) -> Result<T, EditError>,
     ) -> Result<T, EditError> {
         let mut edited = lock(&self.edited);
-        let (estate, made) = edited.0.edit(self.present(), change)?;
-        edited.0 = Arc::new(estate);
+        let (estate, made) = edited.estate.edit(self.present(), change)?;
+        edited.estate = Arc::new(estate);
         Ok(made)
+    }
+
+    /// Moves the clock on. People and integrations log in, and every day has its metrics.
+    pub(crate) fn advance(&self, by: Duration) {
+        let before = self.present();
+        self.clock.advance(by);
+        let mut edited = lock(&self.edited);
+        edited.worked = edited.worked.saturating_add(by);
+        drop(edited);
+        let days = self.present().timestamp().div_euclid(DAY) - before.timestamp().div_euclid(DAY);
+        // Nobody looks at metrics of longer ago, and the metrics have their fields.
+        let _ = self.edit(|edit| (0..days.min(MOST_DAYS)).try_for_each(|_| edit.new_day()));
     }
 
     /// Moves the `SystemModstamp` of some records to the present.

@@ -154,6 +154,12 @@ impl SimulatedOrg {
         self.core.edit(change)
     }
 
+    /// From now on every seventh of the logins that come with the clock shows up this long after its `LoginTime`.
+    pub fn delay_logins(&self, by: Duration) {
+        let mut edited = lock(&self.core.edited);
+        edited.estate = Arc::new(edited.estate.delay_logins(by));
+    }
+
     /// Moves the `SystemModstamp` of some records to the present.
     ///
     /// # Errors
@@ -218,12 +224,9 @@ impl SimulatedOrg {
         self.core.clock.now()
     }
 
-    /// Moves the org's clock forward. In that time people and integrations log in.
+    /// Moves the org's clock forward. In that time people and integrations log in, and each day gets its metrics.
     pub fn advance(&self, by: Duration) {
-        let mut edited = lock(&self.core.edited);
-        edited.1 = edited.1.saturating_add(by);
-        drop(edited);
-        self.core.clock.advance(by);
+        self.core.advance(by);
     }
 
     /// Revokes every refresh token and ends every session.

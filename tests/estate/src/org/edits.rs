@@ -353,6 +353,44 @@ impl Editor {
         Ok(())
     }
 
+    /// One more day of the three daily metrics, with the figures of the last one.
+    ///
+    /// # Errors
+    /// Never, as long as the metrics have their fields.
+    pub fn new_day(&mut self) -> Result<(), EditError> {
+        let schema = Schema::get();
+        for name in
+            ["ActiveFeatureLicenseMetric", "ActivePermSetLicenseMetric", "ActiveProfileMetric"]
+        {
+            let object = find_object(name)?;
+            let rows = self.estate.physical(object);
+            let day = |editor: &Self, row| editor.value(object, row, "MetricsDate");
+            let Some(Value::Date(last)) = rows.checked_sub(1).map(|row| day(self, row)) else {
+                continue;
+            };
+            let first = (0..rows).rev().take_while(|row| day(self, *row) == Value::Date(last));
+            let first = first.last().unwrap_or(rows);
+            for (number, row) in (first..rows).enumerate() {
+                let copied = rows + number as u64;
+                let mut cells = self.cells(object, row).clone();
+                let id = self.estate.id(name, copied);
+                for (field, value) in [
+                    ("Id", Value::Id(id)),
+                    ("MetricsDate", Value::Date(last + 1)),
+                    ("SystemModstamp", Value::Instant((last + 2) * DAY)),
+                ] {
+                    if let Some(at) = schema.objects[object].field(field) {
+                        cells[at] = value;
+                    }
+                }
+                let edits = self.edits(object);
+                edits.rows.insert(copied, cells);
+                edits.added += 1;
+            }
+        }
+        Ok(())
+    }
+
     /// Licence and class of a user's seat.
     fn seat(&self, user: ObjectIndex, row: u64) -> Option<(LicenseIndex, SeatClass)> {
         let Value::Id(profile) = self.value(user, row, "ProfileId") else { return None };

@@ -163,7 +163,7 @@ impl Logins {
     }
 
     /// When that login was; the smallest instant at which [`later`](Self::later) counts it.
-    fn later_at(&self, number: u64) -> i64 {
+    pub(crate) fn later_at(&self, number: u64) -> i64 {
         let end = self.start + HISTORY_DAYS * DAY;
         end + ((u128::from(number) + 1) * DAY as u128).div_ceil(u128::from(self.later_per_day))
             as i64

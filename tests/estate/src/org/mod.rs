@@ -87,6 +87,10 @@ pub struct Estate {
     as_of: i64,
     /// How many logins there were since `now`.
     later_logins: u64,
+    /// The first row of `LoginHistory` that is still kept.
+    first_login: u64,
+    /// For how long, in seconds, some of the later logins are not to be seen yet.
+    login_delay: i64,
     organization: Id,
     pod: [u8; 2],
     /// Key prefix and number of the first row, by object name.
@@ -117,6 +121,8 @@ impl Estate {
             now,
             as_of: now,
             later_logins: 0,
+            first_login: 0,
+            login_delay: 0,
             pod: pod(seed, spec.is_sandbox),
             id_space: Arc::new(id_space.collect()),
             logins: Arc::new(Logins::new(&population, spec.logins_per_user, seed, now)),
@@ -147,11 +153,22 @@ impl Estate {
     /// and integrations logged in during `working`, the part of the time that counts as spent at work.
     pub fn at(&self, as_of: DateTime<Utc>, working: std::time::Duration) -> Self {
         let working = i64::try_from(working.as_secs()).unwrap_or(i64::MAX);
-        Self {
+        let mut later = Self {
             as_of: as_of.timestamp().max(self.now),
             later_logins: self.logins.later(working),
             ..self.clone()
-        }
+        };
+        later.first_login = match later.as_of > later.now {
+            true => later.first_login_at(later.as_of - table::LOGINS_KEPT),
+            // A history made for "now" is shorter than the platform keeps it.
+            false => 0,
+        };
+        later
+    }
+
+    /// The same org, in which every seventh of the later logins shows up `by` after its `LoginTime` only.
+    pub fn delay_logins(&self, by: std::time::Duration) -> Self {
+        Self { login_delay: i64::try_from(by.as_secs()).unwrap_or(i64::MAX), ..self.clone() }
     }
 
     /// The same org after some changes, which are stamped with `at` where nothing else is said.
@@ -287,7 +304,7 @@ impl Estate {
 
     /// Whether rows inside [`range`](Self::range) are missing.
     pub(crate) fn has_gaps(&self, object: ObjectIndex) -> bool {
-        self.edits.touches(object)
+        self.edits.touches(object) || (self.login_delay > 0 && self.holds_logins(object))
     }
 
     /// Whether a row can be seen.
@@ -296,6 +313,16 @@ impl Estate {
         self.range(object, with_deleted).contains(&row)
             && (with_deleted || !in_bin)
             && !self.edits.hides(object, row, with_deleted)
+            && !self.is_delayed(object, row)
+    }
+
+    /// Whether a login was not written down yet.
+    fn is_delayed(&self, object: ObjectIndex, row: u64) -> bool {
+        self.login_delay > 0
+            && self.holds_logins(object)
+            && row.checked_sub(self.logins.len()).is_some_and(|later| {
+                later % 7 == 3 && self.logins.later_at(later) > self.as_of - self.login_delay
+            })
     }
 
     /// Whether a row was removed for good.
@@ -315,7 +342,15 @@ impl Estate {
             false => self.base_len(object, true) - self.base_len(object, false),
         };
         let hidden = self.edits.hidden(object, with_deleted);
-        all - in_bin - hidden.filter(|row| range.contains(row)).count() as u64
+        let delayed = match self.holds_logins(object) {
+            true => {
+                let first = self.as_of.saturating_sub(self.login_delay);
+                let first = self.first_login_at(first).max(range.start);
+                (first..range.end).filter(|row| self.is_delayed(object, *row)).count() as u64
+            }
+            false => 0,
+        };
+        all - in_bin - delayed - hidden.filter(|row| range.contains(row)).count() as u64
     }
 }
 

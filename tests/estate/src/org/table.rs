@@ -14,7 +14,7 @@ use crate::schema::{FieldIndex, Kind, Object, ObjectIndex, Schema};
 use crate::value::Value;
 
 /// How long logins are kept: six months.
-const LOGINS_KEPT: i64 = 182 * DAY;
+pub(crate) const LOGINS_KEPT: i64 = 182 * DAY;
 /// How long the setup audit trail is kept.
 const AUDIT_KEPT: i64 = 180 * DAY;
 
@@ -155,12 +155,8 @@ impl Estate {
 
     /// The first row that is still kept.
     pub(crate) fn first_kept(&self, object: ObjectIndex) -> u64 {
-        // A login history made for "now" is shorter than the platform keeps it.
-        if self.as_of <= self.now {
-            return 0;
-        }
         match &self.sources[object] {
-            Source::Logins(_) => self.first_login_at(self.as_of - LOGINS_KEPT),
+            Source::Logins(_) => self.first_login,
             Source::Stored(rows) if Schema::get().objects[object].name == "SetupAuditTrail" => {
                 let field = Schema::get().objects[object].field("CreatedDate");
                 let gone = |row: &StoredRow| {
@@ -171,6 +167,11 @@ impl Estate {
             }
             _ => 0,
         }
+    }
+
+    /// Whether the rows of an object are logins.
+    pub(crate) fn holds_logins(&self, object: ObjectIndex) -> bool {
+        matches!(self.sources[object], Source::Logins(_))
     }
 
     /// The first row of `LoginHistory` at or after `time`.

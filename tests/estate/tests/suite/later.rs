@@ -48,6 +48,52 @@ fn what_is_past_its_retention_is_gone() {
 }
 
 #[test]
+fn some_logins_show_up_late() {
+    let org = later(&Org::of(3_000, 4), 2);
+    let soql = "SELECT Id, LoginTime FROM LoginHistory ORDER BY LoginTime, Id";
+    let all = org.rows(soql);
+    let delayed = org.estate.delay_logins(Duration::from_secs(6 * 3_600));
+    let delayed = Org { estate: Arc::new(delayed), viewer: org.viewer.clone(), version: 60 };
+    let seen = delayed.rows(soql);
+    assert!(seen.len() < all.len());
+    assert_eq!(delayed.count("SELECT COUNT() FROM LoginHistory"), seen.len() as u64);
+    assert_eq!(delayed.estate.count("LoginHistory"), Some(seen.len() as u64));
+    let ids: std::collections::HashSet<&str> =
+        seen.iter().filter_map(|row| row["Id"].as_str()).collect();
+    let missing = all.iter().filter(|row| !ids.contains(row["Id"].as_str().unwrap()));
+    let since = NOW + 2 * DAY - 6 * 3_600;
+    assert!(missing.clone().all(|row| seconds(&row["LoginTime"]).unwrap() > since));
+    let newest = seconds(&seen.last().unwrap()["LoginTime"]).unwrap();
+    assert!(
+        missing.clone().any(|row| seconds(&row["LoginTime"]).unwrap() < newest),
+        "older than what is seen"
+    );
+}
+
+#[test]
+fn metrics_get_new_days() {
+    let org = Org::of(300, 4);
+    let now = DateTime::<Utc>::from_timestamp(NOW, 0).unwrap();
+    let (estate, ()) =
+        org.estate.edit(now, |edit| edit.new_day().and_then(|()| edit.new_day())).unwrap();
+    let next = Org { estate: Arc::new(estate), viewer: org.viewer.clone(), version: 60 };
+    for object in
+        ["ActiveFeatureLicenseMetric", "ActivePermSetLicenseMetric", "ActiveProfileMetric"]
+    {
+        let newest = |org: &Org| {
+            let rows = org.rows(&format!(
+                "SELECT MetricsDate, Id FROM {object} ORDER BY MetricsDate DESC, Id DESC"
+            ));
+            let day = rows[0]["MetricsDate"].clone();
+            (day.clone(), rows.iter().filter(|row| row["MetricsDate"] == day).count(), rows.len())
+        };
+        let (before, after) = (newest(&org), newest(&next));
+        assert!(after.0.as_str() > before.0.as_str());
+        assert_eq!((after.1, after.2), (before.1, before.2 + 2 * before.1), "{object}");
+    }
+}
+
+#[test]
 fn a_million_users_are_changed_without_being_kept() {
     let now = DateTime::<Utc>::from_timestamp(NOW, 0).unwrap();
     let estate = Estate::new(EstateSpec { users: 1_000_000, now, ..EstateSpec::default() });
