@@ -1,4 +1,5 @@
 //! The simulated org, seen by an ordinary HTTP client through its proxy.
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the failure report")]
 
 mod authorize;
 mod budget;

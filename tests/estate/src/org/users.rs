@@ -206,7 +206,7 @@ impl UserRow {
                 && (self.place.offset % TWINS_EVERY == 10 || self.place.offset == 13));
         match same_as {
             Some(row) => Some(UserRow::read(estate, row).email(estate)),
-            None if has_double || self.row % 3 == 0 => Some(self.email(estate)),
+            None if has_double || self.row.is_multiple_of(3) => Some(self.email(estate)),
             None => None,
         }
     }
