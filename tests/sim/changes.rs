@@ -94,6 +94,13 @@ fn what_changes_moves_its_stamp_and_the_truth_with_it() {
     for (object, count) in truth.row_counts.iter().filter(|(object, _)| *object != "EventLogFile") {
         assert_eq!(story.count(object), *count, "{object}");
     }
+    for licence in story.rows("SELECT Id, UsedLicenses FROM PermissionSetLicense") {
+        let id = licence["Id"].as_str().expect("an id");
+        let held = format!(
+            "PermissionSetLicenseAssign WHERE PermissionSetLicenseId = '{id}' AND Assignee.IsActive = true"
+        );
+        assert_eq!(licence["UsedLicenses"], story.count(&held), "{id}");
+    }
     let row = &story.rows(&format!("SELECT Name, Profile.Name FROM User WHERE Id = '{joiner}'"))[0];
     assert_eq!(row["Profile"]["Name"], "Service Agent");
     let sets = format!("SELECT Id FROM PermissionSetAssignment WHERE AssigneeId = '{joiner}'");
