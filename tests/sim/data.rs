@@ -255,26 +255,6 @@ fn writing_is_refused_and_noted() {
     assert_eq!(violations, [Violation::WriteMethod, Violation::WriteMethod]);
 }
 
-#[test]
-fn bulk_jobs_are_refused_object_by_object() {
-    let story = Story::new();
-    let create = |soql: &str| {
-        let request = story
-            .client
-            .post(story.url("/services/data/v60.0/jobs/query"))
-            .bearer_auth(&story.token);
-        Answer::of(
-            request.json(&json!({"operation": "query", "query": soql})).send().expect("an answer"),
-        )
-    };
-    let refused = create("SELECT Id FROM User");
-    assert_eq!(refused.refusal(), (400, "INVALIDENTITY".to_owned()));
-    assert_eq!(refused.json()[0]["message"], "Entity 'User' is not supported by the Bulk API.");
-    assert_eq!(create("SELECT Nothing FROM User").refusal().1, "INVALID_FIELD");
-    assert_eq!(story.get("/services/data/v60.0/jobs/query/750000000000001").refusal().0, 404);
-    assert!(story.org.violations().is_empty(), "a query job reads");
-}
-
 fn composite(story: &Story, path: &str, body: &Value) -> Answer {
     let request = story
         .client

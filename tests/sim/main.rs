@@ -3,13 +3,17 @@
 
 mod assertions;
 mod authorize;
+mod budget;
+mod bulk;
 mod catalogue;
+mod changes;
 mod client;
 mod data;
 mod faults;
 mod hosts;
 mod journal;
 mod oauth_refusals;
+mod objects;
 mod paging;
 mod program;
 mod proxy;

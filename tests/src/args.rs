@@ -108,6 +108,12 @@ pub(crate) struct Args {
     /// Allow the username-password flow
     #[arg(long)]
     enable_password_flow: bool,
+    /// Refuse an object in bulk jobs; may be repeated
+    #[arg(long, value_name = "OBJECT")]
+    refuse_bulk: Vec<String>,
+    /// API calls that others made today
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    calls_of_others: u64,
     /// Hide an object, as a missing feature does; may be repeated
     #[arg(long, value_name = "OBJECT")]
     hide: Vec<String>,
@@ -157,6 +163,8 @@ impl Args {
             .policy(|policy| {
                 policy.page_size = self.page_size;
                 policy.daily_api_limit = self.daily_api_limit.unwrap_or(policy.daily_api_limit);
+                policy.bulk.refused_objects.extend(self.refuse_bulk.iter().cloned());
+                policy.budget.used_by_others = self.calls_of_others;
                 policy.rotate_refresh_tokens = self.rotate_refresh_tokens;
                 policy.password_flow = self.enable_password_flow;
                 policy.require_secret_for_web_server_flow = !self.optional_secret;

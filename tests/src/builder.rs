@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use std::{error, fmt, io};
 
 use chrono::{DateTime, Utc};
@@ -11,7 +12,7 @@ use estate::{Estate, EstateSpec};
 use crate::app_key::Verifier;
 use crate::authority::{Authority, CertificateKind, TlsVersions};
 use crate::clock::{Clock, SystemClock};
-use crate::core::{App, Core, Login, Visibility};
+use crate::core::{App, Core, Edited, Login, Visibility};
 use crate::fault::{Fault, FaultScript};
 use crate::hosts::{Edition, HostNames};
 use crate::journal::Journal;
@@ -260,6 +261,12 @@ impl OrgBuilder {
         self
     }
 
+    /// An org without Digital Experiences: no `Network`, no monthly logins of licences.
+    pub fn without_digital_experiences(mut self) -> Self {
+        self.visibility.without_digital_experiences();
+        self
+    }
+
     /// Takes a permission, such as `PermissionsViewSetup`, from everyone.
     pub fn without_permission(mut self, permission: &str) -> Self {
         self.visibility.removed_permissions.insert(permission.to_owned());
@@ -341,9 +348,12 @@ impl OrgBuilder {
         let authority = Arc::new(authority);
         let tls =
             authority.server_config(self.tls_versions).map_err(|error| certificate(&error))?;
+        let estate = Arc::new(estate);
         let core = Arc::new(Core {
             hosts,
-            estate: Arc::new(estate),
+            edited: Mutex::new(Edited { estate: Arc::clone(&estate), worked: Duration::ZERO }),
+            started_at: now,
+            estate,
             clock: self.clock,
             app: App {
                 client_id: self
@@ -365,6 +375,8 @@ impl OrgBuilder {
             visibility: Mutex::new(self.visibility),
             grants: Mutex::default(),
             locators: crate::api::Locators::default(),
+            jobs: crate::api::Jobs::default(),
+            in_work: Arc::default(),
             usage: crate::api::ApiUsage::default(),
             faults,
             journal,

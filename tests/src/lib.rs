@@ -28,6 +28,7 @@ mod browser;
 mod builder;
 mod clock;
 mod core;
+mod data_policy;
 mod fault;
 mod hosts;
 mod http;
@@ -44,7 +45,10 @@ pub use app_key::AppKey;
 pub use authority::{CertificateKind, TlsVersions};
 pub use builder::{OrgBuilder, StartError};
 pub use clock::{Clock, StoppedClock, SystemClock};
-pub use estate::{LicenseTruth, Person, Truth};
+pub use data_policy::{
+    AppLimit, BudgetPolicy, BulkErrors, BulkPolicy, BulkQueue, EmptyCsv, LimitInfo, QueryTimeout,
+};
+pub use estate::{Case, EditError, Editor, LicenseTruth, Person, RuleTruth, Truth};
 pub use fault::{Action, Fault, FaultScript, When};
 pub use hosts::Edition;
 pub use journal::{Entry, Violation};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use chrono::{DateTime, Utc};
-use estate::{Estate, Truth};
+use estate::{EditError, Editor, Estate, RuleTruth, Truth};
 
 use crate::authority::Authority;
 use crate::browser;
@@ -134,10 +134,53 @@ impl SimulatedOrg {
 
     /// What is true of the org.
     pub fn truth(&self) -> Truth {
-        self.core.estate.truth()
+        self.core.records().truth()
     }
 
-    /// The org's records.
+    /// The org's records as they are now.
+    pub fn records(&self) -> Arc<Estate> {
+        self.core.records()
+    }
+
+    /// Changes records. Pages that are read later show the new values and lack what was removed, as on the platform;
+    /// a `SystemModstamp` moves to the present unless the change says otherwise.
+    ///
+    /// # Errors
+    /// What `change` answers.
+    pub fn mutate<T>(
+        &self,
+        change: impl FnOnce(&mut Editor) -> Result<T, EditError>,
+    ) -> Result<T, EditError> {
+        self.core.edit(change)
+    }
+
+    /// From now on every seventh of the logins that come with the clock shows up this long after its `LoginTime`.
+    pub fn delay_logins(&self, by: Duration) {
+        let mut edited = lock(&self.core.edited);
+        edited.estate = Arc::new(edited.estate.delay_logins(by));
+    }
+
+    /// Moves the `SystemModstamp` of some records to the present.
+    ///
+    /// # Errors
+    /// If a record does not exist.
+    pub fn touch<'i>(
+        &self,
+        object: &str,
+        ids: impl IntoIterator<Item = &'i str>,
+    ) -> Result<(), EditError> {
+        self.core.touch(object, ids)
+    }
+
+    /// What rules about waste must find and must leave alone, as the records were made; R19 is about the keys of
+    /// `/limits`.
+    pub fn rules(&self) -> Vec<RuleTruth> {
+        let mut rules = self.core.estate.rules();
+        rules.push(crate::api::storage_rule());
+        rules
+    }
+
+    /// The org's records as they were made.
     pub fn estate(&self) -> &Arc<Estate> {
         &self.core.estate
     }
@@ -197,9 +240,9 @@ impl SimulatedOrg {
         self.core.clock.now()
     }
 
-    /// Moves the org's clock forward.
+    /// Moves the org's clock forward. In that time people and integrations log in, and each day gets its metrics.
     pub fn advance(&self, by: Duration) {
-        self.core.clock.advance(by);
+        self.core.advance(by);
     }
 
     /// Revokes every refresh token and ends every session.

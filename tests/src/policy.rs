@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::data_policy::{BudgetPolicy, BulkPolicy};
+
 /// Whether authorization requests carry a code challenge (RFC 7636).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pkce {
@@ -150,6 +152,10 @@ pub struct Policy {
     pub chunked: bool,
     /// Record more than one refresh per expired session as a violation.
     pub watch_refreshes: bool,
+    /// Bulk API 2.0 queries.
+    pub bulk: BulkPolicy,
+    /// Allowances, and queries that take too long.
+    pub budget: BudgetPolicy,
 }
 
 impl Default for Policy {
@@ -196,6 +202,8 @@ impl Default for Policy {
             gzip: true,
             chunked: true,
             watch_refreshes: false,
+            bulk: BulkPolicy::default(),
+            budget: BudgetPolicy::default(),
         }
     }
 }

@@ -20,9 +20,9 @@ mod value;
 mod viewer;
 
 pub use error::ApiError;
-pub use org::{Estate, EstateSpec, LicenseTruth, Truth};
+pub use org::{Case, EditError, Editor, Estate, EstateSpec, LicenseTruth, RuleTruth, Truth};
 pub use person::Person;
-pub use resource::{basic_info, record, record_counts};
+pub use resource::{basic_info, event_log, record, record_counts};
 pub use schema::describe::{describe, describe_global};
-pub use soql::{ResultSet, query};
+pub use soql::{CsvFormat, ResultSet, bulk_query, login_window, query};
 pub use viewer::Viewer;

@@ -82,6 +82,17 @@ pub fn record(
     Ok(json)
 }
 
+/// `/sobjects/EventLogFile/<id>/LogFile`: the content of a log file, as CSV.
+///
+/// # Errors
+/// 404 `NOT_FOUND` for a hidden object or an id without a file.
+pub fn event_log(estate: &Arc<Estate>, viewer: &Viewer, id: &str) -> Result<String, ApiError> {
+    let object = visible(viewer, "EventLogFile")?;
+    let row = Id::parse(id).and_then(|id| estate.locate(id, false));
+    let row = row.filter(|(at, _)| Schema::get().objects[*at].name == object.name);
+    row.and_then(|(_, row)| estate.event_log(row)).ok_or_else(ApiError::not_found)
+}
+
 /// `/limits/recordCount`: the rows of the named objects, or of all; unknown, hidden and empty ones are left out.
 pub fn record_counts(estate: &Arc<Estate>, viewer: &Viewer, objects: &[&str]) -> String {
     let schema = Schema::get();
@@ -92,7 +103,7 @@ pub fn record_counts(estate: &Arc<Estate>, viewer: &Viewer, objects: &[&str]) ->
     let count = |name: &str| -> Option<Value> {
         let at = schema.find(name)?;
         let object = &schema.objects[at];
-        let count = estate.len(at, false);
+        let count = estate.shown(at, false);
         (count > 0 && viewer.sees_object(object))
             .then(|| json!({ "count": count, "name": object.name }))
     };

@@ -94,7 +94,9 @@ impl Viewer {
             | "TenantUsageEntitlement"
             | "ActiveFeatureLicenseMetric"
             | "ActivePermSetLicenseMetric"
-            | "ActiveProfileMetric" => self.has("PermissionsViewSetup"),
+            | "ActiveProfileMetric"
+            | "ConnectedApplication"
+            | "LightningUsageByAppTypeMetrics" => self.has("PermissionsViewSetup"),
             "PermissionSetLicenseAssign" => {
                 self.has_any(&["PermissionsViewSetup", "PermissionsAssignPermissionSets"])
             }
@@ -112,6 +114,14 @@ impl Viewer {
                 "PermissionsAssignPermissionSets",
                 "PermissionsManageProfilesPermissionsets",
             ]),
+            "ExternalClientApplication" | "AppMenuItem" => {
+                self.has_any(&["PermissionsViewSetup", "PermissionsCustomizeApplication"])
+            }
+            "TwoFactorMethodsInfo" => self.has("PermissionsManageTwoFactor"),
+            "VerificationHistory" | "LoginGeo" => self.has("PermissionsManageUsers"),
+            "EventLogFile" => {
+                self.has_any(&["PermissionsViewEventLogFiles", "PermissionsViewAllData"])
+            }
             "UserLogin" => self.has("PermissionsManageUsers"),
             "UserRole" => self.has("PermissionsViewRoles"),
             "PackageLicense" | "UserPackageLicense" => self.has("ManagePackageLicenses"),

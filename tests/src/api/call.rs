@@ -9,7 +9,7 @@ use super::{Caller, ROOT, ResourceRequest, composite, resource, versions};
 use crate::core::Core;
 use crate::fault::Action;
 use crate::hosts::Door;
-use crate::http::{Request, Response};
+use crate::http::{Delivery, Hold, Request, Response};
 use crate::journal::Trace;
 use crate::oauth::Session;
 use crate::policy::SessionAnswer;
@@ -20,8 +20,8 @@ pub(crate) fn error(status: u16, code: &str, message: &str) -> Response {
     Response::json(status, ApiError::new(status, code, message).to_body())
 }
 
-/// Whether `method` changes something at `path`. Composite requests and query jobs are sent
-/// with `POST` although they only read.
+/// Whether `method` changes something at `path`. Composite requests only read although they are sent with `POST`, and
+/// so do query jobs, which are created, aborted and deleted.
 pub(crate) fn is_write(method: &str, path: &str) -> bool {
     if matches!(method, "GET" | "HEAD" | "OPTIONS") || !path.starts_with(ROOT) {
         return false;
@@ -29,7 +29,13 @@ pub(crate) fn is_write(method: &str, path: &str) -> bool {
     let below = path.trim_start_matches(ROOT).trim_start_matches('/');
     let resource = below.split_once('/').map_or("", |(_, rest)| rest).trim_end_matches('/');
     let composite = method == "POST" && matches!(resource, "composite" | "composite/batch");
-    let job = resource == "jobs/query" || resource.starts_with("jobs/query/");
+    let job = match resource.strip_prefix("jobs/query") {
+        Some("") => method == "POST",
+        Some(id) => {
+            matches!(method, "PATCH" | "DELETE") && id.starts_with('/') && !id[1..].contains('/')
+        }
+        None => false,
+    };
     !(composite || job)
 }
 
@@ -52,6 +58,20 @@ pub(crate) fn sight(core: &Core, request: &Request, trace: &mut Trace) {
                 trace.object = Some(object);
             }
         }
+        (Some("jobs"), Some("query")) => match parts.next() {
+            Some(id) => {
+                if let Some((soql, object)) = core.jobs.describe(id) {
+                    trace.soql = Some(soql);
+                    trace.object = Some(object);
+                }
+            }
+            None if request.method == "POST" => {
+                let job = serde_json::from_slice::<serde_json::Value>(&request.body);
+                trace.soql = job.ok().and_then(|job| job["query"].as_str().map(str::to_owned));
+                trace.object = trace.soql.as_deref().and_then(object_of);
+            }
+            None => {}
+        },
         (Some("sobjects"), Some(object)) => trace.object = Some(object.to_owned()),
         _ => {}
     }
@@ -82,6 +102,21 @@ pub(crate) fn data(
         Ok(session) => session,
         Err(refusal) => return noted(refusal, trace),
     };
+    let in_work = Arc::clone(&core.in_work);
+    if core
+        .policy()
+        .budget
+        .concurrent_calls
+        .is_some_and(|most| Arc::strong_count(&in_work) > most + 1)
+    {
+        core.usage.count(core.clock.now(), 1);
+        let refusal = error(
+            403,
+            "REQUEST_LIMIT_EXCEEDED",
+            "ConcurrentRequests (Concurrent API Requests) Limit exceeded.",
+        );
+        return noted(refusal, trace);
+    }
     let viewer = core.viewer(&session.user_id);
     let caller = Caller { core, session, viewer, version, fault };
     let resource_request = ResourceRequest {
@@ -102,11 +137,14 @@ pub(crate) fn data(
                 .unwrap_or_else(|error| refuse(&error))
         }
     };
-    if response.status != 204 {
-        response.set(
-            "Sforce-Limit-Info",
-            core.usage.header(core.clock.now(), core.policy().daily_api_limit),
-        );
+    if response.status != 204
+        && let Some(info) = core.usage.header(core.clock.now(), &core.policy())
+    {
+        response.set("Sforce-Limit-Info", info);
+    }
+    response.hold = Some(Hold::new(in_work));
+    if let (Some(pause), Delivery::Whole) = (core.policy().budget.call_time, &response.delivery) {
+        response.delivery = Delivery::Drip { bytes: response.body.len().max(1), pause };
     }
     if version <= versions::LAST_DEPRECATED {
         let text = "299 - \"This API is deprecated and will be removed by Summer '28. Please see https://help.salesforce.com for details.\"";
@@ -177,7 +215,7 @@ fn authenticate(
         let message = "The REST API is not enabled for this Organization.";
         return Err(error(403, "API_DISABLED_FOR_ORG", message));
     }
-    if core.usage.spent(now) >= policy.daily_api_limit {
+    if core.usage.is_used_up(now, &policy) {
         return Err(error(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."));
     }
     Ok(session)
@@ -192,7 +230,13 @@ mod tests {
         assert!(!is_write("GET", "/services/data/v60.0/query"));
         assert!(!is_write("POST", "/services/data/v60.0/composite"));
         assert!(!is_write("POST", "/services/data/v60.0/composite/batch/"));
+        assert!(!is_write("POST", "/services/data/v60.0/jobs/query"));
+        assert!(!is_write("PATCH", "/services/data/v60.0/jobs/query/750"));
         assert!(!is_write("DELETE", "/services/data/v60.0/jobs/query/750"));
+        assert!(is_write("PUT", "/services/data/v60.0/jobs/query/750"));
+        assert!(is_write("POST", "/services/data/v60.0/jobs/query/750"));
+        assert!(is_write("DELETE", "/services/data/v60.0/jobs/query"));
+        assert!(is_write("DELETE", "/services/data/v60.0/jobs/query/750/results"));
         assert!(is_write("POST", "/services/data/v60.0/sobjects/User"));
         assert!(is_write("DELETE", "/services/data/v60.0/sobjects/User/005"));
         assert!(is_write("POST", "/services/data/v60.0/jobs/ingest"));

@@ -1,12 +1,12 @@
 //! `GET /limits`.
 
-use estate::ApiError;
+use estate::{ApiError, Case, RuleTruth};
 use serde_json::{Map, Value, json};
 
 use super::Caller;
 
 /// Key, allowance, and what this org has used of it.
-const LIMITS: [(&str, u64, u64); 69] = [
+const LIMITS: [(&str, u64, u64); 67] = [
     ("AnalyticsExternalDataSizeMB", 40_960, 0),
     ("CdpAiInferenceApiMonthlyLimit", 500_000_000, 0),
     ("ConcurrentAsyncGetReportInstances", 200, 0),
@@ -24,8 +24,6 @@ const LIMITS: [(&str, u64, u64); 69] = [
     ("DailyAsyncApexExecutions", 250_000, 312),
     ("DailyAsyncApexTests", 500, 0),
     ("DailyBulkApiBatches", 15_000, 7),
-    ("DailyBulkV2QueryFileStorageMB", 976_562, 18),
-    ("DailyBulkV2QueryJobs", 10_000, 3),
     ("DailyDeliveredPlatformEvents", 10_000, 42),
     ("DailyDurableGenericStreamingApiEvents", 10_000, 0),
     ("DailyDurableStreamingApiEvents", 10_000, 0),
@@ -43,7 +41,7 @@ const LIMITS: [(&str, u64, u64); 69] = [
     ("DailyWorkflowEmails", 100_000, 55),
     ("DataStorageMB", 10_240, 3_871),
     ("DurableStreamingApiConcurrentClients", 20, 0),
-    ("FileStorageMB", 10_240, 1_204),
+    ("FileStorageMB", 10_240, 8_602),
     ("HourlyAsyncReportRuns", 1_200, 0),
     ("HourlyDashboardRefreshes", 200, 3),
     ("HourlyDashboardResults", 5_000, 12),
@@ -92,13 +90,35 @@ pub(super) fn answer(caller: &Caller<'_>) -> Result<String, ApiError> {
         .filter(|(key, ..)| has("PermissionsManageUsers") || !STORAGE.contains(key))
         .map(|(key, max, used)| ((*key).to_owned(), limit(*max, *used)))
         .collect();
-    let spent = caller.core.usage.spent(caller.core.clock.now());
-    limits
-        .insert("DailyApiRequests".to_owned(), limit(caller.core.policy().daily_api_limit, spent));
+    let (now, policy) = (caller.core.clock.now(), caller.core.policy());
+    let spent = caller.core.usage.spent(now);
+    let mut requests = limit(policy.daily_api_limit, spent + policy.budget.used_by_others);
+    if let Some(app) = &policy.budget.app_limit {
+        requests[app.name.as_str()] = limit(app.calls, spent);
+    }
+    limits.insert("DailyApiRequests".to_owned(), requests);
+    let jobs = limit(policy.bulk.daily_jobs, caller.core.jobs.created.spent(now));
+    limits.insert("DailyBulkV2QueryJobs".to_owned(), jobs);
+    let megabytes = caller.core.jobs.bytes.spent(now).div_ceil(1_000_000);
+    limits.insert("DailyBulkV2QueryFileStorageMB".to_owned(), limit(976_562, megabytes));
     let mut permission_sets = limit(1_500, 14);
     permission_sets["CreateCustom"] = limit(1_000, 14);
     limits.insert("PermissionSets".to_owned(), permission_sets);
     Ok(Value::Object(limits).to_string())
+}
+
+/// What a rule about storage and API headroom finds among the keys.
+pub(crate) fn storage_rule() -> RuleTruth {
+    let case = |key: &str, reason| Case { id: key.to_owned(), reason };
+    let mut rule =
+        RuleTruth { rule: "R19", object: "limits", found: Vec::new(), silent: Vec::new() };
+    for (key, max, used) in LIMITS.iter().filter(|(key, ..)| STORAGE.contains(key)) {
+        match used * 5 >= max * 4 {
+            true => rule.found.push(case(key, "four fifths of the storage are used")),
+            false => rule.silent.push(case(key, "storage is left")),
+        }
+    }
+    rule
 }
 
 fn limit(max: u64, used: u64) -> Value {

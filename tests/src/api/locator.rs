@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
-use estate::ResultSet;
+use estate::{Estate, ResultSet};
 
 use crate::clock::delta;
 use crate::core::Core;
@@ -40,6 +40,16 @@ impl Cursor {
             token: session.token.clone(),
             made_at,
         }
+    }
+}
+
+impl Cursor {
+    /// The same result with the values of now, and without the rows that are gone.
+    pub(super) fn seen_in(mut self, records: &Arc<Estate>) -> Self {
+        if let Some(results) = self.results.seen_in(records) {
+            self.results = Arc::new(results);
+        }
+        self
     }
 }
 

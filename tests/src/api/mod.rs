@@ -17,6 +17,8 @@ mod versions;
 use std::sync::Arc;
 
 pub(crate) use call::{data, error, is_write, sight};
+pub(crate) use jobs::Jobs;
+pub(crate) use limits::storage_rule;
 pub(crate) use locator::Locators;
 pub(crate) use usage::ApiUsage;
 

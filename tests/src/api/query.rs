@@ -1,6 +1,6 @@
 //! Queries and their pages.
 
-use estate::ApiError;
+use estate::{ApiError, ResultSet};
 
 use super::locator::Cursor;
 use super::{Caller, ResourceRequest, columns};
@@ -12,6 +12,8 @@ const DEFAULT_PAGE: u64 = 2_000;
 const SMALLEST_PAGE: u64 = 200;
 /// Page size when a long text field is selected.
 const LONG_TEXT_PAGE: u64 = 1_000;
+/// Page size of objects whose results end early.
+const CAPPED_PAGE: u64 = 500;
 
 /// One page, before it is written.
 struct Page {
@@ -32,12 +34,16 @@ pub(super) fn first_page(
     let Some(soql) = request.query.filled("q") else {
         return Err(ApiError::new(400, "MALFORMED_QUERY", "A query string has to be specified"));
     };
-    let results =
-        estate::query(&caller.core.estate, &caller.viewer, soql, caller.version, all_rows)?;
+    let records = caller.core.records();
+    let results = estate::query(&records, &caller.viewer, soql, caller.version, all_rows)?;
+    if runs_too_long(caller, soql, &results) {
+        let message = "Your query request was running for too long.";
+        return Err(ApiError::new(400, "QUERY_TIMEOUT", message));
+    }
     if request.query.get("columns") == Some("true") {
         return Ok(Response::json(200, columns::metadata(soql, results.entity()).to_string()));
     }
-    let size = page_size(caller, request, results.long_text_selected());
+    let size = page_size(caller, request, &results);
     let cursor = Cursor::new(&caller.session, caller.core.clock.now(), results, soql, size);
     Ok(page(caller, None, &cursor, 0, size, trace))
 }
@@ -54,14 +60,33 @@ pub(super) fn next_page(
     else {
         return Err(ApiError::new(400, "INVALID_QUERY_LOCATOR", "invalid query locator"));
     };
+    let cursor = cursor.seen_in(&caller.core.records());
     let size = match request.query_options {
-        Some(_) => page_size(caller, request, cursor.results.long_text_selected()),
+        Some(_) => page_size(caller, request, &cursor.results),
         None => cursor.page_size,
     };
     Ok(page(caller, Some(id), &cursor, offset, size, trace))
 }
 
-fn page_size(caller: &Caller<'_>, request: &ResourceRequest<'_>, long_text: bool) -> u64 {
+/// Whether the org gives up on a query, by the switches of its policy.
+fn runs_too_long(caller: &Caller<'_>, soql: &str, results: &ResultSet) -> bool {
+    const DAY: i64 = 86_400;
+    let Some(timeout) = caller.core.policy().budget.query_timeout else { return false };
+    if !timeout.objects.is_empty() && !timeout.objects.contains(results.entity()) {
+        return false;
+    }
+    let rows = timeout.rows.is_some_and(|most| results.total_size() > most);
+    let days = timeout.days.is_some_and(|most| {
+        estate::login_window(soql).is_some_and(|(from, to)| {
+            let now = caller.core.clock.now().timestamp();
+            let (from, to) = (from.unwrap_or(now - 183 * DAY), to.unwrap_or(now));
+            to - from > i64::try_from(most).unwrap_or(i64::MAX).saturating_mul(DAY)
+        })
+    });
+    rows || days
+}
+
+fn page_size(caller: &Caller<'_>, request: &ResourceRequest<'_>, results: &ResultSet) -> u64 {
     let asked = request
         .query_options
         .and_then(|options| {
@@ -70,8 +95,12 @@ fn page_size(caller: &Caller<'_>, request: &ResourceRequest<'_>, long_text: bool
         .and_then(|size| size.trim().parse::<u64>().ok())
         .map_or(DEFAULT_PAGE, |size| size.clamp(SMALLEST_PAGE, DEFAULT_PAGE));
     let server = caller.core.policy().page_size.unwrap_or(DEFAULT_PAGE).clamp(1, DEFAULT_PAGE);
-    let text = if long_text { LONG_TEXT_PAGE } else { DEFAULT_PAGE };
-    asked.min(server).min(text)
+    let object = match results {
+        results if results.is_capped() => CAPPED_PAGE,
+        results if results.long_text_selected() => LONG_TEXT_PAGE,
+        _ => DEFAULT_PAGE,
+    };
+    asked.min(server).min(object)
 }
 
 fn page(
@@ -104,7 +133,7 @@ fn page(
     }
     body.push_str(",\"records\":[");
     if page.rows > 0 {
-        cursor.results.write_records(page.offset, page.rows, &mut body);
+        page.rows = cursor.results.write_records(page.offset, page.rows, &mut body);
     }
     body.push_str("]}");
     trace.rows += page.rows;

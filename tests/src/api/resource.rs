@@ -21,7 +21,7 @@ pub(super) fn answer(
 ) -> Result<Response, ApiError> {
     let parts: Vec<&str> = request.path.split('/').filter(|part| !part.is_empty()).collect();
     if let ["jobs", rest @ ..] = parts.as_slice() {
-        return jobs::answer(caller, request, rest);
+        return jobs::answer(caller, request, rest, trace);
     }
     if !matches!(request.method, "GET" | "HEAD") {
         return write(request, &parts);
@@ -39,7 +39,7 @@ pub(super) fn answer(
                 asked.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
             Ok(Response::json(
                 200,
-                estate::record_counts(&caller.core.estate, &caller.viewer, &objects),
+                estate::record_counts(&caller.core.records(), &caller.viewer, &objects),
             ))
         }
         ["sobjects", rest @ ..] => sobjects(caller, request, rest, trace),
@@ -53,7 +53,7 @@ fn sobjects(
     parts: &[&str],
     trace: &mut Trace,
 ) -> Result<Response, ApiError> {
-    let estate = &caller.core.estate;
+    let estate = &caller.core.records();
     let changed_at = *lock(&caller.core.schema_changed_at);
     match parts {
         [] => {
@@ -67,6 +67,10 @@ fn sobjects(
         [object, "describe"] => {
             let body = estate::describe(estate, &caller.viewer, object, caller.version)?;
             Ok(conditional::answer(body, changed_at, request.if_modified_since))
+        }
+        [object, id, "LogFile"] if object.eq_ignore_ascii_case("EventLogFile") => {
+            let content = estate::event_log(estate, &caller.viewer, id)?;
+            Ok(Response::new(200, "text/csv", content))
         }
         [object, id] => {
             let asked: Option<Vec<&str>> =

@@ -26,7 +26,7 @@ pub(super) fn query(
         (PACKAGE.to_owned(), packages.len() as u64, packages.join(","))
     } else {
         let results =
-            estate::query(&caller.core.estate, &caller.viewer, soql, caller.version, false)?;
+            estate::query(&caller.core.records(), &caller.viewer, soql, caller.version, false)?;
         let mut records = String::new();
         results.write_records(0, results.len(), &mut records);
         let root = format!("\"/services/data/v{}.0/", caller.version);
@@ -49,7 +49,7 @@ fn packages(caller: &Caller<'_>, soql: &str) -> Result<Vec<String>, ApiError> {
         return Err(unsupported(soql));
     }
     let all = estate::query(
-        &caller.core.estate,
+        &caller.core.records(),
         &estate::Viewer::guide(&caller.core.login.user_id),
         "SELECT Id, NamespacePrefix FROM PackageLicense ORDER BY Id",
         caller.version,
@@ -140,7 +140,7 @@ fn unsupported(soql: &str) -> ApiError {
 
 /// The 18-character form of a 15-character id: three check characters, each the capital
 /// letters of five characters as bits.
-fn with_check(short: &str) -> String {
+pub(super) fn with_check(short: &str) -> String {
     const CHECK: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
     let mut id = short.to_owned();
     for group in short.as_bytes().chunks(5) {

@@ -5,6 +5,8 @@ use std::sync::Mutex;
 
 use chrono::{DateTime, Utc};
 
+use crate::data_policy::{AppLimit, LimitInfo};
+use crate::policy::Policy;
 use crate::sync::lock;
 
 /// Calls of the last twenty-four hours, by hour.
@@ -34,9 +36,29 @@ impl ApiUsage {
         hours.iter().map(|(_, count)| count).sum()
     }
 
-    /// The value of `Sforce-Limit-Info`.
-    pub(crate) fn header(&self, now: DateTime<Utc>, limit: u64) -> String {
-        format!("api-usage={}/{limit}", self.spent(now))
+    /// Whether the next call is one too many, for the org or for the app.
+    pub(crate) fn is_used_up(&self, now: DateTime<Utc>, policy: &Policy) -> bool {
+        let (own, budget) = (self.spent(now), &policy.budget);
+        let app = budget.app_limit.as_ref();
+        own + budget.used_by_others >= policy.daily_api_limit.saturating_add(budget.over_run)
+            || app.is_some_and(|app| own >= app.calls)
+    }
+
+    /// The value of `Sforce-Limit-Info`, if it is sent.
+    pub(crate) fn header(&self, now: DateTime<Utc>, policy: &Policy) -> Option<String> {
+        let (mut own, budget) = (self.spent(now), &policy.budget);
+        match budget.limit_info {
+            LimitInfo::Exact => {}
+            LimitInfo::Absent => return None,
+            LimitInfo::Backwards(by) if own.is_multiple_of(2) => own = own.saturating_sub(by),
+            LimitInfo::Backwards(_) => {}
+        }
+        let all = own + budget.used_by_others;
+        let mut text = format!("api-usage={all}/{}", policy.daily_api_limit);
+        if let Some(AppLimit { name, calls }) = &budget.app_limit {
+            text.push_str(&format!("; per-app-api-usage={own}/{calls}(appName={name})"));
+        }
+        Some(text)
     }
 }
 
@@ -52,7 +74,8 @@ mod tests {
         let start = Utc::now();
         usage.count(start, 3);
         usage.count(start + TimeDelta::hours(5), 2);
-        assert_eq!(usage.header(start + TimeDelta::hours(6), 15_000), "api-usage=5/15000");
+        let header = usage.header(start + TimeDelta::hours(6), &Policy::default());
+        assert_eq!(header.as_deref(), Some("api-usage=5/15000"));
         assert_eq!(usage.spent(start + TimeDelta::hours(25)), 2);
     }
 }

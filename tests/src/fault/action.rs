@@ -142,6 +142,40 @@ pub enum Action {
     ConcurrentLimit,
     /// 403 `REQUEST_LIMIT_EXCEEDED`, requests of the day.
     DailyLimit,
+    /// A bulk job fails by itself when this request is about it.
+    FailJob {
+        /// Its `errorMessage`.
+        message: String,
+    },
+    /// A bulk job is aborted by somebody else.
+    AbortJob,
+    /// A bulk job and its result are deleted by somebody else.
+    DeleteJob,
+    /// A bulk job is never taken from the queue.
+    HoldJob,
+    /// A part of a bulk result ends in the middle of a record, with a length that fits what is sent.
+    CutRecord,
+    /// A part of a bulk result is left out: the locator leads past it, or the list of parts lacks it.
+    MissingPart,
+    /// Add a user before this is answered.
+    AddUser {
+        /// Name of the profile.
+        profile: String,
+    },
+    /// Remove a record before this is answered; users are deactivated instead.
+    RemoveRecord {
+        /// Its object.
+        object: String,
+        /// Its id.
+        id: String,
+    },
+    /// Move the `SystemModstamp` of some records to the present before this is answered.
+    TouchRecords {
+        /// Their object.
+        object: String,
+        /// Their ids.
+        ids: Vec<String>,
+    },
     /// Hide an object from everyone from here on, then answer.
     HideObject {
         /// Its API name.

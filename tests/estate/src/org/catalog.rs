@@ -127,7 +127,10 @@ pub(crate) const LICENSES: &[LicenseSpec] = &[
     idle("AUL1", "Salesforce Platform One", 0),
     idle("AUL_LIGHT", "Salesforce Platform Light", 0),
     idle("PID_Customer_Community_Plus", "Customer Community Plus", 0),
-    idle("PID_Customer_Community_Plus_Login", "Customer Community Plus Login", 0),
+    LicenseSpec {
+        by_logins: true,
+        ..idle("PID_Customer_Community_Plus_Login", "Customer Community Plus Login", 20)
+    },
     idle("PID_Partner_Community_Login", "Partner Community Login", 0),
     idle("PID_Customer_Portal_Basic", "Customer Portal Manager Standard", 50),
     idle("PID_Customer_Portal_Standard", "Customer Portal Manager Custom", 50),

@@ -80,6 +80,28 @@ const PACKAGES: &[Package] = &[
     },
 ];
 
+/// The package some of whose seats belong to people who left.
+const KEPT_BY_LEAVERS: &str = "acmesign";
+
+/// Seats of people who left.
+fn package_leavers(estate: &Estate, package: &Package) -> Option<Recipients> {
+    let sfdc = catalog::license("SFDC");
+    let pool =
+        Pool::new(&estate.population, |_, s| s.license == Some(sfdc) && s.usage == Usage::LongGone);
+    (package.namespace == KEPT_BY_LEAVERS).then_some(Recipients { pool, stride: 12, offset: 3 })
+}
+
+/// Status and days to the end of the package in this row.
+pub(crate) fn package_state(row: u64) -> (&'static str, Option<i64>) {
+    let package = &PACKAGES[row as usize % PACKAGES.len()];
+    (package.status, package.expires_in_days)
+}
+
+/// Key, whether it is metered, and the share used of each usage entitlement, in row order.
+pub(crate) fn usage_shares() -> impl Iterator<Item = (&'static str, Option<f64>)> {
+    TENANT_USAGE.iter().map(|usage| (usage.setting, usage.used.map(|used| used / usage.allowed)))
+}
+
 fn package_recipients(estate: &Estate, package: &Package) -> Option<Recipients> {
     let sfdc = catalog::license("SFDC");
     let pool = Pool::new(&estate.population, |_, s| {
@@ -92,7 +114,9 @@ fn package_recipients(estate: &Estate, package: &Package) -> Option<Recipients> 
 pub(crate) fn packages(estate: &Estate) -> StoredTable {
     let mut table = StoredTable::new("PackageLicense");
     for package in PACKAGES {
-        let used = package_recipients(estate, package).map_or(0, |to| to.len()) as i64;
+        let seats = |to: Option<Recipients>| to.map_or(0, |to| to.len()) as i64;
+        let used =
+            seats(package_recipients(estate, package)) + seats(package_leavers(estate, package));
         let allowed = if package.allowed > 0 {
             package.allowed.max(used + used / 5)
         } else {
@@ -118,9 +142,10 @@ pub(crate) fn packages(estate: &Estate) -> StoredTable {
 
 /// Who has a seat of a package.
 pub(crate) fn package_grants(estate: &Estate) -> Grants {
-    Grants::new(PACKAGES.iter().enumerate().filter_map(|(at, package)| {
-        let to = package_recipients(estate, package)?;
-        Some(Grant { target: Some(at as u64), group: None, expires: false, to })
+    let grant = |at: usize, to| Grant { target: Some(at as u64), group: None, expires: false, to };
+    Grants::new(PACKAGES.iter().enumerate().flat_map(|(at, package)| {
+        let seats = [package_recipients(estate, package), package_leavers(estate, package)];
+        seats.into_iter().flatten().map(move |to| grant(at, to))
     }))
 }
 

@@ -5,6 +5,7 @@
 
 use crate::clock::DAY;
 use crate::org::Estate;
+use crate::org::apps::CONNECTED;
 use crate::org::population::{self, Pool, Population};
 use crate::org::users::{Getter, UserRow};
 use crate::value::Value;
@@ -47,9 +48,10 @@ pub(crate) struct Grants {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GrantRow {
     pub(crate) row: u64,
-    user: u64,
+    /// Row of the user.
+    pub(crate) user: u64,
     /// Row of the target.
-    target: u64,
+    pub(crate) target: u64,
     group: Option<u64>,
     expires: bool,
 }
@@ -145,16 +147,10 @@ pub(crate) fn package_user_getter(field: &str) -> Option<Getter<GrantRow>> {
 pub(crate) fn token_getter(field: &str) -> Option<Getter<GrantRow>> {
     Some(match field {
         "UserId" => |e, g| Value::Id(e.id("User", g.user)),
-        "AppName" => |_, g| {
-            let apps = [
-                "Salesforce for iOS",
-                "Warehouse Export",
-                "Salesforce CLI",
-                "Quarterly \"Planning\", EMEA",
-            ];
-            Value::Text(apps[(g.row % 4) as usize].into())
-        },
-        "AppMenuItemId" => |e, g| Value::Id(e.foreign_id(*b"0DS", g.row % 4)),
+        "AppName" => {
+            |_, g| Value::Text(CONNECTED[(g.row % CONNECTED.len() as u64) as usize].into())
+        }
+        "AppMenuItemId" => |e, g| Value::Id(e.id("AppMenuItem", g.row % CONNECTED.len() as u64)),
         "UseCount" => |_, g| Value::Int((g.row % 97) as i64),
         "CreatedDate" => |e, g| Value::Instant(g.at(e)),
         "LastUsedDate" => |e, g| match g.row % 97 {

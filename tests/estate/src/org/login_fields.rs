@@ -149,6 +149,7 @@ pub(crate) fn login_getter(field: &str) -> Option<Getter<LoginRow>> {
             StreamKind::Machine if l.login.dice % 2 == 0 => text("login.salesforce.com"),
             _ => Value::Text(Cow::Owned(format!("{}.my.salesforce.com", e.spec.my_domain))),
         },
+        "LoginGeoId" => |e, l| Value::Id(e.id("LoginGeo", l.row)),
         "TlsProtocol" => {
             |_, l| if l.login.dice % 9 == 0 { text("TLS 1.3") } else { text("TLS 1.2") }
         }

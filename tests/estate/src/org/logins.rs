@@ -62,6 +62,11 @@ pub(crate) struct Logins {
     /// Where in the 24 hours before "now" the logins fall.
     day: DayShape,
     len: u64,
+    /// Who goes on logging in when the org is looked at later.
+    regulars: Pool,
+    regulars_order: Shuffle,
+    /// Logins of the regulars in a day.
+    later_per_day: u64,
 }
 
 impl Logins {
@@ -79,7 +84,7 @@ impl Logins {
             (StreamKind::Human, pool(&old, &[Usage::Heavy]), (2 * mean).max(6), 179, 0),
             (StreamKind::Human, pool(&old, &[Usage::Light]), (mean / 2).max(3), 179, 0),
             (StreamKind::Human, pool(&[Era::Recent], &[Usage::Heavy]), (mean / 2).max(2), 32, 0),
-            (StreamKind::Human, pool(&[Era::Recent], &[Usage::Light]), (mean / 4).max(1), 32, 0),
+            (StreamKind::Human, pool(&[Era::Recent], &[Usage::Light]), (mean / 6).max(1), 32, 0),
             (StreamKind::Human, pool(&[Era::New], &[Usage::Light]), 1, 1, 0),
             (StreamKind::Human, pool(&old, &[Usage::Idle]), (mean / 4).max(1), 178, 93),
             (StreamKind::Human, pool(&old, &[Usage::Leaver]), 1, 170, 40),
@@ -104,7 +109,11 @@ impl Logins {
                 pool,
             })
             .collect();
+        let regulars = pool(&old, &[Usage::Heavy, Usage::Machine]);
         Self {
+            later_per_day: (regulars.len() * (2 * mean).max(6) / days).max(1),
+            regulars_order: Shuffle::new(regulars.len(), seed, TOPIC + 128),
+            regulars,
             seed,
             streams,
             buckets: days * buckets_per_day,
@@ -130,6 +139,60 @@ impl Logins {
             .filter(|stream| stream.kind != StreamKind::Failed)
             .filter_map(of_stream)
             .max()
+    }
+
+    /// How many logins there were in the first `seconds` after the history's end.
+    pub(crate) fn later(&self, seconds: i64) -> u64 {
+        let logins = i128::from(seconds.max(0)) * i128::from(self.later_per_day) / i128::from(DAY);
+        u64::try_from(logins).unwrap_or(u64::MAX)
+    }
+
+    /// A login after the history's end, counted from zero.
+    pub(crate) fn later_login(&self, population: &Population, number: u64) -> Login {
+        let members = self.regulars.len();
+        let rank = self.regulars_in(number / members).forward(number % members);
+        let user = self.regulars.member(population, rank);
+        let machine = population.segment(population.place(user)).usage == Usage::Machine;
+        Login {
+            kind: if machine { StreamKind::Machine } else { StreamKind::Human },
+            user,
+            at: self.later_at(number),
+            dice: random::mix(self.seed, TOPIC + 129, number),
+            is_last_round: false,
+        }
+    }
+
+    /// When that login was; the smallest instant at which [`later`](Self::later) counts it.
+    pub(crate) fn later_at(&self, number: u64) -> i64 {
+        let end = self.start + HISTORY_DAYS * DAY;
+        end + ((u128::from(number) + 1) * DAY as u128).div_ceil(u128::from(self.later_per_day))
+            as i64
+    }
+
+    /// Which of the first `count` later logins are of the user at `place`, ascending.
+    pub(crate) fn later_rows_of(&self, place: Place, count: u64) -> Vec<u64> {
+        let Some(rank) = self.regulars.rank(place) else { return Vec::new() };
+        let members = self.regulars.len();
+        (0..count.div_ceil(members))
+            .map(|round| round * members + self.regulars_in(round).backward(rank))
+            .filter(|row| *row < count)
+            .collect()
+    }
+
+    /// The last of them, in seconds.
+    pub(crate) fn last_later(&self, place: Place, count: u64) -> Option<i64> {
+        let rank = self.regulars.rank(place)?;
+        let members = self.regulars.len();
+        let rounds = count.div_ceil(members);
+        (rounds.saturating_sub(2)..rounds)
+            .rev()
+            .map(|round| round * members + self.regulars_in(round).backward(rank))
+            .find(|row| *row < count)
+            .map(|row| self.later_at(row))
+    }
+
+    fn regulars_in(&self, round: u64) -> Shuffle {
+        self.regulars_order.turned(random::mix(self.seed, TOPIC + 130, round))
     }
 
     /// Rows of all logins of one user, ascending.

@@ -2,9 +2,10 @@
 
 use crate::clock::DAY;
 use crate::org::catalog::PROFILES;
-use crate::org::population::{Segment, Usage};
+use crate::org::grants::{Grant, GrantRow, Grants, Recipients};
+use crate::org::population::{Pool, Segment, Usage};
 use crate::org::stored::StoredTable;
-use crate::org::users::{FEATURES, profile_choices};
+use crate::org::users::{FEATURES, Getter, profile_choices};
 use crate::org::{Estate, catalog, permission_sets, population};
 use crate::value::Value;
 
@@ -90,6 +91,36 @@ pub(crate) fn profiles(estate: &Estate) -> StoredTable {
         }
     }
     table
+}
+
+/// Who used the app on which day: of those who use it often, every second each day.
+pub(crate) fn app_usage(estate: &Estate) -> Grants {
+    Grants::new((0..DAYS as u64).map(|day| {
+        let pool = Pool::new(&estate.population, |era, s| {
+            era != population::Era::New && s.usage == Usage::Heavy
+        });
+        let to = Recipients { pool, stride: 2, offset: day % 2 };
+        Grant { target: Some(day), group: None, expires: false, to }
+    }))
+}
+
+/// How `LightningUsageByAppTypeMetrics` fields are computed; the target is the day, oldest first.
+pub(crate) fn app_usage_getter(field: &str) -> Option<Getter<GrantRow>> {
+    Some(match field {
+        "Id" => |e, g| Value::Id(e.id("LightningUsageByAppTypeMetrics", g.row)),
+        "UserId" => |e, g| Value::Id(e.id("User", g.user)),
+        "MetricsDate" => |e, g| Value::Date(day_of(e, g)),
+        "SystemModstamp" => |e, g| Value::Instant((day_of(e, g) + 1) * DAY),
+        "AppExperience" => |_, g| {
+            let mobile = g.row % 5 == 0;
+            Value::Text(if mobile { "Salesforce Mobile" } else { "Lightning Experience" }.into())
+        },
+        _ => return None,
+    })
+}
+
+fn day_of(estate: &Estate, usage: &GrantRow) -> i64 {
+    estate.now.div_euclid(DAY) - DAYS + usage.target as i64
 }
 
 /// Active users of a profile, and those of them seen in the last 30 days.

@@ -1,26 +1,36 @@
 //! The org itself: its population and everything that follows from it.
 
 mod accounts;
+mod apps;
 pub(crate) mod catalog;
+mod edits;
 mod entitlements;
+mod event_log;
 mod grants;
 mod login_fields;
 mod logins;
 mod metrics;
 mod names;
+mod networks;
 mod permission_sets;
 mod population;
+mod rules;
+mod security;
 mod setup;
 mod stored;
 mod table;
 mod truth;
 mod users;
 
+pub use edits::{EditError, Editor};
+pub use rules::{Case, RuleTruth};
 pub(crate) use stored::{StoredRow, StoredTable};
 pub(crate) use table::{Reader, Row};
 pub use truth::{LicenseTruth, Truth};
 
 use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -30,6 +40,7 @@ use crate::person::Person;
 use crate::random;
 use crate::schema::{ObjectIndex, Schema};
 use accounts::Accounts;
+use edits::Edits;
 use logins::Logins;
 use population::Population;
 use table::Source;
@@ -66,23 +77,33 @@ impl Default for EstateSpec {
     }
 }
 
-/// The records of one org. Rows of large objects are computed when they are read.
-#[derive(Debug)]
+/// The records of one org. Rows of large objects are computed when they are read, so a copy costs next to nothing.
+#[derive(Debug, Clone)]
 pub struct Estate {
     spec: EstateSpec,
     /// `spec.now` in whole seconds.
     now: i64,
+    /// The instant the org is looked at; `now` until it is moved on.
+    as_of: i64,
+    /// How many logins there were since `now`.
+    later_logins: u64,
+    /// The first row of `LoginHistory` that is still kept.
+    first_login: u64,
+    /// For how long, in seconds, some of the later logins are not to be seen yet.
+    login_delay: i64,
     organization: Id,
     pod: [u8; 2],
     /// Key prefix and number of the first row, by object name.
-    id_space: HashMap<&'static str, ([u8; 3], u64)>,
-    population: Population,
-    logins: Logins,
+    id_space: Arc<HashMap<&'static str, ([u8; 3], u64)>>,
+    population: Arc<Population>,
+    logins: Arc<Logins>,
     accounts: Accounts,
     /// How many roles there are.
     roles: u64,
     /// By position in the schema.
-    sources: Vec<Source>,
+    sources: Arc<Vec<Source>>,
+    /// What was changed since.
+    edits: Arc<Edits>,
 }
 
 impl Estate {
@@ -98,18 +119,23 @@ impl Estate {
         let population = Population::new(spec.users, seed);
         let mut estate = Self {
             now,
+            as_of: now,
+            later_logins: 0,
+            first_login: 0,
+            login_delay: 0,
             pod: pod(seed, spec.is_sandbox),
-            id_space: id_space.collect(),
-            logins: Logins::new(&population, spec.logins_per_user, seed, now),
+            id_space: Arc::new(id_space.collect()),
+            logins: Arc::new(Logins::new(&population, spec.logins_per_user, seed, now)),
             accounts: Accounts::new(&population),
             roles: setup::role_count(population.users),
             organization: Id::new(*b"00D", *b"00", 0),
-            sources: Vec::new(),
-            population,
+            sources: Arc::default(),
+            edits: Arc::default(),
+            population: Arc::new(population),
             spec,
         };
         estate.organization = estate.id("Organization", 0);
-        estate.sources = table::sources(&estate);
+        estate.sources = Arc::new(table::sources(&estate));
         estate
     }
 
@@ -123,9 +149,45 @@ impl Estate {
         self.organization.to_string()
     }
 
+    /// The same org later: rows past their retention are gone, dates such as `TODAY` mean the new instant, and people
+    /// and integrations logged in during `working`, the part of the time that counts as spent at work.
+    pub fn at(&self, as_of: DateTime<Utc>, working: std::time::Duration) -> Self {
+        let working = i64::try_from(working.as_secs()).unwrap_or(i64::MAX);
+        let mut later = Self {
+            as_of: as_of.timestamp().max(self.now),
+            later_logins: self.logins.later(working),
+            ..self.clone()
+        };
+        later.first_login = match later.as_of > later.now {
+            true => later.first_login_at(later.as_of - table::LOGINS_KEPT),
+            // A history made for "now" is shorter than the platform keeps it.
+            false => 0,
+        };
+        later
+    }
+
+    /// The same org, in which every seventh of the later logins shows up `by` after its `LoginTime` only.
+    pub fn delay_logins(&self, by: std::time::Duration) -> Self {
+        Self { login_delay: i64::try_from(by.as_secs()).unwrap_or(i64::MAX), ..self.clone() }
+    }
+
+    /// The same org after some changes, which are stamped with `at` where nothing else is said.
+    ///
+    /// # Errors
+    /// What `change` answers.
+    pub fn edit<T>(
+        &self,
+        at: DateTime<Utc>,
+        change: impl FnOnce(&mut Editor) -> Result<T, EditError>,
+    ) -> Result<(Self, T), EditError> {
+        let mut editor = Editor::new(self.clone(), at.timestamp());
+        let made = change(&mut editor)?;
+        Ok((editor.finish(), made))
+    }
+
     /// How many rows an object has, without deleted ones; `None` for an object the estate does not hold.
     pub fn count(&self, object: &str) -> Option<u64> {
-        Some(self.len(Schema::get().find(object)?, false))
+        Some(self.shown(Schema::get().find(object)?, false))
     }
 
     /// The connector's user: an ordinary active System Administrator.
@@ -179,6 +241,11 @@ impl Estate {
         }
     }
 
+    /// The content of the event log file in this row.
+    pub(crate) fn event_log(&self, row: u64) -> Option<String> {
+        event_log::content(self, row)
+    }
+
     /// The id of a row.
     pub(crate) fn id(&self, object: &str, row: u64) -> Id {
         let (prefix, first) = self.id_space[object];
@@ -196,12 +263,12 @@ impl Estate {
         let object = schema.by_prefix(id.prefix())?;
         let first = self.id_space[schema.objects[object].name.as_str()].1;
         let row = id.number()?.checked_sub(first)?;
-        (id.pod() == self.pod && row < self.len(object, with_deleted)).then_some((object, row))
+        (id.pod() == self.pod && self.shows(object, row, with_deleted)).then_some((object, row))
     }
 
     /// How many rows of `object` have an id before `id`, or not after it.
     pub(crate) fn rows_before(&self, object: ObjectIndex, id: Id, including: bool) -> u64 {
-        let len = self.len(object, true);
+        let len = self.physical(object);
         let name = Schema::get().objects[object].name.as_str();
         let (mut low, mut high) = (0, len);
         while low < high {
@@ -216,9 +283,74 @@ impl Estate {
         self.spec.seed
     }
 
-    /// `spec.now` in seconds.
-    pub(crate) fn now(&self) -> i64 {
-        self.now
+    /// The instant the org is looked at, in seconds.
+    pub(crate) fn present(&self) -> i64 {
+        self.as_of
+    }
+
+    /// Number of rows that ever were, whether or not anybody sees them; row numbers lie below it.
+    pub(crate) fn physical(&self, object: ObjectIndex) -> u64 {
+        self.base_len(object, true) + self.edits.added(object)
+    }
+
+    /// Rows that may be seen. Inside it some are missing if [`has_gaps`](Self::has_gaps).
+    pub(crate) fn range(&self, object: ObjectIndex, with_deleted: bool) -> Range<u64> {
+        let end = match self.edits.added(object) {
+            0 => self.base_len(object, with_deleted),
+            _ => self.physical(object),
+        };
+        self.first_kept(object).min(end)..end
+    }
+
+    /// Whether rows inside [`range`](Self::range) are missing.
+    pub(crate) fn has_gaps(&self, object: ObjectIndex) -> bool {
+        self.edits.touches(object) || (self.login_delay > 0 && self.holds_logins(object))
+    }
+
+    /// Whether a row can be seen.
+    pub(crate) fn shows(&self, object: ObjectIndex, row: u64, with_deleted: bool) -> bool {
+        let in_bin = (self.base_len(object, false)..self.base_len(object, true)).contains(&row);
+        self.range(object, with_deleted).contains(&row)
+            && (with_deleted || !in_bin)
+            && !self.edits.hides(object, row, with_deleted)
+            && !self.is_delayed(object, row)
+    }
+
+    /// Whether a login was not written down yet.
+    fn is_delayed(&self, object: ObjectIndex, row: u64) -> bool {
+        self.login_delay > 0
+            && self.holds_logins(object)
+            && row.checked_sub(self.logins.len()).is_some_and(|later| {
+                later % 7 == 3 && self.logins.later_at(later) > self.as_of - self.login_delay
+            })
+    }
+
+    /// Whether a row was removed for good.
+    pub(crate) fn is_removed(&self, object: ObjectIndex, row: u64) -> bool {
+        self.edits.hides(object, row, true)
+    }
+
+    /// How many rows can be seen.
+    pub(crate) fn shown(&self, object: ObjectIndex, with_deleted: bool) -> u64 {
+        let range = self.range(object, with_deleted);
+        let all = range.end - range.start;
+        if !self.has_gaps(object) {
+            return all;
+        }
+        let in_bin = match with_deleted || self.edits.added(object) == 0 {
+            true => 0,
+            false => self.base_len(object, true) - self.base_len(object, false),
+        };
+        let hidden = self.edits.hidden(object, with_deleted);
+        let delayed = match self.holds_logins(object) {
+            true => {
+                let first = self.as_of.saturating_sub(self.login_delay);
+                let first = self.first_login_at(first).max(range.start);
+                (first..range.end).filter(|row| self.is_delayed(object, *row)).count() as u64
+            }
+            false => 0,
+        };
+        all - in_bin - delayed - hidden.filter(|row| range.contains(row)).count() as u64
     }
 }
 

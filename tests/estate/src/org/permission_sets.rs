@@ -112,6 +112,7 @@ const SETS: &[(&str, &str, Option<&str>, Audience)] = &[
     ("Payroll_Viewer", "Payroll Viewer", None, Audience::Platform(9)),
     ("Shift_Planner", "Shift Planner", None, Audience::Platform(14)),
     ("License_Reader", "License Reader", None, Audience::Nobody),
+    ("Data_Steward", "Data Steward", None, Audience::Crm(23)),
 ];
 
 /// Groups of sets: name, label, sets by position.
@@ -120,6 +121,8 @@ const GROUPS: &[(&str, &str, &[usize])] = &[
     ("Service_Desk", "Service Desk", &[2, 9]),
 ];
 
+/// The set whose holders may see everything.
+pub(crate) const PRIVILEGED_SET: &str = "Data_Steward";
 /// First permission set that no profile owns.
 const FIRST_SET: u64 = PROFILES.len() as u64;
 /// First hidden set of a group.
@@ -269,7 +272,11 @@ pub(crate) fn permission_sets(estate: &Estate) -> StoredTable {
             .set("LicenseId", license)
             .int("PsgCount", groups as i64)
             .on_where(|permission| {
-                *name == "Export_Reports" && permission == "PermissionsExportReport"
+                matches!(
+                    (*name, permission),
+                    ("Export_Reports", "PermissionsExportReport")
+                        | (PRIVILEGED_SET, "PermissionsViewAllData")
+                )
             })
             .stamp(estate.now - 500 * DAY, estate.now - 60 * DAY, admin);
     }
@@ -300,7 +307,8 @@ pub(crate) fn set_grants(estate: &Estate) -> Grants {
     }
     for at in 0..GROUPS.len() as u64 {
         if let Some(mut to) = recipients(estate, Audience::Crm(13 + at)) {
-            to.offset = 5;
+            // Some of the second group hold a licence that only a set inside the group uses.
+            to.offset = 5 - at;
             grants.push(Grant {
                 target: Some(FIRST_GROUP_SET + at),
                 group: Some(at),
@@ -352,23 +360,93 @@ pub(crate) fn components(estate: &Estate) -> StoredTable {
     table
 }
 
-/// `ObjectPermissions`: what profiles may do with accounts.
+/// Objects that make a seat a CRM seat.
+const CRM_OBJECTS: &[&str] = &["Lead", "Opportunity", "Case"];
+/// The profile of people with a Salesforce licence that opens none of them.
+const PLAIN_PROFILE: &str = "Finance, Legal & \"Special\" Projects";
+/// Sets that open some of them.
+const CRM_SETS: &[(&str, &[&str])] = &[
+    ("Sales_Console", &["Opportunity"]),
+    ("Sales_User_Access", &["Lead", "Opportunity"]),
+    ("Messaging_Agent", &["Case"]),
+];
+
+/// `ObjectPermissions`: what profiles and sets may do with accounts, contacts and CRM objects.
 pub(crate) fn object_permissions(estate: &Estate) -> StoredTable {
     let mut table = StoredTable::new("ObjectPermissions");
-    for (profile, spec) in
-        PROFILES.iter().enumerate().filter(|(_, spec)| spec.role != ProfileRole::Spare)
-    {
+    let mut add = |parent: u64, object: &'static str, all: bool| {
         let id = estate.id("ObjectPermissions", table.next());
-        let administrator = spec.role == ProfileRole::Administrator;
         table
             .row()
             .set("Id", Value::Id(id))
-            .set("ParentId", Value::Id(estate.id("PermissionSet", profile as u64)))
-            .text("SobjectType", "Account")
-            .on_where(|permission| administrator || permission == "PermissionsRead")
+            .set("ParentId", Value::Id(estate.id("PermissionSet", parent)))
+            .text("SobjectType", object)
+            .on_where(|permission| all || permission == "PermissionsRead")
             .stamp(estate.now - 2_260 * DAY, estate.now - 90 * DAY, estate.id("User", ADMIN));
+    };
+    for (profile, spec) in
+        PROFILES.iter().enumerate().filter(|(_, spec)| spec.role != ProfileRole::Spare)
+    {
+        let administrator = spec.role == ProfileRole::Administrator;
+        add(profile as u64, "Account", administrator);
+        if spec.license == "SFDC" && spec.name != PLAIN_PROFILE {
+            for object in CRM_OBJECTS {
+                add(profile as u64, object, administrator);
+            }
+        }
+    }
+    for (name, objects) in CRM_SETS {
+        let set = SETS.iter().position(|(known, ..)| known == name).unwrap_or_default() as u64;
+        for object in *objects {
+            add(FIRST_SET + set, object, false);
+        }
     }
     table
+}
+
+/// Whether people with this profile read CRM objects by it.
+pub(crate) fn profile_reads_crm(profile: usize) -> bool {
+    PROFILES[profile].license == "SFDC" && PROFILES[profile].name != PLAIN_PROFILE
+}
+
+/// A row of `PermissionSet`, as far as rules look at it.
+pub(crate) struct SetTraits {
+    /// Position of the permission set licence it uses.
+    pub(crate) license: Option<usize>,
+    /// It opens CRM objects.
+    pub(crate) reads_crm: bool,
+    /// Its holders may see everything.
+    pub(crate) privileged: bool,
+}
+
+/// What a permission set gives; a hidden set of a group gives what its sets give.
+pub(crate) fn traits(row: u64) -> Vec<SetTraits> {
+    let one = |at: usize| {
+        let (name, _, license, _) = SETS[at];
+        SetTraits {
+            license: license.and_then(|name| LICENSES.iter().position(|spec| spec.name == name)),
+            reads_crm: CRM_SETS.iter().any(|(known, _)| *known == name),
+            privileged: name == PRIVILEGED_SET,
+        }
+    };
+    match row.checked_sub(FIRST_SET) {
+        None => Vec::new(),
+        Some(at) if at < SETS.len() as u64 => vec![one(at as usize)],
+        Some(at) => match GROUPS.get(at as usize - SETS.len()) {
+            Some((.., sets)) => sets.iter().map(|set| one(*set)).collect(),
+            None => Vec::new(),
+        },
+    }
+}
+
+/// Whether a permission set is the hidden one of a group.
+pub(crate) fn is_of_group(row: u64) -> bool {
+    row >= FIRST_GROUP_SET
+}
+
+/// In how many days a permission set licence ends.
+pub(crate) fn ends_in_days(license: usize) -> Option<i64> {
+    LICENSES[license].expires_in_days
 }
 
 /// `SetupEntityAccess`: which sets open which connected apps.
@@ -380,7 +458,7 @@ pub(crate) fn entity_access(estate: &Estate) -> StoredTable {
             .row()
             .set("Id", Value::Id(id))
             .set("ParentId", Value::Id(estate.id("PermissionSet", set)))
-            .set("SetupEntityId", Value::Id(estate.foreign_id(*b"0H4", app)))
+            .set("SetupEntityId", Value::Id(estate.id("ConnectedApplication", app)))
             .text("SetupEntityType", "ConnectedApplication")
             .stamp(estate.now - 300 * DAY, estate.now - 60 * DAY, estate.id("User", ADMIN));
     }

@@ -183,6 +183,21 @@ impl Population {
         })
     }
 
+    /// The row of the user who stands at this position among the users of one era, licence and way of use.
+    pub(crate) fn find(
+        &self,
+        era: Era,
+        license: LicenseIndex,
+        usage: Usage,
+        offset: u64,
+    ) -> Option<u64> {
+        let (region, segment, ..) = self.segments().find(|(.., region, segment)| {
+            region.era == era && segment.license == Some(license) && segment.usage == usage
+        })?;
+        (offset < self.regions[region].segments[segment].len())
+            .then(|| self.row(Place { region, segment, offset }))
+    }
+
     /// When the user was created; rises with the row.
     pub(crate) fn created_at(&self, row: u64, now: i64) -> i64 {
         let place = self.place(row);

@@ -5,6 +5,7 @@ use crate::org::Estate;
 use crate::org::grants::{Grant, Grants, Recipients};
 use crate::org::population::{self, ADMIN, Pool, Usage};
 use crate::org::stored::StoredTable;
+use crate::org::users::UserRow;
 use crate::random;
 use crate::value::Value;
 
@@ -174,6 +175,11 @@ const CHANGES: &[(&str, &str, &str)] = &[
     ("changedsessiontimeout", "Session Settings", "Changed session timeout from 2 hours to 1 hour"),
 ];
 
+/// An old account that was activated again some days ago and not used since.
+pub(crate) fn reactivated(estate: &Estate) -> Option<u64> {
+    estate.population.find(population::Era::Settled, 0, Usage::Never, 0)
+}
+
 /// `SetupAuditTrail`: 180 days of changes, oldest first.
 pub(crate) fn audit_trail(estate: &Estate) -> StoredTable {
     let mut table = StoredTable::new("SetupAuditTrail");
@@ -182,6 +188,13 @@ pub(crate) fn audit_trail(estate: &Estate) -> StoredTable {
         let (action, section, display) =
             CHANGES[random::below(estate.seed(), 0x70, row, CHANGES.len() as u64) as usize];
         let at = estate.now - 179 * DAY + (179 * DAY - 600) / rows as i64 * row as i64;
+        let (action, section, display) = match reactivated(estate) {
+            Some(user) if row == rows * 174 / 179 => {
+                let username = UserRow::read(estate, user).username(estate);
+                ("activateduser", "Manage Users", format!("Activated user {username}"))
+            }
+            _ => (action, section, display.to_owned()),
+        };
         let id = estate.id("SetupAuditTrail", row);
         table
             .row()

@@ -1,14 +1,22 @@
 //! Where the rows of each object come from, and how they are read.
 
+use crate::clock::DAY;
 use crate::org::accounts::account_getter;
 use crate::org::grants::{self, GrantRow, Grants};
 use crate::org::login_fields::{LoginRow, login_getter};
 use crate::org::logins::LoginReader;
 use crate::org::stored::StoredRow;
 use crate::org::users::{Getter, UserRow, user_getter, user_login_getter};
-use crate::org::{Estate, entitlements, metrics, permission_sets, setup};
+use crate::org::{
+    Estate, apps, entitlements, event_log, metrics, networks, permission_sets, security, setup,
+};
 use crate::schema::{FieldIndex, Kind, Object, ObjectIndex, Schema};
 use crate::value::Value;
+
+/// How long logins are kept: six months.
+pub(crate) const LOGINS_KEPT: i64 = 182 * DAY;
+/// How long the setup audit trail is kept.
+const AUDIT_KEPT: i64 = 180 * DAY;
 
 /// The rows of one object.
 #[derive(Debug)]
@@ -59,13 +67,19 @@ impl<'e> Reader<'e> {
     /// Reads a row, which must exist.
     pub(crate) fn row(&mut self, object: ObjectIndex, row: u64) -> Row<'e> {
         let estate = self.estate;
+        if let Some(cells) = estate.edits.row(object, row) {
+            return Row::Stored(cells);
+        }
         match &estate.sources[object] {
             Source::Stored(rows) => Row::Stored(&rows[row as usize]),
             Source::Users(_) => Row::User(UserRow::read(estate, row)),
-            Source::Logins(_) => Row::Login(LoginRow {
-                row,
-                login: self.logins.read(&estate.logins, &estate.population, row),
-            }),
+            Source::Logins(_) => {
+                let login = match row.checked_sub(estate.logins.len()) {
+                    Some(later) => estate.logins.later_login(&estate.population, later),
+                    None => self.logins.read(&estate.logins, &estate.population, row),
+                };
+                Row::Login(LoginRow { row, login })
+            }
             Source::Grants(grants, _) => Row::Grant(grants.read(estate, row)),
             Source::Accounts(_) => Row::Account(row),
             Source::Access => Row::Stored(self.access),
@@ -92,12 +106,12 @@ impl<'e> Reader<'e> {
 }
 
 impl Estate {
-    /// Number of rows of an object.
-    pub(crate) fn len(&self, object: ObjectIndex, with_deleted: bool) -> u64 {
+    /// Number of rows an object was made with; the later logins count among them.
+    pub(crate) fn base_len(&self, object: ObjectIndex, with_deleted: bool) -> u64 {
         match &self.sources[object] {
             Source::Stored(rows) => rows.len() as u64,
             Source::Users(_) => self.population.users,
-            Source::Logins(_) => self.logins.len(),
+            Source::Logins(_) => self.logins.len() + self.later_logins,
             Source::Grants(grants, _) => grants.len(),
             Source::Accounts(_) if with_deleted => self.accounts.live + self.accounts.deleted,
             Source::Accounts(_) => self.accounts.live,
@@ -112,19 +126,60 @@ impl Estate {
         field: &str,
         user: u64,
     ) -> Option<Vec<u64>> {
-        match (&self.sources[object], field) {
-            (Source::Logins(_), "UserId") => Some(self.logins.rows_of(&self.population, user)),
-            (Source::Users(_), "UserId") => Some(vec![user]),
-            (Source::Grants(grants, _), "AssigneeId" | "UserId" | "UsersId") => {
-                Some(grants.rows_of(&self.population, user))
+        let since_made = user >= self.population.users;
+        let mut rows = match (&self.sources[object], field) {
+            (
+                Source::Logins(_) | Source::Users(_) | Source::Grants(..),
+                "AssigneeId" | "UserId" | "UsersId" | "MemberId",
+            ) if since_made => Vec::new(),
+            (Source::Logins(_), "UserId") => {
+                let mut rows = self.logins.rows_of(&self.population, user);
+                let place = self.population.place(user);
+                let later = self.logins.later_rows_of(place, self.later_logins);
+                rows.extend(later.into_iter().map(|row| self.logins.len() + row));
+                rows
             }
-            _ => None,
+            (Source::Users(_), "UserId") => vec![user],
+            (Source::Grants(grants, _), "AssigneeId" | "UserId" | "UsersId" | "MemberId") => {
+                grants.rows_of(&self.population, user)
+            }
+            _ => return None,
+        };
+        if self.edits.touches(object) {
+            rows.extend(self.edits.rows(object));
+            rows.sort_unstable();
+            rows.dedup();
         }
+        Some(rows)
+    }
+
+    /// The first row that is still kept.
+    pub(crate) fn first_kept(&self, object: ObjectIndex) -> u64 {
+        match &self.sources[object] {
+            Source::Logins(_) => self.first_login,
+            Source::Stored(rows) if Schema::get().objects[object].name == "SetupAuditTrail" => {
+                let field = Schema::get().objects[object].field("CreatedDate");
+                let gone = |row: &StoredRow| {
+                    let created = field.map(|at| &row[at]);
+                    matches!(created, Some(Value::Instant(at)) if *at < self.as_of - AUDIT_KEPT)
+                };
+                rows.partition_point(gone) as u64
+            }
+            _ => 0,
+        }
+    }
+
+    /// Whether the rows of an object are logins.
+    pub(crate) fn holds_logins(&self, object: ObjectIndex) -> bool {
+        matches!(self.sources[object], Source::Logins(_))
     }
 
     /// The first row of `LoginHistory` at or after `time`.
     pub(crate) fn first_login_at(&self, time: i64) -> u64 {
-        self.logins.first_at(&self.population, time)
+        match time > self.now {
+            true => self.logins.len() + self.logins.later(time - 1 - self.now),
+            false => self.logins.first_at(&self.population, time),
+        }
     }
 }
 
@@ -171,6 +226,31 @@ fn source(estate: &Estate, object: &Object) -> Source {
         }
         "OauthToken" => granted(object, setup::token_grants(estate), grants::token_getter),
         "AuthSession" => granted(object, setup::session_grants(estate), grants::session_getter),
+        "TwoFactorMethodsInfo" => Source::Users(getters(
+            object,
+            security::methods_getter,
+            |_, _| Value::Bool(false),
+            |_, _| Value::Null,
+        )),
+        "LoginGeo" => Source::Logins(getters(
+            object,
+            security::geo_getter,
+            |_, _| Value::Bool(false),
+            |_, _| Value::Null,
+        )),
+        "VerificationHistory" => {
+            granted(object, security::verifications(estate), security::verification_getter)
+        }
+        "NetworkMember" => granted(object, networks::members(estate), networks::member_getter),
+        "LightningUsageByAppTypeMetrics" => {
+            granted(object, metrics::app_usage(estate), metrics::app_usage_getter)
+        }
+        "Network" => stored(networks::networks(estate)),
+        "ConnectedApplication" => stored(apps::connected(estate)),
+        "ExternalClientApplication" => stored(apps::external(estate)),
+        "AppMenuItem" => stored(apps::menu_items(estate)),
+        "UserAppMenuItem" => stored(apps::user_menu_items(estate)),
+        "EventLogFile" => stored(event_log::files(estate)),
         "UserPermissionAccess" => Source::Access,
         "Organization" => stored(setup::organization(estate)),
         "UserLicense" => stored(entitlements::user_licenses(estate)),

@@ -71,15 +71,17 @@ impl Estate {
         let segments = || self.population.segments().map(|(.., segment)| segment);
         let active = segments().filter(|segment| segment.usage.is_active());
         let objects = Schema::get().objects.iter().enumerate();
-        Truth {
+        let mut truth = Truth {
             licenses: (0..LICENSES.len()).map(|license| self.license_truth(license)).collect(),
             total_users: self.population.users,
             active_users: active.map(population::Segment::len).sum(),
             frozen_users: segments().map(population::frozen_count).sum(),
             row_counts: objects
-                .map(|(at, object)| (object.name.clone(), self.len(at, false)))
+                .map(|(at, object)| (object.name.clone(), self.shown(at, false)))
                 .collect(),
-        }
+        };
+        self.edits.adjust(&mut truth);
+        truth
     }
 
     /// The seats of one licence.
@@ -122,6 +124,11 @@ impl Estate {
         if spec.by_logins {
             seats.monthly_logins_entitlement = Some(seats.purchased * 5);
             seats.monthly_logins_used = Some(seats.active * 4);
+        }
+        // The pool of the one site that customers log in to is nearly used up.
+        if seats.active > 0 {
+            seats.monthly_logins_used =
+                seats.monthly_logins_entitlement.map(|logins| logins * 86 / 100);
         }
         seats
     }

@@ -23,6 +23,22 @@ pub(crate) struct UserRow {
     last: &'static str,
 }
 
+/// A second account of a person, with the row of the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Double {
+    /// Both have one federation identifier.
+    Federated(u64),
+    /// Both have one mail address, written differently.
+    Mail(u64),
+    /// The first is an administrator's.
+    Administrator(u64),
+    /// This one is not active any more.
+    Former(u64),
+}
+
+/// Among every so many people of some kinds there is a person with two accounts.
+const TWINS_EVERY: u64 = 97;
+
 /// Computes one field.
 pub(crate) type Getter<T> = for<'e> fn(&'e Estate, &T) -> Value<'e>;
 
@@ -117,7 +133,10 @@ impl UserRow {
                     latest,
                 ))
             }
-            _ => estate.logins.last_success(self.place),
+            _ => estate
+                .logins
+                .last_success(self.place)
+                .max(estate.logins.last_later(self.place, estate.later_logins)),
         }
     }
 
@@ -153,8 +172,50 @@ impl UserRow {
         }
     }
 
+    /// Whom the user is the same person as, and how that shows.
+    pub(crate) fn double(&self, estate: &Estate) -> Option<Double> {
+        if self.license != Some(0) || self.era != Era::Settled {
+            return None;
+        }
+        let settled = |usage, offset| estate.population.find(Era::Settled, 0, usage, offset);
+        let offset = self.place.offset;
+        match (self.usage, offset % TWINS_EVERY) {
+            (Usage::Heavy, 11) => settled(Usage::Heavy, offset - 1).map(Double::Federated),
+            (Usage::Light, 21) => settled(Usage::Light, offset - 1).map(Double::Mail),
+            (Usage::Heavy, _) if offset == 14 => Some(Double::Administrator(population::ADMIN)),
+            (Usage::Leaver, _) if offset == 0 => settled(Usage::Heavy, 13).map(Double::Former),
+            _ => None,
+        }
+    }
+
+    /// `FederationIdentifier`: what the identity provider calls the person.
+    fn federation_identifier(&self, estate: &Estate) -> Option<String> {
+        if !self.is_person() {
+            return None;
+        }
+        let same_as = match self.double(estate) {
+            Some(Double::Federated(row) | Double::Administrator(row) | Double::Former(row)) => {
+                Some(row)
+            }
+            _ => None,
+        };
+        let has_double = self.row == population::ADMIN
+            || (self.license == Some(0)
+                && self.era == Era::Settled
+                && self.usage == Usage::Heavy
+                && (self.place.offset % TWINS_EVERY == 10 || self.place.offset == 13));
+        match same_as {
+            Some(row) => Some(UserRow::read(estate, row).email(estate)),
+            None if has_double || self.row.is_multiple_of(3) => Some(self.email(estate)),
+            None => None,
+        }
+    }
+
     /// Where mail goes.
     pub(crate) fn email(&self, estate: &Estate) -> String {
+        if let Some(Double::Mail(row)) = self.double(estate) {
+            return UserRow::read(estate, row).username(estate).to_uppercase();
+        }
         match self.account(estate) {
             Some(account) => {
                 format!("{}{}@customer{account}.example", names::slug(self.last), self.row)
@@ -221,7 +282,7 @@ impl UserRow {
             && self.usage != Usage::Machine
     }
 
-    fn feature(&self, modulus: u64, remainder: u64) -> bool {
+    pub(crate) fn feature(&self, modulus: u64, remainder: u64) -> bool {
         has_feature(self.license, self.usage, self.place.offset, modulus, remainder)
     }
 }
@@ -370,10 +431,7 @@ pub(crate) fn user_getter(field: &str) -> Option<Getter<UserRow>> {
         "UserPreferencesShowTitleToExternalUsers" => |_, _| Value::Bool(true),
         "HasUserVerifiedEmail" => |_, u| Value::Bool(u.is_person()),
         "ForecastEnabled" => |_, u| Value::Bool(u.license == Some(0) && u.row % 8 == 0),
-        "FederationIdentifier" => |e, u| match u.row % 3 {
-            0 if u.is_person() => owned(u.email(e)),
-            _ => Value::Null,
-        },
+        "FederationIdentifier" => |e, u| u.federation_identifier(e).map_or(Value::Null, owned),
         "FullPhotoUrl" => |e, _| {
             owned(format!("https://{}.my.salesforce.com/profilephoto/005/F", e.spec.my_domain))
         },

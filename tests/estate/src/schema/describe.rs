@@ -88,8 +88,12 @@ pub(crate) fn visible(viewer: &Viewer, object: &str) -> Result<&'static Object, 
 
 /// The object without its fields.
 pub(crate) fn summary(object: &Object, version: u16) -> Value {
-    let mut summary = read(object);
-    summary.retain(|key, _| SUMMARY.contains(&key.as_str()));
+    let summary = object.summary.get_or_init(|| {
+        let mut summary = read(object);
+        summary.retain(|key, _| SUMMARY.contains(&key.as_str()));
+        summary
+    });
+    let mut summary = summary.clone();
     summary.insert("urls".to_owned(), urls(object, version));
     Value::Object(summary)
 }

@@ -19,10 +19,24 @@ const DESCRIBES: &[(&str, &str)] = &[
         include_str!("../../data/describe/ActivePermSetLicenseMetric.json"),
     ),
     ("ActiveProfileMetric", include_str!("../../data/describe/ActiveProfileMetric.json")),
+    ("AppMenuItem", include_str!("../../data/describe/AppMenuItem.json")),
     ("AuthSession", include_str!("../../data/describe/AuthSession.json")),
+    ("ConnectedApplication", include_str!("../../data/describe/ConnectedApplication.json")),
+    ("EventLogFile", include_str!("../../data/describe/EventLogFile.json")),
+    (
+        "ExternalClientApplication",
+        include_str!("../../data/describe/ExternalClientApplication.json"),
+    ),
     ("Group", include_str!("../../data/describe/Group.json")),
     ("GroupMember", include_str!("../../data/describe/GroupMember.json")),
+    (
+        "LightningUsageByAppTypeMetrics",
+        include_str!("../../data/describe/LightningUsageByAppTypeMetrics.json"),
+    ),
+    ("LoginGeo", include_str!("../../data/describe/LoginGeo.json")),
     ("LoginHistory", include_str!("../../data/describe/LoginHistory.json")),
+    ("Network", include_str!("../../data/describe/Network.json")),
+    ("NetworkMember", include_str!("../../data/describe/NetworkMember.json")),
     ("OauthToken", include_str!("../../data/describe/OauthToken.json")),
     ("ObjectPermissions", include_str!("../../data/describe/ObjectPermissions.json")),
     ("Organization", include_str!("../../data/describe/Organization.json")),
@@ -43,12 +57,15 @@ const DESCRIBES: &[(&str, &str)] = &[
     ("SetupAuditTrail", include_str!("../../data/describe/SetupAuditTrail.json")),
     ("SetupEntityAccess", include_str!("../../data/describe/SetupEntityAccess.json")),
     ("TenantUsageEntitlement", include_str!("../../data/describe/TenantUsageEntitlement.json")),
+    ("TwoFactorMethodsInfo", include_str!("../../data/describe/TwoFactorMethodsInfo.json")),
     ("User", include_str!("../../data/describe/User.json")),
+    ("UserAppMenuItem", include_str!("../../data/describe/UserAppMenuItem.json")),
     ("UserLicense", include_str!("../../data/describe/UserLicense.json")),
     ("UserLogin", include_str!("../../data/describe/UserLogin.json")),
     ("UserPackageLicense", include_str!("../../data/describe/UserPackageLicense.json")),
     ("UserPermissionAccess", include_str!("../../data/describe/UserPermissionAccess.json")),
     ("UserRole", include_str!("../../data/describe/UserRole.json")),
+    ("VerificationHistory", include_str!("../../data/describe/VerificationHistory.json")),
 ];
 
 /// Position of an object in the schema.
@@ -78,6 +95,9 @@ pub(crate) struct Object {
     /// The describe itself.
     #[serde(skip)]
     pub(crate) json: &'static str,
+    /// The describe without its fields, once somebody asked for it.
+    #[serde(skip)]
+    summary: OnceLock<serde_json::Map<String, serde_json::Value>>,
     #[serde(skip)]
     by_name: HashMap<String, FieldIndex>,
     #[serde(skip)]

@@ -171,7 +171,7 @@ fn compare(
                 Test::Time(position, operator, days * DAY * 1_000, days * DAY * 1_000 + 1)
             }
             (Kind::Date | Kind::Instant, Literal::Named(word, number)) => {
-                let (from, to) = dates::range(word, *number, context.estate.now())
+                let (from, to) = dates::range(word, *number, context.estate.present())
                     .ok_or_else(|| ApiError::malformed(format!("unexpected token: '{word}'")))?;
                 Test::Time(position, operator, from * DAY * 1_000, to * DAY * 1_000)
             }

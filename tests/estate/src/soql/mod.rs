@@ -2,8 +2,10 @@
 
 mod aggregate;
 mod ast;
+mod bulk;
 mod column;
 mod condition;
+mod csv;
 mod dates;
 mod lexer;
 mod parser;
@@ -17,7 +19,7 @@ use crate::org::{Estate, StoredRow};
 use crate::schema::{ObjectIndex, Schema};
 use crate::viewer::Viewer;
 use aggregate::Groups;
-use ast::{Name, Position, Query, SelectItem};
+use ast::{Condition, Literal, Name, Operator, Position, Query, SelectItem};
 use plan::{Plan, Rows};
 use select::{Item, Writer};
 
@@ -25,8 +27,8 @@ use select::{Item, Writer};
 const MOST_OFFSET: u64 = 2_000;
 /// The longest query text, in characters.
 const LONGEST_QUERY: usize = 100_000;
-/// After this many rows, results over tokens end without a word.
-const MOST_TOKENS: u64 = 2_500;
+/// After this many rows, results over some objects end without a word.
+const MOST_CAPPED: u64 = 2_500;
 
 /// What a query is looked up against.
 pub(crate) struct Context<'q> {
@@ -72,6 +74,9 @@ impl Context<'_> {
     }
 }
 
+pub use bulk::bulk_query;
+pub use csv::CsvFormat;
+
 /// The answer to one query. Rows are computed when they are written, so it is cheap to keep for later pages.
 #[derive(Debug)]
 pub struct ResultSet {
@@ -87,8 +92,9 @@ enum Answer {
     /// `COUNT()`.
     Count(u64),
     Records {
-        items: Vec<Item>,
-        rows: Rows,
+        items: Arc<Vec<Item>>,
+        rows: Arc<Rows>,
+        sorted: bool,
     },
     Groups(Groups),
 }
@@ -107,6 +113,11 @@ impl ResultSet {
         &Schema::get().objects[self.object].name
     }
 
+    /// Whether the object's results come in small pages and end early without a word.
+    pub fn is_capped(&self) -> bool {
+        matches!(self.entity(), "OauthToken" | "TwoFactorMethodsInfo")
+    }
+
     /// Whether a text of more than 255 characters is selected; pages are smaller then.
     pub fn long_text_selected(&self) -> bool {
         matches!(&self.answer, Answer::Records { items, .. } if select::has_long_text(items))
@@ -116,9 +127,7 @@ impl ResultSet {
     pub fn len(&self) -> u64 {
         match &self.answer {
             Answer::Count(_) => 0,
-            Answer::Records { rows, .. } if self.entity() == "OauthToken" => {
-                rows.len().min(MOST_TOKENS)
-            }
+            Answer::Records { rows, .. } if self.is_capped() => rows.len().min(MOST_CAPPED),
             Answer::Records { rows, .. } => rows.len(),
             Answer::Groups(groups) => groups.len(),
         }
@@ -129,17 +138,38 @@ impl ResultSet {
         self.len() == 0
     }
 
-    /// Appends the records from `offset`, at most `limit` of them, as JSON objects separated by commas.
-    pub fn write_records(&self, offset: u64, limit: u64, out: &mut String) {
+    /// The same rows as they are in `estate`, a later state of the same org: values are those of then, and rows that
+    /// are gone are left out where they were. Counts stay.
+    pub fn seen_in(&self, estate: &Arc<Estate>) -> Option<Self> {
+        let Answer::Records { items, rows, sorted } = &self.answer else { return None };
+        Some(Self {
+            estate: Arc::clone(estate),
+            version: self.version,
+            access: self.access.clone(),
+            object: self.object,
+            answer: Answer::Records {
+                items: Arc::clone(items),
+                rows: Arc::clone(rows),
+                sorted: *sorted,
+            },
+        })
+    }
+
+    /// Appends the records from `offset`, at most `limit` of them, as JSON objects separated by commas. Answers how
+    /// many there were.
+    pub fn write_records(&self, offset: u64, limit: u64, out: &mut String) -> u64 {
         let from = offset.min(self.len());
         let to = self.len().min(from.saturating_add(limit));
         match &self.answer {
-            Answer::Count(_) => {}
-            Answer::Groups(groups) => groups.write(from..to, out),
-            Answer::Records { items, rows } => {
+            Answer::Count(_) => 0,
+            Answer::Groups(groups) => {
+                groups.write(from..to, out);
+                to - from
+            }
+            Answer::Records { items, rows, .. } => {
                 let writer =
                     Writer { estate: &self.estate, access: &self.access, version: self.version };
-                writer.records(self.object, rows, from..to, items, out);
+                writer.records(self.object, rows, from..to, items, out)
             }
         }
     }
@@ -165,7 +195,71 @@ pub fn query(
             "SOQL statements cannot be longer than 100000 characters.",
         ));
     }
-    let parsed = parser::parse(soql)?;
+    run(estate, viewer, soql, &parser::parse(soql)?, version, all_rows)
+}
+
+/// The instants between which a query over logins looks, in seconds, if that is what it is: from the first on, before
+/// the second. Either is missing where the query has no bound.
+pub fn login_window(soql: &str) -> Option<(Option<i64>, Option<i64>)> {
+    let parsed = parser::parse(soql).ok()?;
+    if !parsed.from.text.eq_ignore_ascii_case("LoginHistory") {
+        return None;
+    }
+    let mut window = (None, None);
+    if let Some(condition) = &parsed.condition {
+        narrow(condition, &mut window);
+    }
+    Some(window)
+}
+
+fn narrow(condition: &Condition, window: &mut (Option<i64>, Option<i64>)) {
+    match condition {
+        Condition::And(parts) => parts.iter().for_each(|part| narrow(part, window)),
+        Condition::Or(parts) => {
+            // A keyset's two halves: the wider of both bounds holds for the whole.
+            let bounds: Vec<_> = parts
+                .iter()
+                .map(|part| {
+                    let mut bounds = (None, None);
+                    narrow(part, &mut bounds);
+                    bounds
+                })
+                .collect();
+            let lower: Option<Vec<i64>> = bounds.iter().map(|bound| bound.0).collect();
+            let upper: Option<Vec<i64>> = bounds.iter().map(|bound| bound.1).collect();
+            window.0 = window.0.max(lower.and_then(|all| all.into_iter().min()));
+            let upper = upper.and_then(|all| all.into_iter().max());
+            window.1 = window.1.into_iter().chain(upper).min();
+        }
+        Condition::Compare { left, operator, value: Literal::Instant(ms), .. }
+            if left
+                .path
+                .parts
+                .last()
+                .is_some_and(|name| name.eq_ignore_ascii_case("LoginTime")) =>
+        {
+            let at = ms.div_euclid(1_000);
+            let (lower, upper) = match operator {
+                Operator::Greater | Operator::GreaterOrEqual => (Some(at), None),
+                Operator::Less | Operator::LessOrEqual => (None, Some(at)),
+                Operator::Equal => (Some(at), Some(at)),
+                Operator::NotEqual | Operator::Like => (None, None),
+            };
+            window.0 = window.0.max(lower);
+            window.1 = window.1.into_iter().chain(upper).min();
+        }
+        _ => {}
+    }
+}
+
+fn run(
+    estate: &Arc<Estate>,
+    viewer: &Viewer,
+    soql: &str,
+    parsed: &Query,
+    version: u16,
+    all_rows: bool,
+) -> Result<ResultSet, ApiError> {
     let context =
         Context { estate, viewer, access: viewer.access(), text: soql, version, all_rows };
     let object = context.object(&parsed.from)?;
@@ -176,7 +270,7 @@ pub fn query(
             "Maximum SOQL offset allowed is 2000",
         ));
     }
-    let answer = answer(&context, object, &parsed)?;
+    let answer = answer(&context, object, parsed)?;
     let access = context.access;
     Ok(ResultSet { estate: Arc::clone(estate), version, access, object, answer })
 }
@@ -194,5 +288,9 @@ fn answer(context: &Context<'_>, object: ObjectIndex, query: &Query) -> Result<A
     }
     let items = select::bind(context, object, query)?;
     let plan = Plan::bind(context, object, query)?;
-    Ok(Answer::Records { items, rows: plan.rows(context.estate, &context.access) })
+    Ok(Answer::Records {
+        items: Arc::new(items),
+        rows: Arc::new(plan.rows(context.estate, &context.access)),
+        sorted: !query.order_by.is_empty(),
+    })
 }

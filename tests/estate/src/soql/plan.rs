@@ -182,9 +182,12 @@ impl Plan {
 
     fn ordered(&self, estate: &Estate, access: &StoredRow, candidates: Option<Vec<u64>>) -> Rows {
         let natural = self.natural_order();
-        let len = estate.len(self.object, self.with_deleted);
-        let bounds = Bounds { estate, object: self.object, columns: &self.columns, len };
-        let (range, is_exact) = self.test.as_ref().map_or((0..len, true), |test| bounds.of(test));
+        let all = estate.range(self.object, self.with_deleted);
+        let bounds =
+            Bounds { estate, object: self.object, columns: &self.columns, all: all.clone() };
+        let (range, is_exact) =
+            self.test.as_ref().map_or((all.clone(), true), |test| bounds.of(test));
+        let shows = |row: &u64| estate.shows(self.object, *row, self.with_deleted);
         let looked_up = match (&self.visible, candidates) {
             (Visible::All, Some(candidates)) => Some(candidates),
             (Visible::All, None) => self.test.as_ref().and_then(|test| bounds.look_up(test)),
@@ -201,8 +204,11 @@ impl Plan {
         };
         let rows = match looked_up {
             Some(rows) => {
-                let rows = rows.into_iter().filter(|row| *row < len);
+                let rows = rows.into_iter().filter(shows);
                 Rows::List(self.passing(estate, access, rows))
+            }
+            None if estate.has_gaps(self.object) => {
+                Rows::List(self.passing(estate, access, range.filter(shows)))
             }
             None if is_exact => Rows::Range { rows: range, descending: false },
             None => Rows::List(self.passing(estate, access, range)),
@@ -268,8 +274,8 @@ impl Plan {
         match (object.name.as_str(), name(first), &self.order[1..]) {
             ("OauthToken", ..) => None,
             (_, Some("Id"), _) => Some(first.descending),
-            ("LoginHistory", Some("LoginTime"), []) => Some(first.descending),
-            ("LoginHistory", Some("LoginTime"), [next, ..])
+            ("LoginHistory" | "LoginGeo", Some("LoginTime"), []) => Some(first.descending),
+            ("LoginHistory" | "LoginGeo", Some("LoginTime"), [next, ..])
                 if name(next) == Some("Id") && next.descending == first.descending =>
             {
                 Some(first.descending)
@@ -307,7 +313,8 @@ struct Bounds<'b> {
     estate: &'b Estate,
     object: ObjectIndex,
     columns: &'b [Column],
-    len: u64,
+    /// Every row that may be seen.
+    all: Range<u64>,
 }
 
 impl Bounds<'_> {
@@ -318,13 +325,15 @@ impl Bounds<'_> {
 
     /// A range that holds every row that passes, and whether all rows in it pass.
     fn of(&self, test: &Test) -> (Range<u64>, bool) {
-        let everything = (0..self.len, false);
+        let everything = (self.all.clone(), false);
         match test {
-            Test::All(parts) => parts.iter().fold((0..self.len, true), |(range, exact), part| {
-                let (other, other_exact) = self.of(part);
-                let start = range.start.max(other.start);
-                (start..range.end.min(other.end).max(start), exact && other_exact)
-            }),
+            Test::All(parts) => {
+                parts.iter().fold((self.all.clone(), true), |(range, exact), part| {
+                    let (other, other_exact) = self.of(part);
+                    let start = range.start.max(other.start);
+                    (start..range.end.min(other.end).max(start), exact && other_exact)
+                })
+            }
             Test::Any(parts) => {
                 let hulls: Vec<Range<u64>> = parts
                     .iter()
@@ -338,12 +347,13 @@ impl Bounds<'_> {
             Test::Id(column, operator, id)
                 if self.field(*column) == Some("Id") && self.object_has_ids() =>
             {
-                let before = self.estate.rows_before(self.object, *id, false).min(self.len);
-                let upto = self.estate.rows_before(self.object, *id, true).min(self.len);
+                let before = self.estate.rows_before(self.object, *id, false);
+                let upto = self.estate.rows_before(self.object, *id, true);
                 self.cut(*operator, before, upto)
             }
             Test::Time(column, operator, from, to)
-                if self.field(*column) == Some("LoginTime") && self.is("LoginHistory") =>
+                if self.field(*column) == Some("LoginTime")
+                    && (self.is("LoginHistory") || self.is("LoginGeo")) =>
             {
                 // Logins fall on whole seconds.
                 let before = self
@@ -359,13 +369,15 @@ impl Bounds<'_> {
     }
 
     fn cut(&self, operator: Operator, before: u64, upto: u64) -> (Range<u64>, bool) {
+        let Range { start, end } = self.all.clone();
+        let (before, upto) = (before.clamp(start, end), upto.clamp(start, end));
         match operator {
             Operator::Equal => (before..upto, true),
-            Operator::Less => (0..before, true),
-            Operator::LessOrEqual => (0..upto, true),
-            Operator::Greater => (upto..self.len, true),
-            Operator::GreaterOrEqual => (before..self.len, true),
-            Operator::NotEqual | Operator::Like => (0..self.len, false),
+            Operator::Less => (start..before, true),
+            Operator::LessOrEqual => (start..upto, true),
+            Operator::Greater => (upto..end, true),
+            Operator::GreaterOrEqual => (before..end, true),
+            Operator::NotEqual | Operator::Like => (start..end, false),
         }
     }
 

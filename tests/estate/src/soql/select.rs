@@ -232,6 +232,11 @@ impl Writer<'_> {
         for item in items {
             out.push(',');
             match item {
+                Item::Value { label, leaf } if is_file(leaf) => {
+                    write_label(label, out);
+                    let base = format!("/services/data/v{}.0/sobjects/{name}/{id}", self.version);
+                    write_text(&format!("{base}/{label}"), out);
+                }
                 Item::Value { label, leaf } => {
                     write_label(label, out);
                     leaf_value(reader, object, row, leaf).write_json(out);
@@ -269,7 +274,7 @@ impl Writer<'_> {
         out.push_str("]}");
     }
 
-    /// Appends records of a result, separated by commas.
+    /// Appends records of a result, separated by commas, and leaves out those that are gone. Answers how many.
     pub(crate) fn records(
         &self,
         object: ObjectIndex,
@@ -277,15 +282,21 @@ impl Writer<'_> {
         range: std::ops::Range<u64>,
         items: &[Item],
         out: &mut String,
-    ) {
+    ) -> u64 {
         let mut reader = Reader::new(self.estate, self.access);
-        for position in range.clone() {
-            if position > range.start {
+        let mut written = 0;
+        for at in range.map(|position| rows.get(position)) {
+            if self.estate.is_removed(object, at) {
+                continue;
+            }
+            if written > 0 {
                 out.push(',');
             }
-            let row = reader.row(object, rows.get(position));
+            let row = reader.row(object, at);
             self.record(&mut reader, object, &row, items, out);
+            written += 1;
         }
+        written
     }
 }
 
@@ -308,7 +319,9 @@ impl Children {
         self.by_parent.get_or_init(|| {
             let mut reader = Reader::new(writer.estate, writer.access);
             let mut by_parent: HashMap<Id, Vec<u64>> = HashMap::new();
-            for at in 0..writer.estate.len(self.plan.object, true) {
+            let object = self.plan.object;
+            let estate = writer.estate;
+            for at in estate.range(object, true).filter(|at| estate.shows(object, *at, true)) {
                 let row = reader.row(self.plan.object, at);
                 if let Value::Id(id) = reader.value(self.plan.object, &row, self.field) {
                     by_parent.entry(id).or_default().push(at);
@@ -317,6 +330,12 @@ impl Children {
             by_parent
         })
     }
+}
+
+/// Whether queries show an address instead of the value.
+fn is_file(leaf: &Leaf) -> bool {
+    matches!(leaf, Leaf::Field(object, field)
+        if Schema::get().objects[*object].fields[*field].field_type == "base64")
 }
 
 fn write_label(label: &str, out: &mut String) {

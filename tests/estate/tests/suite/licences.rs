@@ -143,7 +143,7 @@ fn the_list_of_licences_holds_the_known_traps() {
 
 #[test]
 fn totals_agree_with_counts() {
-    let org = Org::of(900, 6);
+    let org = Org::of(900, 6).with("PermissionsViewEventLogFiles");
     let truth = org.estate.truth();
     assert_eq!(org.count("SELECT COUNT() FROM User"), truth.total_users);
     assert_eq!(org.count("SELECT COUNT() FROM User WHERE IsActive = true"), truth.active_users);

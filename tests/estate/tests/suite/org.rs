@@ -31,6 +31,11 @@ impl Org {
         self
     }
 
+    pub(crate) fn with(mut self, permission: &str) -> Self {
+        self.viewer = self.viewer.with(permission);
+        self
+    }
+
     pub(crate) fn result(&self, soql: &str) -> Result<ResultSet, ApiError> {
         query(&self.estate, &self.viewer, soql, self.version, false)
     }

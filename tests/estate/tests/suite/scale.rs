@@ -1,6 +1,6 @@
 //! Large orgs: nothing is stored per user, and far pages are right.
 
-use estate::{Estate, EstateSpec};
+use estate::{CsvFormat, Estate, EstateSpec};
 
 use crate::org::{Org, records};
 
@@ -56,11 +56,26 @@ fn ten_million_users_can_be_told_the_truth_about_at_once() {
 
 #[test]
 fn the_smallest_org_is_whole() {
-    let org = Org::of(1, 1);
+    let org = Org::of(1, 1).with("PermissionsViewEventLogFiles");
     assert_eq!(org.count("SELECT COUNT() FROM User"), 10);
     for object in org.estate.truth().row_counts.keys() {
         let rows = org.rows(&format!("SELECT FIELDS(ALL) FROM {object} LIMIT 200"));
         let count = org.estate.count(object).unwrap().min(200);
         assert_eq!(rows.len() as u64, count, "{object}");
     }
+}
+
+#[test]
+fn a_bulk_result_of_a_million_users_is_written_part_by_part() {
+    let org = Org::of(MILLION, 1);
+    let soql = "SELECT Id, Name, Profile.Name FROM User";
+    let result = estate::bulk_query(&org.estate, &org.viewer, soql, 60, false).unwrap();
+    assert_eq!(result.len(), MILLION);
+    let format = CsvFormat { delimiter: ',', line_ending: "\n", nul_every: None };
+    let mut csv = String::new();
+    result.write_csv_header(&format, &mut csv);
+    assert_eq!(csv, "\"Id\",\"Name\",\"Profile.Name\"\n");
+    csv.clear();
+    result.write_csv(MILLION - 3, 50_000, &format, &mut csv);
+    assert_eq!(csv.matches("\"005").count(), 3);
 }

@@ -31,8 +31,9 @@ fn is_hidden(org: &Org, object: &str) -> bool {
 fn the_guides_permissions_show_everything() {
     let org = Org::of(30, 1);
     for object in org.estate.truth().row_counts.keys() {
-        assert!(!is_hidden(&org, object), "{object}");
+        assert_eq!(is_hidden(&org, object), object == "EventLogFile", "{object}");
     }
+    assert!(!is_hidden(&org.with("PermissionsViewEventLogFiles"), "EventLogFile"));
 }
 
 #[test]
@@ -40,16 +41,25 @@ fn each_missing_permission_hides_its_objects() {
     for (permission, hidden) in [
         (
             "PermissionsViewSetup",
-            &["UserLicense", "PermissionSetLicense", "SetupAuditTrail", "TenantUsageEntitlement"][..],
+            &[
+                "ConnectedApplication",
+                "LightningUsageByAppTypeMetrics",
+                "PermissionSetLicense",
+                "SetupAuditTrail",
+                "TenantUsageEntitlement",
+                "UserLicense",
+            ][..],
         ),
-        ("PermissionsManageUsers", &["UserLogin"]),
+        ("PermissionsManageUsers", &["LoginGeo", "UserLogin", "VerificationHistory"]),
+        ("PermissionsManageTwoFactor", &["TwoFactorMethodsInfo"]),
         ("PermissionsViewRoles", &["UserRole"]),
         ("ManagePackageLicenses", &["PackageLicense", "UserPackageLicense"]),
         ("AccountRead", &["Account"]),
     ] {
         let org = Org::of(30, 1).without(permission);
         for object in org.estate.truth().row_counts.keys() {
-            let expected = hidden.contains(&object.as_str())
+            let expected = object == "EventLogFile"
+                || hidden.contains(&object.as_str())
                 || (permission == "PermissionsViewSetup" && object.starts_with("Active"));
             assert_eq!(is_hidden(&org, object), expected, "{object} without {permission}");
         }
