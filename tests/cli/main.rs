@@ -1,5 +1,6 @@
 //! End-to-end stories: the `host-harness` binary as a process, the built library, and a simulated org
 //! behind a real proxy and real TLS. Nothing reaches the plugin but what an administrator can set.
+#![allow(clippy::print_stdout, reason = "a seeded story prints its seed")]
 
 mod authorize;
 mod demo;

@@ -34,12 +34,14 @@ target=$(cargo metadata --manifest-path "$here/../Cargo.toml" --format-version 1
     python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
 echo "($(($(date +%s) - began)) s)"
 
-# start_org NAME FLAG...: an org whose files are in the folder NAME.
+# start_org NAME USERS FLAG...: an org whose files are in the folder NAME.
 start_org() {
     org=$work/$1
-    shift
+    size=$2
+    shift 2
+    echo "== start an org with $size users"
     mkdir "$org"
-    "$target/debug/salesforce-sim" --users "$users" --seed 7 --ca-out "$org/ca.pem" \
+    "$target/debug/salesforce-sim" --users "$size" --seed 7 --ca-out "$org/ca.pem" \
         --truth-out "$org/truth.json" --ready-file "$org/ready.json" \
         --journal "$org/journal.jsonl" --json "$@" >"$org/stdout" 2>"$org/stderr" &
     simulator=$!
@@ -66,8 +68,7 @@ run_client() {
 
 : >"$work/results"
 
-echo "== start an org with $users users"
-start_org server --enable-client-credentials
+start_org server "$users" --enable-client-credentials
 proxy=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["proxy_url"])' "$org/ready.json")
 run_client simple-salesforce \
     env HTTPS_PROXY="$proxy" https_proxy="$proxy" NO_PROXY='' no_proxy='' REQUESTS_CA_BUNDLE="$org/ca.pem" \
@@ -76,12 +77,12 @@ run_client jsforce \
     env NODE_EXTRA_CA_CERTS="$org/ca.pem" \
     node "$work/node/jsforce_client.mjs" "$org/ready.json" "$org/truth.json"
 
-echo "== start an org that knows the Salesforce CLI's app"
+# The Salesforce CLI reads an org of moderate size: it is about how it logs in.
 openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj '/CN=Salesforce CLI' \
     -keyout "$work/cli-key.pem" -out "$work/cli-certificate.pem" 2>/dev/null
-# No secret and this callback: the app every copy of the CLI is built with.
-start_org cli --client-id PlatformCLI --optional-secret --scope web --require-pkce \
-    --redirect-uri http://localhost:1717/OauthRedirect \
+# No secret, and this callback: the app every copy of the CLI is built with.
+start_org cli "$((users < 4500 ? users : 4500))" --client-id PlatformCLI --optional-secret \
+    --scope web --require-pkce --redirect-uri http://localhost:1717/OauthRedirect \
     --jwt-certificate "$work/cli-certificate.pem" --pre-authorized
 mkdir "$work/home"
 run_client salesforce-cli \
