@@ -27,6 +27,14 @@ began=$(date +%s)
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
 mkdir "$work/node"
+# The Salesforce CLI needs Node 20.18 or later, which not every distribution has.
+if ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 18) ? 0 : 1)'; then
+    arch=$(node -p process.arch)
+    npm install --silent --no-audit --no-fund --prefix "$work/newer" "node-linux-$arch@20.20.2"
+    PATH=$work/newer/node_modules/node-linux-$arch/bin:$PATH
+    export PATH
+fi
+echo "node $(node --version)"
 cp "$here/package.json" "$here/package-lock.json" "$here/jsforce_client.mjs" "$work/node/"
 (cd "$work/node" && npm ci --silent --ignore-scripts --no-audit --no-fund --prefer-offline)
 cargo build --quiet --manifest-path "$here/../Cargo.toml" --bin salesforce-sim
