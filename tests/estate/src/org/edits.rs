@@ -157,7 +157,7 @@ impl Editor {
     /// `fields`; a `SystemModstamp` of the past is what a late commit looks like. No counter follows.
     ///
     /// # Errors
-    /// If there is no such record or field, or a value does not fit the field.
+    /// If there is no such record or field, a value does not fit the field, or it is a login.
     pub fn set(
         &mut self,
         object: &str,
@@ -213,9 +213,7 @@ impl Editor {
         let (object, row) = self.find(object, id)?;
         let name = Schema::get().objects[object].name.as_str();
         match name {
-            "User" | "LoginHistory" | "LoginGeo" | "UserPermissionAccess" => {
-                return refuse(format!("rows of {name} cannot be removed"));
-            }
+            "User" => return refuse("users are deactivated, never removed".to_owned()),
             "Account" => {
                 let at = Value::Instant(self.at);
                 let cells = self.cells(object, row);
@@ -451,6 +449,9 @@ impl Editor {
 
     fn find(&self, object: &str, id: &str) -> Result<(ObjectIndex, u64), EditError> {
         let object = find_object(object)?;
+        if self.estate.holds_logins(object) {
+            return refuse("logins come and go with the clock alone".to_owned());
+        }
         let found = Id::parse(id).and_then(|id| self.estate.locate(id, true));
         match found {
             Some((at, row)) if at == object => Ok((at, row)),
