@@ -3,6 +3,7 @@
 mod accounts;
 mod apps;
 pub(crate) mod catalog;
+mod editor;
 mod edits;
 mod entitlements;
 mod event_log;
@@ -22,7 +23,7 @@ mod table;
 mod truth;
 mod users;
 
-pub use edits::{EditError, Editor};
+pub use editor::{EditError, Editor};
 pub use rules::{Case, RuleTruth};
 pub(crate) use stored::{StoredRow, StoredTable};
 pub(crate) use table::{Reader, Row};

@@ -130,6 +130,9 @@ fn an_edit_that_does_not_fit_is_refused_with_its_reason() {
         "\"yes\" does not fit User.IsActive"
     );
     assert!(set("Title", "Chief".into()).is_ok());
+    let login = org.texts("SELECT Id FROM LoginHistory LIMIT 1", "Id").remove(0);
+    let error = org.estate.edit(now, |edit| edit.set("LoginHistory", &login, &[])).unwrap_err();
+    assert_eq!(error.to_string(), "logins come and go with the clock alone");
     assert!(org.estate.edit(now, |edit| edit.add("LoginHistory", &[])).is_err());
     assert!(org.estate.edit(now, |edit| edit.new_user("No Such Profile")).is_err());
 }
