@@ -279,8 +279,16 @@ fn judge(plugin: &Plugin, options: &Options, context: &Context, collected: Colle
         context.resumed.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let changes_only = match options.mode {
         CollectMode::Full => Vec::new(),
-        // A connector that was given the former state reads on from there.
-        CollectMode::Incremental => resumed.into_iter().collect(),
+        // A connector that was given the former state reads on from there, unless it says that it
+        // read a dataset whole.
+        CollectMode::Incremental => datasets
+            .iter()
+            .filter(|dataset| match dataset.mode {
+                Some(mode) => mode == CollectMode::Incremental,
+                None => resumed.contains(&dataset.dataset),
+            })
+            .map(|dataset| dataset.dataset.clone())
+            .collect(),
     };
     RunEnd { status, api_calls, error, datasets, changes_only }
 }
@@ -316,6 +324,8 @@ fn not_read(name: &str, rows: u64, ended_early: bool) -> DatasetSummary {
         expected: None,
         missing_fields: Vec::new(),
         reason: Some(reason.into()),
+        mode: None,
+        total: None,
     }
 }
 

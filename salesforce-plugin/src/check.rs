@@ -10,6 +10,7 @@ use crate::authorize::{answers_like_an_org, login_host, user_info};
 use crate::dataset::{API_ENABLED, CATALOGUE, Dataset, Permission};
 use crate::describe::Catalogue;
 use crate::http::Http;
+use crate::permission::probed;
 use crate::session::Session;
 use crate::settings::Settings;
 
@@ -158,16 +159,16 @@ fn allowance(session: &Session, version: u16, report: &mut Report) -> Result<(),
 }
 
 fn permissions(access: &Access, report: &mut Report) {
-    for permission in Access::probed() {
+    for permission in probed() {
         let id = format!("permission.{}", permission.name);
-        let (status, message, hint) = match (access.has(*permission), needed_by(*permission)) {
+        let (status, message, hint) = match (access.has(permission), needed_by(permission)) {
             (Some(true), _) => (FindingStatus::Ok, "granted".to_owned(), None),
             (None, _) => (
                 FindingStatus::Unknown,
                 "the org does not say whether it is granted".to_owned(),
                 None,
             ),
-            (Some(false), needed) if needed.is_empty() || another_opens(*permission, access) => {
+            (Some(false), needed) if needed.is_empty() || another_opens(permission, access) => {
                 (FindingStatus::Ok, "not granted and not needed".to_owned(), None)
             }
             (Some(false), needed) => (

@@ -67,6 +67,18 @@ impl Connector for Salesforce {
         Ok(check::check(&self.host, &self.settings()?))
     }
 
+    fn invoke(&self, operation: &str, _json: &str) -> Result<String, Error> {
+        match operation {
+            "estimate" => {
+                let session = Session::open(&self.host, &self.settings()?)?;
+                collect::estimate_json(&session)
+            }
+            _ => Err(Error::unsupported(format_args!(
+                "operation `{operation}` is not known to this connector"
+            ))),
+        }
+    }
+
     fn collect(&self, request: CollectRequest, sink: &mut Sink) -> Result<CollectSummary, Error> {
         let session = Session::open(&self.host, &self.settings()?)?;
         collect::collect(&session, &request, sink)

@@ -6,25 +6,41 @@
 //! ```
 
 mod access;
+mod allow_list;
 mod api_error;
 mod authorize;
+mod budget;
+mod bulk;
+mod bulk_read;
+mod capped;
+mod chain;
 mod check;
 mod collect;
 mod connector;
+mod csv_rows;
 mod dataset;
 mod describe;
 mod domain;
+mod estimate;
+mod gate;
 mod grant;
 mod http;
 mod limits;
 mod oauth;
 mod oauth_error;
 mod page;
+mod permission;
 mod position;
+mod pseudonym;
 mod reader;
+mod request;
+mod retry;
+mod selection;
 mod session;
 mod settings;
+mod shape;
 mod soql;
+mod state;
 mod token_field;
 
 pub use connector::Salesforce;

@@ -5,6 +5,7 @@ use connector_api::message::{ConfigureRequest, Problem};
 use url::Url;
 
 use crate::domain::LoginHosts;
+use crate::selection::{self, Selection};
 
 /// The callback URL the connector guide has the administrator register.
 pub(crate) const DEFAULT_REDIRECT_URI: &str =
@@ -25,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) api_version: Option<u16>,
     /// None: everything Salesforce keeps.
     pub(crate) login_history_days: Option<u32>,
+    /// What to read, and at what price.
+    pub(crate) selection: Selection,
     pub(crate) network: Network,
 }
 
@@ -55,7 +58,7 @@ pub(crate) fn specs() -> Vec<SettingSpec> {
         help: help.into(),
         ..SettingSpec::default()
     };
-    vec![
+    let mut specs = vec![
         SettingSpec {
             required: true,
             example: Some("d1t000000czokeak-dev-ed".into()),
@@ -119,7 +122,9 @@ pub(crate) fn specs() -> Vec<SettingSpec> {
             "CA file",
             "A PEM file with certificates to trust beside the system's, e.g. of a TLS-inspecting proxy",
         ),
-    ]
+    ];
+    specs.extend(selection::specs());
+    specs
 }
 
 /// The ways to authorize, the default first.
@@ -216,6 +221,10 @@ impl Settings {
                     "write a whole number from 1",
                 ),
             });
+        let (selection, wrong) = Selection::parse(value);
+        for (field, message, hint) in wrong {
+            problems.add(field, &message, Some(&hint));
+        }
         let proxy = value("proxy").and_then(|text| match check_proxy(text) {
             Ok(()) => Some(text.to_owned()),
             Err(message) => {
@@ -235,6 +244,7 @@ impl Settings {
                     redirect_uri,
                     api_version,
                     login_history_days,
+                    selection,
                     network,
                 })
             }

@@ -4,9 +4,11 @@
 //! SOQL and SOSL Reference.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
 
 /// The key of the last record read, in the order of the query.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum After {
     /// `ORDER BY Id`.
     Id(String),
@@ -95,6 +97,12 @@ pub(crate) fn instant(ms: i64) -> String {
 pub(crate) fn query_path(version: u16, soql: &str) -> String {
     let q: String = url::form_urlencoded::byte_serialize(soql.as_bytes()).collect();
     format!("/services/data/v{version}.0/query?q={q}")
+}
+
+/// The path of a query of the Tooling API.
+pub(crate) fn tooling_path(version: u16, soql: &str) -> String {
+    let q: String = url::form_urlencoded::byte_serialize(soql.as_bytes()).collect();
+    format!("/services/data/v{version}.0/tooling/query?q={q}")
 }
 
 #[cfg(test)]

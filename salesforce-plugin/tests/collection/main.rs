@@ -1,0 +1,7 @@
+//! The collection against a simulated org: through a proxy and TLS, as in the field, with a host in
+//! memory on the other side.
+
+mod catalogue;
+mod changes;
+mod faults;
+mod host;
