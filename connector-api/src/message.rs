@@ -154,6 +154,10 @@ pub struct CollectRequest {
     /// Datasets by name; empty means all.
     #[serde(default)]
     pub datasets: Vec<String>,
+    /// The run before this one stopped midway, and the host kept its records and checkpoints: a
+    /// dataset may go on after the last record that was handed over.
+    #[serde(default)]
+    pub resume: bool,
 }
 
 /// How the reading of a dataset ended.

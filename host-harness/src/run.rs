@@ -138,8 +138,12 @@ fn attempt(
     instance.enable()?;
     let writer = RowWriter::open(&deployment.store, run, &plugin.manifest.id).map_err(for_run)?;
     let sink = RunSink::new(Arc::clone(context), Arc::new(plugin.manifest.clone()), writer);
-    let request =
-        CollectRequest { run_id: run.id, mode: options.mode, datasets: options.datasets.clone() };
+    let request = CollectRequest {
+        run_id: run.id,
+        mode: options.mode,
+        datasets: options.datasets.clone(),
+        ..CollectRequest::default()
+    };
     let summary = in_own_thread(instance, request, &sink, options, context);
     if summary.is_err() {
         sink.close();

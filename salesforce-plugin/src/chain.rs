@@ -281,8 +281,13 @@ impl Reader<'_> {
             let state = crate::state::State {
                 done: false,
                 after: self.after.clone(),
-                rows: self.rows,
+                rows: self.answered,
                 fields: self.asked.clone(),
+                newest: match self.state.since {
+                    // The changes since then are read again if this reading does not end.
+                    Some(_) => self.state.newest,
+                    None => self.stamps.newest,
+                },
                 ..self.state.clone()
             };
             output

@@ -3,7 +3,7 @@
 //! Readers run in threads that end with the call; one channel brings their batches to the sink, whose
 //! back-pressure reaches them through its bound.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
@@ -73,13 +73,14 @@ pub(crate) fn collect(
         pseudonyms: pseudonyms.as_ref(),
         counts: &counts,
         mode: request.mode,
+        resume: request.resume,
         now_ms,
     };
 
     let queue = Mutex::new(VecDeque::from(chosen.clone()));
     let stop = AtomicBool::new(false);
     let (sender, receiver) = sync_channel(CHANNEL_BATCHES);
-    let (done, error) = thread::scope(|scope| {
+    let (done, delivered, error) = thread::scope(|scope| {
         for _ in 0..READERS.min(chosen.len()) {
             let sender = sender.clone();
             let (context, queue, stop) = (&context, &queue, &stop);
@@ -89,7 +90,7 @@ pub(crate) fn collect(
         deliver(receiver, sink, &stop)
     });
     Ok(CollectSummary {
-        datasets: in_order(&wanted, &chosen, done, error.as_ref()),
+        datasets: in_order(&wanted, &chosen, done, &delivered, error.as_ref()),
         api_calls: session.api_calls(),
         error,
     })
@@ -205,23 +206,31 @@ impl Output for Channel<'_> {
     }
 }
 
+/// Records that the sink took, by dataset.
+type Delivered = HashMap<&'static str, u64>;
+
 /// Takes messages until every reader ended. The first failure stops the readers; what they had under
 /// way is dropped, so that nothing is stored behind a failure.
 fn deliver(
     receiver: Receiver<Message>,
     sink: &mut Sink,
     stop: &AtomicBool,
-) -> (Vec<DatasetSummary>, Option<Error>) {
+) -> (Vec<DatasetSummary>, Delivered, Option<Error>) {
     let mut done = Vec::new();
+    let mut delivered = Delivered::new();
     let mut failure = None;
     for message in receiver {
         if failure.is_some() {
             continue;
         }
         let result = match message {
-            Message::Batch { dataset, batch, state } => ArrowBatch::from_record_batch(batch)
-                .and_then(|batch| sink.batch(dataset, batch))
-                .and_then(|()| sink.checkpoint(dataset, &state)),
+            Message::Batch { dataset, batch, state } => {
+                let rows = batch.num_rows() as u64;
+                ArrowBatch::from_record_batch(batch)
+                    .and_then(|batch| sink.batch(dataset, batch))
+                    .map(|()| *delivered.entry(dataset).or_default() += rows)
+                    .and_then(|()| sink.checkpoint(dataset, &state))
+            }
             Message::State { dataset, state } => sink.checkpoint(dataset, &state),
             Message::Done(summary) => {
                 done.push(summary);
@@ -234,7 +243,7 @@ fn deliver(
             failure = Some(error);
         }
     }
-    (done, failure)
+    (done, delivered, failure)
 }
 
 /// Summaries in the catalogue's order; a dataset the run did not reach says so.
@@ -242,6 +251,7 @@ fn in_order(
     wanted: &[&'static Dataset],
     chosen: &[&'static Dataset],
     mut done: Vec<DatasetSummary>,
+    delivered: &Delivered,
     error: Option<&Error>,
 ) -> Vec<DatasetSummary> {
     let why = match error {
@@ -262,7 +272,10 @@ fn in_order(
                 };
                 summary(dataset, DatasetStatus::Absent, why.to_owned())
             }
-            None => summary(dataset, DatasetStatus::Failed, why.to_owned()),
+            None => DatasetSummary {
+                rows: delivered.get(dataset.name).copied().unwrap_or(0),
+                ..summary(dataset, DatasetStatus::Failed, why.to_owned())
+            },
         })
         .collect()
 }

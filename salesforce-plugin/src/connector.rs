@@ -11,7 +11,7 @@ use connector_api::{Connector, Error, ErrorKind, Host, Sink};
 
 use crate::session::Session;
 use crate::settings::Settings;
-use crate::{authorize, check, collect, dataset, position, settings};
+use crate::{authorize, check, collect, dataset, permission_sets, position, settings};
 
 /// One configured Salesforce org.
 #[derive(Debug)]
@@ -73,6 +73,8 @@ impl Connector for Salesforce {
                 let session = Session::open(&self.host, &self.settings()?)?;
                 collect::estimate_json(&session)
             }
+            "permission_sets" => serde_json::to_string(&permission_sets::files())
+                .map_err(|error| Error::new(ErrorKind::OTHER, error)),
             _ => Err(Error::unsupported(format_args!(
                 "operation `{operation}` is not known to this connector"
             ))),

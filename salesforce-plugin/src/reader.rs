@@ -56,6 +56,8 @@ pub(crate) struct Context<'a> {
     pub(crate) pseudonyms: Option<&'a Pseudonyms>,
     pub(crate) counts: &'a Counts,
     pub(crate) mode: CollectMode,
+    /// Whether the records of a run that stopped midway were kept.
+    pub(crate) resume: bool,
     /// When the run started, in milliseconds since 1970.
     pub(crate) now_ms: i64,
 }
@@ -233,6 +235,16 @@ impl<'a> Reader<'a> {
 
     fn read(mut self, output: &mut dyn Output) -> Result<DatasetSummary, Ended> {
         self.context.session.host().progress(self.dataset.name, 0, None);
+        if self.context.resume
+            && let Some(state) = self.stored_state()?
+            && state.question == self.question()
+            && state.since.is_none_or(|_| state.done)
+        {
+            if let Some(summary) = self.go_on(state, output)? {
+                return Ok(summary);
+            }
+            self.start_over();
+        }
         let former = self.former_state()?;
         if let Some(state) = former.as_ref().filter(|state| self.shows_changes(state)) {
             match self.read_changes(state, output)? {
@@ -253,13 +265,41 @@ impl<'a> Reader<'a> {
         if self.context.mode != CollectMode::Incremental {
             return Ok(None);
         }
-        let stored =
-            self.context.session.host().checkpoint(self.dataset.name).map_err(Ended::Run)?;
-        let state = stored.as_deref().and_then(State::parse);
-        Ok(state.filter(|state| {
+        Ok(self.stored_state()?.filter(|state| {
             let age = self.context.now_ms.abs_diff(state.described_at);
             state.done && state.question == self.question() && age < WHOLE_EVERY_MS.unsigned_abs()
         }))
+    }
+
+    fn stored_state(&self) -> Result<Option<State>, Ended> {
+        let host = self.context.session.host();
+        let stored = host.checkpoint(self.dataset.name).map_err(Ended::Run)?;
+        Ok(stored.as_deref().and_then(State::parse))
+    }
+
+    /// Goes on where a run stopped. None where it must be read anew.
+    fn go_on(
+        &mut self,
+        state: State,
+        output: &mut dyn Output,
+    ) -> Result<Option<DatasetSummary>, Ended> {
+        let young = self.context.now_ms.abs_diff(state.whole_at) < WHOLE_EVERY_MS.unsigned_abs();
+        if state.done || state.after.is_none() || !young || self.dataset.row_cap.is_some() {
+            return Ok(None);
+        }
+        self.note_missing(&state.fields);
+        self.take_fields(state.fields.clone());
+        self.conditions = self.retention();
+        self.after = state.after.clone();
+        self.answered = state.rows;
+        self.stamps.newest = state.newest;
+        let began = state.whole_at;
+        self.state = State { newest: None, ..state };
+        let broken = self.read_to_the_count(output)?;
+        let mut summary = self.judged(broken)?;
+        // What this run handed over is not all there is.
+        summary.total = summary.expected;
+        self.finish(summary, began, output).map(Some)
     }
 
     /// Whether changes can be read from there. What fits one page is read whole: that is one request

@@ -188,6 +188,26 @@ fn the_orgs_daily_limit_and_the_runs_own_share_pause_it() {
 }
 
 #[test]
+fn a_paused_run_goes_on_after_the_last_record() {
+    let org = org();
+    let mut host = TestHost::authorized(&org, &[]);
+    org.faults()
+        .set([Fault::new(Action::DailyLimit).on_object("User").on_soql_with("Username").nth(3)]);
+    let first = host.full(&["user", "user_role"]);
+    assert_eq!(first.summary.error.as_ref().map(|e| e.kind), Some(ErrorKind::RATE_LIMITED));
+    let before = &first.handed_over["user"];
+    assert!(!before.is_empty());
+    org.faults().clear();
+    let second = host.resume(&first, &["user", "user_role"]);
+    second.is_complete("user");
+    let mut keys: Vec<&String> = before.iter().chain(&second.handed_over["user"]).collect();
+    keys.sort();
+    let all = keys.len();
+    keys.dedup();
+    assert_eq!((keys.len(), all as u64), (all, org.truth().total_users), "each user once");
+}
+
+#[test]
 fn a_long_wait_that_the_org_asks_for_parks_the_run() {
     let org = org();
     let mut host = TestHost::authorized(&org, &[]);
@@ -210,6 +230,7 @@ fn a_large_dataset_that_bulk_refuses_is_read_by_pages() {
     let mut host = TestHost::authorized(&org, &[("bulk_rows", "1000")]);
     let run = host.full(&["user"]);
     all_users(&org, &host, &run);
+    assert_eq!(run.requests("POST", "/jobs/query"), 1);
     assert_eq!(host.secret("bulk_job.user"), None, "no job is left behind");
 }
 

@@ -40,20 +40,20 @@ impl HostServices for Services {
         self.1.load(Ordering::Acquire)
     }
     fn sleep(&self, ms: u64) -> bool {
-        self.0.lock().unwrap().slept_ms += ms;
+        self.0.lock().expect("a lock").slept_ms += ms;
         self.is_cancelled()
     }
     fn acquire(&self, _: RStr<'_>, _: u32) -> PResult<()> {
         RResult::ROk(())
     }
     fn secret_get(&self, name: RStr<'_>) -> PResult<ROption<RString>> {
-        let kept = self.0.lock().unwrap();
+        let kept = self.0.lock().expect("a lock");
         RResult::ROk(
             kept.secrets.get(name.as_str()).map(|text| RString::from(text.as_str())).into(),
         )
     }
     fn secret_put(&self, name: RStr<'_>, value: ROption<RStr<'_>>) -> PResult<()> {
-        let mut kept = self.0.lock().unwrap();
+        let mut kept = self.0.lock().expect("a lock");
         match value.into_option() {
             Some(value) => kept.secrets.insert(name.as_str().into(), value.as_str().into()),
             None => kept.secrets.remove(name.as_str()),
@@ -65,13 +65,13 @@ impl HostServices for Services {
     }
     fn lease_release(&self, _: RStr<'_>, _: u64) {}
     fn checkpoint_get(&self, dataset: RStr<'_>) -> PResult<ROption<RString>> {
-        let kept = self.0.lock().unwrap();
+        let kept = self.0.lock().expect("a lock");
         let state = kept.published.get(dataset.as_str()).map(|text| RString::from(text.as_str()));
         RResult::ROk(state.into())
     }
     fn journal(&self, entry: RStr<'_>) {
         let entry = serde_json::from_str(entry.as_str()).expect("a journal entry");
-        self.0.lock().unwrap().journal.push(entry);
+        self.0.lock().expect("a lock").journal.push(entry);
     }
     fn extension(&self, _: RStr<'_>, _: RStr<'_>) -> PResult<RString> {
         RResult::ROk("".into())
@@ -95,7 +95,7 @@ impl BatchSink for Store {
     fn batch(&mut self, dataset: RStr<'_>, batch: ArrowBatch) -> PResult<()> {
         let batch = batch.into_record_batch().expect("a valid batch");
         let key = &self.keys[dataset.as_str()];
-        let mut arrived = self.arrived.lock().unwrap();
+        let mut arrived = self.arrived.lock().expect("a lock");
         let columns: Vec<String> =
             batch.schema().fields().iter().map(|field| field.name().clone()).collect();
         let first = arrived.columns.entry(dataset.as_str().into()).or_insert(columns.clone());
@@ -116,7 +116,11 @@ impl BatchSink for Store {
         RResult::ROk(())
     }
     fn checkpoint(&mut self, dataset: RStr<'_>, state: RStr<'_>) -> PResult<()> {
-        self.arrived.lock().unwrap().states.insert(dataset.as_str().into(), state.as_str().into());
+        self.arrived
+            .lock()
+            .expect("a lock")
+            .states
+            .insert(dataset.as_str().into(), state.as_str().into());
         RResult::ROk(())
     }
 }
@@ -139,6 +143,8 @@ pub(crate) struct Run {
     pub(crate) handed_over: BTreeMap<String, Vec<String>>,
     pub(crate) columns: BTreeMap<String, Vec<String>>,
     pub(crate) journal: Vec<JournalEntry>,
+    /// The last state of each dataset.
+    pub(crate) states: BTreeMap<String, String>,
 }
 
 impl Run {
@@ -180,7 +186,10 @@ impl TestHost {
         let cancelled = Arc::new(AtomicBool::new(false));
         let services = Services(Arc::clone(&kept), Arc::clone(&cancelled));
         let host = Host::new(RArc::new(HostServices_TO::from_value(services, TD_Opaque)));
-        kept.lock().unwrap().secrets.insert("client_secret".into(), org.client_secret().into());
+        kept.lock()
+            .expect("a lock")
+            .secrets
+            .insert("client_secret".into(), org.client_secret().into());
         let connector = Salesforce::new(host).expect("a connector");
         let mut request = ConfigureRequest::default();
         let ca = ca.to_str().expect("a readable path");
@@ -199,7 +208,7 @@ impl TestHost {
         assert!(problems.is_empty(), "{problems:?}");
         let reply = connector.authorize(AuthorizeRequest::Begin).expect("a link");
         let AuthorizeReply::Link { url, .. } = reply else { panic!("no link") };
-        kept.lock().unwrap().secrets.insert("token".into(), org.approve(&url));
+        kept.lock().expect("a lock").secrets.insert("token".into(), org.approve(&url));
         connector.authorize(AuthorizeRequest::Finish).expect("a grant");
         let keys = Salesforce::manifest()
             .datasets
@@ -221,19 +230,25 @@ impl TestHost {
     }
 
     pub(crate) fn slept_ms(&self) -> u64 {
-        self.kept.lock().unwrap().slept_ms
+        self.kept.lock().expect("a lock").slept_ms
     }
 
     pub(crate) fn secret(&self, name: &str) -> Option<String> {
-        self.kept.lock().unwrap().secrets.get(name).cloned()
+        self.kept.lock().expect("a lock").secrets.get(name).cloned()
     }
 
     pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
     }
 
+    /// A run that goes on where the one before stopped: its records and states were kept.
+    pub(crate) fn resume(&mut self, before: &Run, datasets: &[&str]) -> Run {
+        self.kept.lock().expect("a lock").published.extend(before.states.clone());
+        self.run(CollectMode::Full, datasets, true)
+    }
+
     /// One run, published as a store does: by dataset, and not at all where the run failed.
-    pub(crate) fn collect(&mut self, mode: CollectMode, datasets: &[&str]) -> Run {
+    fn run(&mut self, mode: CollectMode, datasets: &[&str], resume: bool) -> Run {
         let arrived = Arc::new(Mutex::new(Arrived::default()));
         let store = Store { arrived: Arc::clone(&arrived), keys: Arc::clone(&self.keys) };
         let mut sink = Sink::new(BatchSink_TO::from_value(store, TD_Opaque));
@@ -241,10 +256,11 @@ impl TestHost {
             run_id: 1,
             mode,
             datasets: datasets.iter().map(|name| (*name).to_owned()).collect(),
+            resume,
         };
-        self.kept.lock().unwrap().journal.clear();
+        self.kept.lock().expect("a lock").journal.clear();
         let summary = self.connector.collect(request, &mut sink).expect("a summary");
-        let arrived = std::mem::take(&mut *arrived.lock().unwrap());
+        let arrived = std::mem::take(&mut *arrived.lock().expect("a lock"));
         for dataset in &summary.datasets {
             let rows = arrived.rows.get(&dataset.dataset).map_or(0, Vec::len);
             assert_eq!(dataset.rows, rows as u64, "{}: rows as they arrived", dataset.dataset);
@@ -258,7 +274,7 @@ impl TestHost {
                 let rows = arrived.rows.get(&dataset.dataset).cloned().unwrap_or_default();
                 records.extend(rows);
                 if let Some(state) = arrived.states.get(&dataset.dataset) {
-                    let mut kept = self.kept.lock().unwrap();
+                    let mut kept = self.kept.lock().expect("a lock");
                     kept.published.insert(dataset.dataset.clone(), state.clone());
                 }
             }
@@ -271,15 +287,16 @@ impl TestHost {
                 .map(|(name, rows)| (name, rows.into_iter().map(|(key, _)| key).collect()))
                 .collect(),
             columns: arrived.columns,
-            journal: self.kept.lock().unwrap().journal.clone(),
+            states: arrived.states,
+            journal: self.kept.lock().expect("a lock").journal.clone(),
         }
     }
 
     pub(crate) fn full(&mut self, datasets: &[&str]) -> Run {
-        self.collect(CollectMode::Full, datasets)
+        self.run(CollectMode::Full, datasets, false)
     }
 
     pub(crate) fn changes(&mut self, datasets: &[&str]) -> Run {
-        self.collect(CollectMode::Incremental, datasets)
+        self.run(CollectMode::Incremental, datasets, false)
     }
 }
