@@ -46,6 +46,7 @@ impl Reader<'_> {
         }
         let mut query = self.query();
         query.ordered = false;
+        query.limit = None;
         let soql = query.text(None);
         let Some(columns) =
             self.shape.as_ref().map(|shape| Columns::new(shape.columns().fields().to_vec()))

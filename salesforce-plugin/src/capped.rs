@@ -43,6 +43,7 @@ impl Reader<'_> {
             conditions: Vec::new(),
             stamp: None,
             ordered: true,
+            limit: None,
         };
         let mut after = None;
         loop {

@@ -29,6 +29,9 @@ const MOST_GROWTH: u64 = 10_000;
 /// The first window of a log after a query took too long, and the smallest.
 const FIRST_WINDOW_MS: i64 = 86_400_000;
 const SMALLEST_WINDOW_MS: i64 = 60_000;
+/// The same for a dataset that is ordered by its key alone: records in one answer.
+const FIRST_LIMIT: u64 = 1_000;
+const SMALLEST_LIMIT: u64 = 50;
 /// Longer addresses are refused on the way; a query then shares its fields with another.
 const LONGEST_PATH: usize = 12_000;
 
@@ -126,7 +129,7 @@ impl Reader<'_> {
                 Err(error) => return Err(self.failed(error)),
             };
             let expected = page.total_size.map(|total| total + start);
-            if start == 0 && !windowed {
+            if start == 0 && !windowed && self.limit.is_none() {
                 self.promised = self.promised.or(expected);
                 self.one_whole_page = self.followed.is_empty()
                     && page.done
@@ -149,7 +152,8 @@ impl Reader<'_> {
                 for batch in held {
                     self.hand_over(&batch, output, expected)?;
                 }
-                return Ok(Chain::Done);
+                let full = self.limit.is_some_and(|limit| self.answered - start >= limit);
+                return Ok(if full { Chain::Again } else { Chain::Done });
             }
             if self.promised.is_some_and(|most| self.answered > most * 2 + MOST_GROWTH) {
                 let reason = "the answer grows without end";
@@ -352,6 +356,14 @@ impl Reader<'_> {
             match self.window_ms {
                 None => self.window_ms = Some(FIRST_WINDOW_MS),
                 Some(length) if length > SMALLEST_WINDOW_MS => self.window_ms = Some(length / 2),
+                Some(_) => return Ok(Chain::Broken(refusal.shown())),
+            }
+            return Ok(Chain::Again);
+        }
+        if timed_out && self.dataset.paging == Paging::Id {
+            match self.limit {
+                None => self.limit = Some(FIRST_LIMIT),
+                Some(limit) if limit > SMALLEST_LIMIT => self.limit = Some(limit / 2),
                 Some(_) => return Ok(Chain::Broken(refusal.shown())),
             }
             return Ok(Chain::Again);

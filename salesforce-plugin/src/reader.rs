@@ -165,6 +165,8 @@ pub(crate) struct Reader<'a> {
     /// A window's end while windows are in use, and its length.
     pub(crate) window_ms: Option<i64>,
     pub(crate) window_from: Option<i64>,
+    /// Records in one answer at most, once a query took too long.
+    pub(crate) limit: Option<u64>,
     /// Whether the last answer was as long as Salesforce lets it be: more may have been cut off.
     pub(crate) cut: bool,
     pub(crate) stamps: Stamps,
@@ -223,6 +225,7 @@ impl<'a> Reader<'a> {
             parts: 1,
             window_ms: None,
             window_from: None,
+            limit: None,
             cut: false,
             stamps: Stamps::default(),
             state: State::new(String::new(), context.now_ms),
@@ -412,8 +415,9 @@ impl<'a> Reader<'a> {
         let asked = self.asked.len();
         let broken = match self.read_to_the_count(output) {
             Ok(broken) => broken,
-            Err(Ended::Dataset(summary)) if summary.status == DatasetStatus::Denied => {
-                return Ok(ByChanges::Done(summary));
+            // A stamp itself may be gone.
+            Err(Ended::Dataset(_)) if self.asked.len() != asked => {
+                return Ok(ByChanges::Whole("its fields are no longer the same".into()));
             }
             Err(ended) => return Err(ended),
         };
@@ -631,6 +635,7 @@ impl<'a> Reader<'a> {
                 Paging::Id | Paging::None => None,
             },
             ordered: self.dataset.paging != Paging::None,
+            limit: self.limit,
         }
     }
 
@@ -723,7 +728,7 @@ impl<'a> Reader<'a> {
     }
 
     fn count_of(&self, conditions: &[String]) -> Result<Option<u64>, Ended> {
-        let query = Query { conditions: conditions.to_vec(), ..self.query() };
+        let query = Query { conditions: conditions.to_vec(), limit: None, ..self.query() };
         let path = self.path(&query.count_text());
         let counted = self.context.session.get(&path, Some(self.object), |answer| {
             let count: Count =

@@ -27,6 +27,8 @@ pub(crate) struct Query {
     pub(crate) stamp: Option<String>,
     /// Small sets without a usable key are read unordered.
     pub(crate) ordered: bool,
+    /// The most records that are answered; none for all.
+    pub(crate) limit: Option<u64>,
 }
 
 impl Query {
@@ -50,6 +52,9 @@ impl Query {
             _ if !self.ordered => {}
             Some(stamp) => text.push_str(&format!(" ORDER BY {stamp}, Id")),
             None => text.push_str(" ORDER BY Id"),
+        }
+        if let Some(limit) = self.limit {
+            text.push_str(&format!(" LIMIT {limit}"));
         }
         text
     }
@@ -116,6 +121,7 @@ mod tests {
             conditions: vec!["LoginTime >= 2026-05-01T00:00:00.000Z".into()],
             stamp: stamp.map(Into::into),
             ordered: true,
+            limit: None,
         }
     }
 

@@ -330,6 +330,24 @@ mod tests {
         }
     }
 
+    /// Every object and field that a request may name. A new line is a decision to read more.
+    #[test]
+    fn the_golden_list_names_every_object_and_field() {
+        let listed: String = CATALOGUE
+            .iter()
+            .map(|dataset| {
+                let fields: Vec<&str> = dataset
+                    .fields
+                    .iter()
+                    .filter(|field| !field.computed)
+                    .map(|field| field.name)
+                    .collect();
+                format!("{}: {}\n", dataset.sobject().unwrap_or("limits"), fields.join(" "))
+            })
+            .collect();
+        assert_eq!(listed, include_str!("golden.txt"), "change `golden.txt` only on purpose");
+    }
+
     #[test]
     fn fields_that_hold_secrets_are_never_asked_for() {
         for dataset in CATALOGUE {

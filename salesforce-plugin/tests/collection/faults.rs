@@ -171,6 +171,40 @@ fn a_log_is_read_in_windows_once_a_query_took_too_long() {
 }
 
 #[test]
+fn a_query_that_took_too_long_is_asked_for_less_at_a_time() {
+    let org = org();
+    let mut host = TestHost::authorized(&org, &[]);
+    let slow = refused(400, "QUERY_TIMEOUT", "Your query request was running for too long.");
+    org.faults().set([Fault::new(slow).on_object("User").on_soql_with("Username").times(3)]);
+    let run = host.full(&["user"]);
+    all_users(&org, &host, &run);
+    let limited =
+        |e: &salesforce_sim::Entry| e.soql.as_deref().is_some_and(|q| q.contains("LIMIT 250"));
+    assert!(org.journal().iter().any(limited), "a thousand, halved twice");
+}
+
+#[test]
+fn a_result_that_salesforce_cuts_off_is_read_by_users() {
+    let org = SimulatedOrg::builder().users(700).seed(3).start();
+    let mut host = TestHost::authorized(&org, &[]);
+    let run = host.full(&["oauth_token"]);
+    let whole = run.of("oauth_token").clone();
+    assert_eq!(whole.status, DatasetStatus::Complete, "{whole:?}");
+    // The org counts more records than it shows in one result.
+    org.faults().set([Fault::new(Action::TotalSize { by: 2_500 })
+        .on_object("OauthToken")
+        .on_soql_with("COUNT()")
+        .always()]);
+    let run = host.full(&["oauth_token"]);
+    let parts = run.of("oauth_token");
+    assert_eq!(parts.rows, whole.rows, "the same records, by a few users at a time");
+    assert_eq!(parts.status, DatasetStatus::Incomplete, "they are fewer than counted: {parts:?}");
+    assert!(
+        org.journal().iter().any(|e| e.soql.as_deref().is_some_and(|q| q.contains("UserId IN (")))
+    );
+}
+
+#[test]
 fn the_orgs_daily_limit_and_the_runs_own_share_pause_it() {
     let org = org();
     let mut host = TestHost::authorized(&org, &[]);
