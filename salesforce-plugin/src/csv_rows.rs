@@ -186,6 +186,19 @@ mod tests {
     }
 
     #[test]
+    fn ten_thousand_changed_results_are_read_or_refused() {
+        let columns = columns();
+        let (mut read, mut refused) = (0, 0);
+        crate::mutation::mutations(PAGE.as_bytes(), 10_000, |body| {
+            match parse(body, &columns, 100) {
+                Ok(_) => read += 1,
+                Err(_) => refused += 1,
+            }
+        });
+        assert!(read > 500 && refused > 500, "both happen: {read} read, {refused} refused");
+    }
+
+    #[test]
     fn nul_bytes_are_left_out() {
         let batches = parse(b"\"Id\",\"Status\"\n\"1\",\"a\0b\"\n", &columns(), 10).unwrap();
         assert_eq!(batches[0].column(2).as_string::<i32>().value(0), "ab");

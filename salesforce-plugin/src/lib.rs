@@ -27,6 +27,8 @@ mod gate;
 mod grant;
 mod http;
 mod limits;
+#[cfg(test)]
+mod mutation;
 mod oauth;
 mod oauth_error;
 mod page;

@@ -609,6 +609,21 @@ mod tests {
     }
 
     #[test]
+    fn ten_thousand_changed_pages_are_read_or_refused_and_never_half_read() {
+        let columns = columns();
+        let text = br#"{"totalSize":2,"done":false,"nextRecordsUrl":"/services/data/v66.0/query/0r8-2000","records":[{"attributes":{"type":"User"},"Id":"1","IsActive":true,"Profile":{"Name":"P","UserLicense":{"Name":"L"}},"Total":7,"At":"2026-01-31T10:11:12.345+0000"},{"Id":"2","Total":300.0,"Profile":null}]}"#;
+        let (mut read, mut refused) = (0, 0);
+        crate::mutation::mutations(text, 10_000, |body| match Page::parse(body, &columns) {
+            Ok(page) => {
+                assert!(page.batch.columns().iter().all(|c| c.len() == page.batch.num_rows()));
+                read += 1;
+            }
+            Err(_) => refused += 1,
+        });
+        assert!(read > 500 && refused > 500, "both happen: {read} read, {refused} refused");
+    }
+
+    #[test]
     fn a_page_without_its_parts_or_with_more_behind_it_is_refused() {
         let columns = columns();
         for body in [

@@ -75,6 +75,66 @@ fn every_fault_at_every_page_leaves_every_record_once() {
     }
 }
 
+/// The seed is fixed; another may be given as `SEED`.
+#[test]
+fn any_two_faults_leave_every_record_once_or_the_run_says_otherwise() {
+    let seed: u64 = std::env::var("SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut below = |most: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % most as u64).expect("a small number")
+    };
+    let org = SimulatedOrg::builder().users(4_500).logins_per_user(0).seed(3).start();
+    org.set_policy(|policy| policy.locators_die_with_session = true);
+    let mut host = TestHost::authorized(&org, &[]);
+    let rows = org.truth().row_counts["UserLogin"];
+    let mut complete = 0;
+    for pair in 0..60 {
+        let actions = [
+            Action::ServerUnavailable,
+            Action::CloseAfter { bytes: 900, chunked: true },
+            Action::TruncateBody { bytes: 4_000 },
+            Action::HtmlPage,
+            Action::NoNextPage,
+            Action::SameLocator,
+            Action::EmptyPage,
+            Action::OverlapPage { rows: 3 },
+            Action::TruncatePage { rows: 100 },
+            Action::TotalSize { by: -2 },
+            Action::ExpireSession,
+            Action::KillLocators,
+            Action::ConcurrentLimit,
+            Action::DailyLimit,
+        ];
+        let faults: Vec<Fault> = (0..2)
+            .map(|_| {
+                let action = actions[below(actions.len())].clone();
+                Fault::new(action).on_object("UserLogin").nth(below(5) as u64 + 1)
+            })
+            .collect();
+        let shown = format!("seed {seed}, pair {pair}: {faults:?}");
+        org.faults().set(faults);
+        let run = host.full(&["user_login"]);
+        let summary = run.of("user_login");
+        if run.handed_over.contains_key("user_login") {
+            run.nothing_twice("user_login");
+        }
+        if summary.status == DatasetStatus::Complete {
+            assert_eq!(summary.rows, rows, "complete and short: {shown}");
+            complete += 1;
+        } else {
+            let told = run.summary.error.is_some() || summary.reason.is_some();
+            assert!(told, "{shown}: {summary:?}");
+        }
+        org.faults().clear();
+    }
+    assert!(complete > 30, "most pairs are survived: {complete}");
+    host.full(&["user_login"]).is_complete("user_login");
+    assert_eq!(host.records["user_login"].len() as u64, rows);
+}
+
 #[test]
 fn a_page_that_is_always_short_is_incomplete_and_says_how_many_are_missing() {
     let org = org();
