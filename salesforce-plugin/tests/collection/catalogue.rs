@@ -72,6 +72,17 @@ fn fields_are_left_out_and_people_get_pseudonyms() {
 }
 
 #[test]
+fn a_custom_field_that_the_org_does_not_have_is_named() {
+    let org = SimulatedOrg::builder().users(20).seed(5).start();
+    let mut host = TestHost::authorized(&org, &[("custom_user_fields", "Cost_Center__c")]);
+    let run = host.full(&["user"]);
+    let user = run.of("user");
+    assert_eq!(user.status, DatasetStatus::Degraded, "{user:?}");
+    assert_eq!(user.missing_fields, ["Cost_Center__c"]);
+    assert_eq!(user.rows, org.truth().total_users);
+}
+
+#[test]
 fn the_estimate_counts_requests_and_asks_for_little() {
     let org = SimulatedOrg::builder().users(5_000).seed(5).start();
     let mut host = TestHost::authorized(&org, &[]);
