@@ -282,6 +282,31 @@ fn the_orgs_daily_limit_and_the_runs_own_share_pause_it() {
 }
 
 #[test]
+fn an_org_whose_requests_are_mostly_used_is_left_alone() {
+    let org = SimulatedOrg::builder().users(50).seed(3).start();
+    let used = |header: &str| Action::Status {
+        code: 200,
+        body: r#"{"totalSize":0,"done":true,"records":[]}"#.into(),
+        content_type: Some("application/json;charset=UTF-8".into()),
+        headers: vec![("Sforce-Limit-Info".into(), header.into())],
+    };
+    let host = TestHost::authorized(&org, &[]);
+    let mostly = used("api-usage=12100/15000");
+    org.faults().set([Fault::new(mostly).on_object("UserPermissionAccess").times(1)]);
+    let before = org.journal().len();
+    let error = host.fails(&["user"]);
+    assert_eq!(error.kind, ErrorKind::RATE_LIMITED, "{error}");
+    assert!(error.message.contains("12100 of the org's 15000"), "{error}");
+    assert_eq!(org.journal().len() - before, 2, "the versions, the self check, and no more");
+
+    // The control: at a lesser share, or with a larger one allowed, it is read.
+    let mut host = TestHost::authorized(&org, &[("api_share_org_percent", "90")]);
+    let mostly = used("api-usage=12100/15000");
+    org.faults().set([Fault::new(mostly).on_object("UserPermissionAccess").times(1)]);
+    host.full(&["user"]).is_complete("user");
+}
+
+#[test]
 fn a_paused_run_goes_on_after_the_last_record() {
     let org = org();
     let mut host = TestHost::authorized(&org, &[]);

@@ -292,6 +292,18 @@ impl TestHost {
         }
     }
 
+    /// A run that ends before its first dataset.
+    pub(crate) fn fails(&self, datasets: &[&str]) -> connector_api::Error {
+        let arrived = Arc::new(Mutex::new(Arrived::default()));
+        let store = Store { arrived, keys: Arc::clone(&self.keys) };
+        let mut sink = Sink::new(BatchSink_TO::from_value(store, TD_Opaque));
+        let request = CollectRequest {
+            datasets: datasets.iter().map(|name| (*name).to_owned()).collect(),
+            ..CollectRequest::default()
+        };
+        self.connector.collect(request, &mut sink).expect_err("an error")
+    }
+
     pub(crate) fn full(&mut self, datasets: &[&str]) -> Run {
         self.run(CollectMode::Full, datasets, false)
     }
