@@ -115,3 +115,43 @@ fn a_job_that_fails_is_made_once_more_and_then_read_by_pages() {
     assert_eq!(run.requests("POST", "/jobs/query"), 2);
     assert_eq!(run.requests("DELETE", "/jobs/query/*"), 2);
 }
+
+/// A run died between its request for a job and the answer.
+#[test]
+fn a_job_whose_answer_was_lost_is_found_and_deleted_and_others_are_left_alone() {
+    let (org, mut host) = large();
+    host.full(&["organization"]);
+    let user = org.journal().iter().rev().find_map(|entry| entry.user_id.clone()).expect("a user");
+    let made_ms = 1_778_061_600_000u64; // 2026-05-06T10:00:00Z
+    host.keep_secret(
+        "bulk_job.permission_set_license_assign",
+        &format!(r#"{{"id":null,"query":"SELECT Id","version":66,"at_ms":{made_ms}}}"#),
+    );
+    let listed = |id: &str, by: &str, date: &str| {
+        format!(
+            r#"{{"id":"{id}","object":"PermissionSetLicenseAssign","createdById":"{by}","createdDate":"{date}","state":"JobComplete"}}"#
+        )
+    };
+    let jobs = [
+        listed("750000000000007AAA", &user, "2026-05-06T10:00:05.000+0000"),
+        listed("750000000000008AAA", "005000000000009AAA", "2026-05-06T10:00:05.000+0000"),
+        listed("750000000000009AAA", &user, "2026-05-05T10:00:05.000+0000"),
+    ];
+    let list = format!(r#"{{"done":true,"records":[{}],"nextRecordsUrl":null}}"#, jobs.join(","));
+    let orphan = format!("{JOBS}/750000000000007AAA");
+    let mut faults = vec![Fault::new(deleted()).on_method("DELETE").on_path(&orphan).always()];
+    faults.extend(script(5));
+    faults.push(
+        Fault::new(answer(list, "application/json", &[])).on_method("GET").on_path(JOBS).times(1),
+    );
+    org.faults().set(faults);
+    let run = host.full(&["permission_set_license_assign"]);
+    run.is_complete("permission_set_license_assign");
+    let gone: Vec<String> = org
+        .journal()
+        .iter()
+        .filter(|entry| entry.method == "DELETE")
+        .map(|entry| entry.path.clone())
+        .collect();
+    assert_eq!(gone, [orphan, format!("{JOBS}/{ID}")]);
+}

@@ -237,6 +237,10 @@ impl TestHost {
         self.kept.lock().expect("a lock").secrets.get(name).cloned()
     }
 
+    pub(crate) fn keep_secret(&self, name: &str, value: &str) {
+        self.kept.lock().expect("a lock").secrets.insert(name.into(), value.into());
+    }
+
     pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
     }
