@@ -113,6 +113,9 @@ pub struct DatasetSpec {
     /// Whether records describe people.
     #[serde(default)]
     pub personal: bool,
+    /// Whether it is read only where the connector's settings, or a request, ask for it by name.
+    #[serde(default)]
+    pub optional: bool,
 }
 
 /// One column of a dataset.

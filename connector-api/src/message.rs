@@ -182,6 +182,10 @@ pub struct CollectRequest {
     /// Datasets by name; empty means all.
     #[serde(default)]
     pub datasets: Vec<String>,
+    /// The run before this one stopped midway, and the host kept its records and checkpoints: a
+    /// dataset may go on after the last record that was handed over.
+    #[serde(default)]
+    pub resume: bool,
 }
 
 /// How the reading of a dataset ended.
@@ -243,6 +247,14 @@ pub struct DatasetSummary {
     /// Why the status is not `complete`, as one sentence.
     #[serde(default)]
     pub reason: Option<String>,
+    /// How it was read, where that was not as the request asked: a connector may have to read whole
+    /// what it was asked to read by changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<CollectMode>,
+    /// Records of the whole dataset as the vendor counted them, where only changes were read: what
+    /// the host then holds should be as many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
 }
 
 /// The answer of `collect`.

@@ -138,8 +138,12 @@ fn attempt(
     instance.enable()?;
     let writer = RowWriter::open(&deployment.store, run, &plugin.manifest.id).map_err(for_run)?;
     let sink = RunSink::new(Arc::clone(context), Arc::new(plugin.manifest.clone()), writer);
-    let request =
-        CollectRequest { run_id: run.id, mode: options.mode, datasets: options.datasets.clone() };
+    let request = CollectRequest {
+        run_id: run.id,
+        mode: options.mode,
+        datasets: options.datasets.clone(),
+        ..CollectRequest::default()
+    };
     let summary = in_own_thread(instance, request, &sink, options, context);
     if summary.is_err() {
         sink.close();
@@ -279,8 +283,16 @@ fn judge(plugin: &Plugin, options: &Options, context: &Context, collected: Colle
         context.resumed.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let changes_only = match options.mode {
         CollectMode::Full => Vec::new(),
-        // A connector that was given the former state reads on from there.
-        CollectMode::Incremental => resumed.into_iter().collect(),
+        // A connector that was given the former state reads on from there, unless it says that it
+        // read a dataset whole.
+        CollectMode::Incremental => datasets
+            .iter()
+            .filter(|dataset| match dataset.mode {
+                Some(mode) => mode == CollectMode::Incremental,
+                None => resumed.contains(&dataset.dataset),
+            })
+            .map(|dataset| dataset.dataset.clone())
+            .collect(),
     };
     RunEnd { status, api_calls, error, datasets, changes_only }
 }
@@ -316,6 +328,8 @@ fn not_read(name: &str, rows: u64, ended_early: bool) -> DatasetSummary {
         expected: None,
         missing_fields: Vec::new(),
         reason: Some(reason.into()),
+        mode: None,
+        total: None,
     }
 }
 

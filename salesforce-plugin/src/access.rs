@@ -9,23 +9,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::api_error::ApiError;
-use crate::dataset::{
-    API_ENABLED, ASSIGN_PERMISSION_SETS, MANAGE_USERS, MONITOR_LOGIN_HISTORY, Permission,
-    VIEW_ALL_USERS, VIEW_ROLES, VIEW_SETUP,
-};
+use crate::permission::{Permission, probed};
 use crate::session::Session;
 use crate::soql::query_path;
-
-/// The permissions that can be asked for by name.
-const PROBED: [Permission; 7] = [
-    API_ENABLED,
-    VIEW_SETUP,
-    VIEW_ALL_USERS,
-    VIEW_ROLES,
-    MANAGE_USERS,
-    MONITOR_LOGIN_HISTORY,
-    ASSIGN_PERMISSION_SETS,
-];
 
 /// Which permissions the user has; one that could not be asked for is absent.
 #[derive(Debug, Default)]
@@ -42,7 +28,7 @@ impl Access {
     /// # Errors
     /// Only what ends the run.
     pub(crate) fn probe(session: &Session, version: u16) -> Result<Access, ApiError> {
-        let mut wanted: Vec<Permission> = PROBED.to_vec();
+        let mut wanted: Vec<Permission> = probed().collect();
         while !wanted.is_empty() {
             let names: Vec<&str> = wanted.iter().map(|permission| permission.name).collect();
             let soql = format!("SELECT {} FROM UserPermissionAccess", names.join(", "));
@@ -99,16 +85,12 @@ impl Access {
             None
         }
     }
-
-    /// All that was probed.
-    pub(crate) fn probed() -> &'static [Permission] {
-        &PROBED
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::permission::{MANAGE_USERS, MONITOR_LOGIN_HISTORY, VIEW_SETUP};
 
     #[test]
     fn a_permission_that_could_not_be_probed_stays_unknown() {

@@ -128,7 +128,7 @@ struct Item {
 
 /// Judges an answer of the data API by status, error code and what the body is.
 pub(crate) fn judge(answer: &Answer) -> Verdict {
-    if answer.status == 200 && !answer.is_html() && !answer.body.is_empty() {
+    if matches!(answer.status, 200 | 201) && !answer.is_html() && !answer.body.is_empty() {
         return Verdict::Success;
     }
     let item = first_item(&answer.body);

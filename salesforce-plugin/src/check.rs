@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::access::Access;
 use crate::api_error::ApiError;
-use crate::dataset::{API_ENABLED, CATALOGUE, Dataset, Permission};
 use crate::describe::Catalogue;
+use crate::doctor;
+use crate::permission::API_ENABLED;
 use crate::preflight::preflight;
 use crate::session::Session;
 use crate::settings::Settings;
@@ -78,10 +79,7 @@ fn run(host: &Host, settings: &Settings, report: &mut Report) -> Result<(), Erro
     let access = Access::probe(&session, catalogue.version).map_err(ApiError::into_error)?;
     report.ok("the API answers");
     allowance(&session, catalogue.version, report)?;
-    permissions(&access, report);
-    for dataset in CATALOGUE {
-        dataset_finding(&catalogue, &access, dataset, report)?;
-    }
+    report.findings.extend(doctor::examine(&session, &catalogue, &access)?);
     Ok(())
 }
 
@@ -139,128 +137,4 @@ fn allowance(session: &Session, version: u16, report: &mut Report) -> Result<(),
         ),
     }
     Ok(())
-}
-
-fn permissions(access: &Access, report: &mut Report) {
-    for permission in Access::probed() {
-        let id = format!("permission.{}", permission.name);
-        let (status, message, hint) = match (access.has(*permission), needed_by(*permission)) {
-            (Some(true), _) => (FindingStatus::Ok, "granted".to_owned(), None),
-            (None, _) => (
-                FindingStatus::Unknown,
-                "the org does not say whether it is granted".to_owned(),
-                None,
-            ),
-            (Some(false), needed) if needed.is_empty() || another_opens(*permission, access) => {
-                (FindingStatus::Ok, "not granted and not needed".to_owned(), None)
-            }
-            (Some(false), needed) => (
-                FindingStatus::Missing,
-                format!("not granted; needed to read {}", needed.join(", ")),
-                Some(format!(
-                    "tick `{}` in the connecting user's profile or permission set",
-                    permission.label
-                )),
-            ),
-        };
-        report.add(&id, status, permission.label, message, hint);
-    }
-}
-
-fn needed_by(permission: Permission) -> Vec<&'static str> {
-    CATALOGUE
-        .iter()
-        .filter(|dataset| dataset.permissions.contains(&permission))
-        .map(|dataset| dataset.name)
-        .collect()
-}
-
-/// Whether each dataset that asks for this permission is opened by another one that is held.
-fn another_opens(permission: Permission, access: &Access) -> bool {
-    CATALOGUE
-        .iter()
-        .filter(|dataset| dataset.permissions.contains(&permission))
-        .all(|dataset| access.has_any(dataset.permissions) == Some(true))
-}
-
-fn dataset_finding(
-    catalogue: &Catalogue<'_>,
-    access: &Access,
-    dataset: &Dataset,
-    report: &mut Report,
-) -> Result<(), Error> {
-    let Some(object) = dataset.sobject() else { return Ok(()) };
-    let id = format!("dataset.{}", dataset.name);
-    let labels: Vec<&str> = dataset.permissions.iter().map(|permission| permission.label).collect();
-    let open = || Some(format!("grant `{}`", labels.join("` or `")));
-    let described = match catalogue.describe(object) {
-        Ok(described) => described,
-        Err(ApiError::Fatal(error)) => return Err(error),
-        Err(error) => {
-            report.add(
-                &id,
-                FindingStatus::Unknown,
-                dataset.title,
-                error.into_error().message,
-                None,
-            );
-            return Ok(());
-        }
-    };
-    let held = access.has_any(dataset.permissions);
-    if described.is_none() {
-        match held {
-            Some(true) => {
-                report.add(&id, FindingStatus::Ok, dataset.title, "the org does not have it", None)
-            }
-            _ => report.add(
-                &id,
-                FindingStatus::Missing,
-                dataset.title,
-                "not visible to the connecting user",
-                open(),
-            ),
-        }
-        return Ok(());
-    }
-    if dataset.own_rows.is_some() && held == Some(false) {
-        report.add(
-            &id,
-            FindingStatus::Partial,
-            dataset.title,
-            "perhaps only the connecting user's own records are visible",
-            open(),
-        );
-        return Ok(());
-    }
-    let mut missing = Vec::new();
-    for field in dataset.fields.iter().filter(|field| !field.optional) {
-        if !catalogue.shows(object, field.name).map_err(ApiError::into_error)? {
-            missing.push(field.name);
-        }
-    }
-    if missing.is_empty() {
-        report.add(&id, FindingStatus::Ok, dataset.title, "readable", None);
-    } else {
-        let message = format!("readable, without {}", missing.join(", "));
-        let hint = Some(
-            "give the connecting user read access to these fields (field-level security)"
-                .to_owned(),
-        );
-        report.add(&id, FindingStatus::Partial, dataset.title, message, hint);
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dataset::{MANAGE_USERS, MONITOR_LOGIN_HISTORY};
-
-    #[test]
-    fn the_login_history_is_opened_by_either_of_two_permissions() {
-        assert!(needed_by(MONITOR_LOGIN_HISTORY).contains(&"login_history"));
-        assert!(needed_by(MANAGE_USERS).contains(&"login_history"));
-        assert!(needed_by(API_ENABLED).is_empty());
-    }
 }

@@ -3,7 +3,7 @@
 //! Readers run in threads that end with the call; one channel brings their batches to the sink, whose
 //! back-pressure reaches them through its bound.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
@@ -12,13 +12,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use arrow_array::RecordBatch;
 use connector_api::batch::ArrowBatch;
-use connector_api::message::{CollectRequest, CollectSummary, DatasetStatus, DatasetSummary};
+use connector_api::message::{
+    CollectMode, CollectRequest, CollectSummary, DatasetStatus, DatasetSummary,
+};
 use connector_api::{Error, ErrorKind, Sink};
 
 use crate::access::Access;
 use crate::api_error::ApiError;
 use crate::dataset::{CATALOGUE, Dataset};
 use crate::describe::Catalogue;
+use crate::estimate::{Counts, Estimate, estimate};
+use crate::pseudonym::Pseudonyms;
 use crate::reader::{Context, Output, read, summary};
 use crate::session::Session;
 
@@ -37,18 +41,47 @@ pub(crate) fn collect(
     sink: &mut Sink,
 ) -> Result<CollectSummary, Error> {
     let wanted = wanted(&request.datasets)?;
+    let selection = &session.settings().selection;
+    let asked = |dataset: &Dataset| request.datasets.iter().any(|name| name == dataset.name);
+    let chosen: Vec<&'static Dataset> = wanted
+        .iter()
+        .copied()
+        .filter(|dataset| {
+            selection.reads(dataset) || asked(dataset) && !selection.rules_out(dataset)
+        })
+        .collect();
+    session.budget().hold_to(selection);
     let catalogue = Catalogue::open(session).map_err(ApiError::into_error)?;
     let access = Access::probe(session, catalogue.version).map_err(ApiError::into_error)?;
+    let pseudonyms =
+        selection.pseudonymize.then(|| Pseudonyms::open(session.host())).transpose()?;
+    // A run by changes reads what is small whole, and what is large not at all.
+    let counts = match request.mode {
+        CollectMode::Full => Counts::ask(session, catalogue.version, &chosen)?,
+        CollectMode::Incremental => Counts::default(),
+    };
+    if request.mode == CollectMode::Full {
+        tell(&estimate(&chosen, &counts, selection, session.budget().allowance()));
+    }
     let now_ms = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(0));
-    let context = Context { session, catalogue: &catalogue, access: &access, now_ms };
+    let context = Context {
+        session,
+        catalogue: &catalogue,
+        access: &access,
+        pseudonyms: pseudonyms.as_ref(),
+        counts: &counts,
+        mode: request.mode,
+        resume: request.resume,
+        now_ms,
+    };
 
-    let queue = Mutex::new(VecDeque::from(wanted.clone()));
+    let queue = Mutex::new(VecDeque::from(chosen.clone()));
     let stop = AtomicBool::new(false);
     let (sender, receiver) = sync_channel(CHANNEL_BATCHES);
-    let (done, error) = thread::scope(|scope| {
-        for _ in 0..READERS.min(wanted.len()) {
+    let (done, delivered, error) = thread::scope(|scope| {
+        for _ in 0..READERS.min(chosen.len()) {
             let sender = sender.clone();
             let (context, queue, stop) = (&context, &queue, &stop);
             scope.spawn(move || read_queue(context, queue, stop, sender));
@@ -57,10 +90,40 @@ pub(crate) fn collect(
         deliver(receiver, sink, &stop)
     });
     Ok(CollectSummary {
-        datasets: in_order(&wanted, done, error.as_ref()),
+        datasets: in_order(&wanted, &chosen, done, &delivered, error.as_ref()),
         api_calls: session.api_calls(),
         error,
     })
+}
+
+/// What the run will cost, for the log.
+fn tell(estimate: &Estimate) {
+    let available = estimate
+        .available
+        .map_or_else(String::new, |available| format!(" of {available} that this run may use"));
+    log::info!("the run needs about {} API requests{available}", estimate.requests);
+    if estimate.available.is_some_and(|available| available < estimate.requests) {
+        log::warn!(
+            "the run will probably pause before its end: {} API requests are needed, {} may be used",
+            estimate.requests,
+            estimate.available.unwrap_or(0)
+        );
+    }
+}
+
+/// Estimates a whole reading, as JSON.
+///
+/// # Errors
+/// What keeps the org from being asked.
+pub(crate) fn estimate_json(session: &Session) -> Result<String, Error> {
+    let selection = &session.settings().selection;
+    let chosen: Vec<&'static Dataset> =
+        CATALOGUE.iter().copied().filter(|dataset| selection.reads(dataset)).collect();
+    session.budget().hold_to(selection);
+    let catalogue = Catalogue::open(session).map_err(ApiError::into_error)?;
+    let counts = Counts::ask(session, catalogue.version, &chosen)?;
+    let estimate = estimate(&chosen, &counts, selection, session.budget().allowance());
+    serde_json::to_string(&estimate).map_err(|error| Error::new(ErrorKind::OTHER, error))
 }
 
 fn wanted(names: &[String]) -> Result<Vec<&'static Dataset>, Error> {
@@ -85,6 +148,10 @@ enum Message {
     Batch {
         dataset: &'static str,
         batch: RecordBatch,
+        state: String,
+    },
+    State {
+        dataset: &'static str,
         state: String,
     },
     Done(DatasetSummary),
@@ -133,7 +200,14 @@ impl Output for Channel<'_> {
         }
         self.sender.send(Message::Batch { dataset, batch, state }).map_err(|_| Error::cancelled())
     }
+
+    fn state(&mut self, dataset: &'static str, state: String) -> Result<(), Error> {
+        self.sender.send(Message::State { dataset, state }).map_err(|_| Error::cancelled())
+    }
 }
+
+/// Records that the sink took, by dataset.
+type Delivered = HashMap<&'static str, u64>;
 
 /// Takes messages until every reader ended. The first failure stops the readers; what they had under
 /// way is dropped, so that nothing is stored behind a failure.
@@ -141,17 +215,23 @@ fn deliver(
     receiver: Receiver<Message>,
     sink: &mut Sink,
     stop: &AtomicBool,
-) -> (Vec<DatasetSummary>, Option<Error>) {
+) -> (Vec<DatasetSummary>, Delivered, Option<Error>) {
     let mut done = Vec::new();
+    let mut delivered = Delivered::new();
     let mut failure = None;
     for message in receiver {
         if failure.is_some() {
             continue;
         }
         let result = match message {
-            Message::Batch { dataset, batch, state } => ArrowBatch::from_record_batch(batch)
-                .and_then(|batch| sink.batch(dataset, batch))
-                .and_then(|()| sink.checkpoint(dataset, &state)),
+            Message::Batch { dataset, batch, state } => {
+                let rows = batch.num_rows() as u64;
+                ArrowBatch::from_record_batch(batch)
+                    .and_then(|batch| sink.batch(dataset, batch))
+                    .map(|()| *delivered.entry(dataset).or_default() += rows)
+                    .and_then(|()| sink.checkpoint(dataset, &state))
+            }
+            Message::State { dataset, state } => sink.checkpoint(dataset, &state),
             Message::Done(summary) => {
                 done.push(summary);
                 Ok(())
@@ -163,13 +243,15 @@ fn deliver(
             failure = Some(error);
         }
     }
-    (done, failure)
+    (done, delivered, failure)
 }
 
 /// Summaries in the catalogue's order; a dataset the run did not reach says so.
 fn in_order(
     wanted: &[&'static Dataset],
+    chosen: &[&'static Dataset],
     mut done: Vec<DatasetSummary>,
+    delivered: &Delivered,
     error: Option<&Error>,
 ) -> Vec<DatasetSummary> {
     let why = match error {
@@ -182,7 +264,18 @@ fn in_order(
         .iter()
         .map(|dataset| match done.iter().position(|summary| summary.dataset == dataset.name) {
             Some(at) => done.swap_remove(at),
-            None => summary(dataset, DatasetStatus::Failed, why.to_owned()),
+            None if !chosen.iter().any(|chosen| chosen.name == dataset.name) => {
+                let why = if dataset.by_default {
+                    "left out by the setting `datasets`"
+                } else {
+                    "not read unless the setting `datasets` names it"
+                };
+                summary(dataset, DatasetStatus::Absent, why.to_owned())
+            }
+            None => DatasetSummary {
+                rows: delivered.get(dataset.name).copied().unwrap_or(0),
+                ..summary(dataset, DatasetStatus::Failed, why.to_owned())
+            },
         })
         .collect()
 }

@@ -11,7 +11,10 @@ use connector_api::{Connector, Error, ErrorKind, Host, Sink};
 
 use crate::session::Session;
 use crate::settings::Settings;
-use crate::{authorize, check, collect, dataset, deauthorize, grant_kind, position, settings};
+use crate::{
+    authorize, check, collect, dataset, deauthorize, grant_kind, permission_sets, position,
+    settings,
+};
 
 /// One configured Salesforce org.
 #[derive(Debug)]
@@ -73,6 +76,20 @@ impl Connector for Salesforce {
 
     fn check(&self) -> Result<CheckReport, Error> {
         Ok(check::check(&self.host, &self.settings()?))
+    }
+
+    fn invoke(&self, operation: &str, _json: &str) -> Result<String, Error> {
+        match operation {
+            "estimate" => {
+                let session = Session::open(&self.host, &self.settings()?)?;
+                collect::estimate_json(&session)
+            }
+            "permission_sets" => serde_json::to_string(&permission_sets::files())
+                .map_err(|error| Error::new(ErrorKind::OTHER, error)),
+            _ => Err(Error::unsupported(format_args!(
+                "operation `{operation}` is not known to this connector"
+            ))),
+        }
     }
 
     fn collect(&self, request: CollectRequest, sink: &mut Sink) -> Result<CollectSummary, Error> {

@@ -108,6 +108,11 @@ impl<'a> Catalogue<'a> {
         Ok(described)
     }
 
+    /// Describes the object anew at the next look.
+    pub(crate) fn forget(&self, object: &str) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(object);
+    }
+
     /// Whether `path`, a field or a dotted path over relationships, is visible from `object`.
     ///
     /// # Errors

@@ -6,15 +6,25 @@
 //! ```
 
 mod access;
+mod allow_list;
 mod api_error;
 mod authorize;
+mod budget;
+mod bulk;
+mod bulk_read;
+mod capped;
+mod chain;
 mod check;
 mod collect;
 mod connector;
+mod csv_rows;
 mod dataset;
 mod deauthorize;
 mod describe;
+mod doctor;
 mod domain;
+mod estimate;
+mod gate;
 mod grant;
 mod grant_kind;
 mod http;
@@ -22,18 +32,28 @@ mod identity;
 mod jwt;
 mod limits;
 mod mint;
+#[cfg(test)]
+mod mutation;
 mod oauth;
 mod oauth_error;
 mod org_url;
 mod page;
 mod pending;
+mod permission;
+mod permission_sets;
 mod position;
 mod preflight;
+mod pseudonym;
 mod reader;
 mod renew;
+mod request;
+mod retry;
+mod selection;
 mod session;
 mod settings;
+mod shape;
 mod soql;
+mod state;
 mod token_field;
 
 pub use connector::Salesforce;

@@ -25,6 +25,12 @@ pub(crate) fn read(
             serde_json::from_slice(&answer.body).map_err(|error| error.to_string())?;
         let mut rows = Vec::new();
         flatten("", &limits, &mut rows);
+        if let Some((_, Some(max), Some(remaining))) =
+            rows.iter().find(|(name, _, _)| name == "DailyApiRequests")
+        {
+            let number = |n: i64| u64::try_from(n).unwrap_or(0);
+            context.session.budget().note_limits(number(*max), number(*remaining));
+        }
         let count = rows.len() as u64;
         Ok((rows, count))
     });

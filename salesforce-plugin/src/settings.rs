@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::domain::LoginHosts;
 use crate::grant_kind::{self, GrantSettings};
+use crate::selection::{self, Selection};
 
 /// The callback URL the connector guide has the administrator register.
 pub(crate) const DEFAULT_REDIRECT_URI: &str =
@@ -27,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) api_version: Option<u16>,
     /// None: everything Salesforce keeps.
     pub(crate) login_history_days: Option<u32>,
+    /// What to read, and at what price.
+    pub(crate) selection: Selection,
     pub(crate) network: Network,
 }
 
@@ -124,6 +127,7 @@ pub(crate) fn specs() -> Vec<SettingSpec> {
     ];
     // Where the app and its secret were asked for.
     specs.splice(3..3, grant_kind::settings());
+    specs.extend(selection::specs());
     specs
 }
 
@@ -201,6 +205,10 @@ impl Settings {
                     "write a whole number from 1",
                 ),
             });
+        let (selection, wrong) = Selection::parse(value);
+        for (field, message, hint) in wrong {
+            problems.add(field, &message, Some(&hint));
+        }
         let proxy = value("proxy").and_then(|text| match check_proxy(text) {
             Ok(()) => Some(text.to_owned()),
             Err(message) => {
@@ -221,6 +229,7 @@ impl Settings {
                     grant,
                     api_version,
                     login_history_days,
+                    selection,
                     network,
                 })
             }

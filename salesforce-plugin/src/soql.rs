@@ -4,9 +4,11 @@
 //! SOQL and SOSL Reference.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
 
 /// The key of the last record read, in the order of the query.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum After {
     /// `ORDER BY Id`.
     Id(String),
@@ -25,6 +27,8 @@ pub(crate) struct Query {
     pub(crate) stamp: Option<String>,
     /// Small sets without a usable key are read unordered.
     pub(crate) ordered: bool,
+    /// The most records that are answered; none for all.
+    pub(crate) limit: Option<u64>,
 }
 
 impl Query {
@@ -48,6 +52,9 @@ impl Query {
             _ if !self.ordered => {}
             Some(stamp) => text.push_str(&format!(" ORDER BY {stamp}, Id")),
             None => text.push_str(" ORDER BY Id"),
+        }
+        if let Some(limit) = self.limit {
+            text.push_str(&format!(" LIMIT {limit}"));
         }
         text
     }
@@ -97,6 +104,12 @@ pub(crate) fn query_path(version: u16, soql: &str) -> String {
     format!("/services/data/v{version}.0/query?q={q}")
 }
 
+/// The path of a query of the Tooling API.
+pub(crate) fn tooling_path(version: u16, soql: &str) -> String {
+    let q: String = url::form_urlencoded::byte_serialize(soql.as_bytes()).collect();
+    format!("/services/data/v{version}.0/tooling/query?q={q}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +121,7 @@ mod tests {
             conditions: vec!["LoginTime >= 2026-05-01T00:00:00.000Z".into()],
             stamp: stamp.map(Into::into),
             ordered: true,
+            limit: None,
         }
     }
 

@@ -396,6 +396,8 @@ fn dataset_row(row: &Row<'_>) -> rusqlite::Result<DatasetSummary> {
         expected: row.get::<_, Option<i64>>(3)?.map(unsigned),
         missing_fields: serde_json::from_str(&row.get::<_, String>(4)?).unwrap_or_default(),
         reason: row.get(5)?,
+        mode: None,
+        total: None,
     })
 }
 

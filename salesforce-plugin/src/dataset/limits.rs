@@ -8,7 +8,7 @@ use super::{Dataset, Paging, Source, VIEW_SETUP, integer, object, text};
 pub(super) const DATASET: Dataset = Dataset {
     source: Source::Limits,
     key: "Name",
-    paging: Paging::Single,
+    paging: Paging::None,
     ..object(
         "limits",
         "Org limits",

@@ -2,11 +2,14 @@
 //! that the licence position does not need.
 
 use super::{
-    Dataset, MANAGE_USERS, MONITOR_LOGIN_HISTORY, Paging, object, optional, text, timestamp,
+    Bulk, Changes, Dataset, MANAGE_USERS, MONITOR_LOGIN_HISTORY, Paging, object, optional, text,
+    timestamp,
 };
 
 pub(super) const DATASET: Dataset = Dataset {
     paging: Paging::Stamp("LoginTime"),
+    changes: Changes::log_of("LoginTime"),
+    bulk: Bulk::Perhaps,
     own_rows: Some("UserId"),
     personal: true,
     ..object(

@@ -5,28 +5,64 @@
 
 use connector_api::manifest::{DatasetSpec, FieldSpec, FieldType, PermissionSpec};
 
+pub(crate) use crate::permission::*;
+
 mod account;
+mod active_feature_license_metric;
+mod active_perm_set_license_metric;
+mod active_profile_metric;
+mod app_menu_item;
+mod auth_session;
+mod connected_application;
+mod event_log_file;
+mod external_client_application;
+mod group;
+mod group_member;
+mod installed_subscriber_package;
+mod lightning_usage_by_app_type_metrics;
 mod limits;
+mod login_geo;
 mod login_history;
+mod network;
+mod network_member;
+mod oauth_token;
+mod object_permissions;
 mod organization;
 mod package_license;
 mod permission_set;
 mod permission_set_assignment;
+mod permission_set_group;
+mod permission_set_group_component;
 mod permission_set_license;
 mod permission_set_license_assign;
 mod profile;
+mod setup_audit_trail;
+mod setup_entity_access;
 mod tenant_usage_entitlement;
+mod two_factor_methods_info;
 mod user;
+mod user_app_menu_item;
 mod user_license;
 mod user_login;
 mod user_package_license;
+mod user_permission_access;
 mod user_role;
+mod verification_history;
+
+/// Objects whose result ends without a word do so here.
+pub(crate) const ROW_CAP: u64 = 2_500;
+/// The key of records that have none: made of who, what and when.
+pub(crate) const MADE_KEY: &str = "Key";
+/// The wanted custom fields of a user, as one JSON object.
+pub(crate) const CUSTOM_FIELDS: &str = "CustomFields";
 
 /// Where a dataset is read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     /// An sObject, by query.
     Object(&'static str),
+    /// An object of the Tooling API, by its query.
+    Tooling(&'static str),
     /// The `limits` resource.
     Limits,
 }
@@ -38,8 +74,46 @@ pub(crate) enum Paging {
     Id,
     /// By a stamp field, then `Id`.
     Stamp(&'static str),
-    /// One answer.
-    Single,
+    /// As they come: small sets, and objects without a usable key.
+    None,
+}
+
+/// How it can be told what changed since the last look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Changes {
+    /// It cannot: read whole each time.
+    Unknown,
+    /// A changed record has one of these stamps moved.
+    Stamps {
+        fields: &'static [&'static str],
+        /// The field that says whether a changed record is a new one.
+        created: Option<&'static str>,
+        /// Whether records vanish: told from the org's count.
+        deletable: bool,
+    },
+    /// Records are only added, and go when Salesforce's retention ends.
+    Log(&'static str),
+}
+
+impl Changes {
+    const fn stamped(fields: &'static [&'static str], created: Option<&'static str>) -> Changes {
+        Changes::Stamps { fields, created, deletable: true }
+    }
+
+    const fn log_of(field: &'static str) -> Changes {
+        Changes::Log(field)
+    }
+}
+
+/// Whether Bulk API 2.0 serves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bulk {
+    /// Seen to.
+    Yes,
+    /// Not known: tried only where it would save most.
+    Perhaps,
+    /// Not worth it, or not served.
+    No,
 }
 
 /// One dataset.
@@ -51,6 +125,8 @@ pub(crate) struct Dataset {
     pub(crate) key: &'static str,
     pub(crate) fields: &'static [FieldDef],
     pub(crate) paging: Paging,
+    pub(crate) changes: Changes,
+    pub(crate) bulk: Bulk,
     /// A condition that belongs to the dataset's meaning.
     pub(crate) condition: Option<&'static str>,
     /// Any one of these opens it.
@@ -58,7 +134,12 @@ pub(crate) struct Dataset {
     /// With fewer rights Salesforce shows the asking user's own records instead of refusing; the
     /// field that says whose a record is.
     pub(crate) own_rows: Option<&'static str>,
+    /// The result ends here without a word; more is read by `UserId`.
+    pub(crate) row_cap: Option<u64>,
+    /// Whether records describe people.
     pub(crate) personal: bool,
+    /// Whether it is read unless the settings say otherwise.
+    pub(crate) by_default: bool,
 }
 
 /// One wanted field.
@@ -68,37 +149,14 @@ pub(crate) struct FieldDef {
     pub(crate) kind: FieldType,
     /// Only some orgs, editions or API versions have it: its absence is no loss.
     pub(crate) optional: bool,
-}
-
-/// A permission of a user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Permission {
-    /// The field of `UserPermissionAccess`; the metadata name where there is none.
-    pub(crate) name: &'static str,
-    /// As in a profile or permission set.
-    pub(crate) label: &'static str,
-}
-
-macro_rules! permissions {
-    ($($id:ident = $name:literal, $label:literal;)*) => {
-        $(pub(crate) const $id: Permission = Permission { name: $name, label: $label };)*
-    };
-}
-
-permissions! {
-    API_ENABLED = "PermissionsApiEnabled", "API Enabled";
-    VIEW_SETUP = "PermissionsViewSetup", "View Setup and Configuration";
-    VIEW_ALL_USERS = "PermissionsViewAllUsers", "View All Users";
-    VIEW_ROLES = "PermissionsViewRoles", "View Roles and Role Hierarchy";
-    MANAGE_USERS = "PermissionsManageUsers", "Manage Users";
-    MONITOR_LOGIN_HISTORY = "PermissionsMonitorLoginHistory", "Monitor Login History";
-    ASSIGN_PERMISSION_SETS = "PermissionsAssignPermissionSets", "Assign Permission Sets";
-    MANAGE_PACKAGE_LICENSES = "ManagePackageLicenses", "Manage Package Licenses";
-    READ_ACCOUNTS = "AccountRead", "Accounts: Read and View All";
+    /// Says who a person is, or where: replaced by a keyed hash where the settings ask for it.
+    pub(crate) personal: bool,
+    /// Made by the connector, never asked for.
+    pub(crate) computed: bool,
 }
 
 const fn field(name: &'static str, kind: FieldType) -> FieldDef {
-    FieldDef { name, kind, optional: false }
+    FieldDef { name, kind, optional: false, personal: false, computed: false }
 }
 
 const fn text(name: &'static str) -> FieldDef {
@@ -129,7 +187,15 @@ const fn optional(field: FieldDef) -> FieldDef {
     FieldDef { optional: true, ..field }
 }
 
-/// An sObject with defaults: keyed and paged by `Id`.
+const fn personal(field: FieldDef) -> FieldDef {
+    FieldDef { personal: true, ..field }
+}
+
+const fn computed(field: FieldDef) -> FieldDef {
+    FieldDef { computed: true, optional: true, ..field }
+}
+
+/// An sObject with defaults: keyed and paged by `Id`, read whole by REST.
 const fn object(
     name: &'static str,
     title: &'static str,
@@ -144,15 +210,19 @@ const fn object(
         key: "Id",
         fields,
         paging: Paging::Id,
+        changes: Changes::Unknown,
+        bulk: Bulk::No,
         condition: None,
         permissions,
         own_rows: None,
+        row_cap: None,
         personal: false,
+        by_default: true,
     }
 }
 
 /// All datasets, in the order they are read: what is joined stands close together.
-pub(crate) const CATALOGUE: [&Dataset; 16] = [
+pub(crate) const CATALOGUE: [&Dataset; 41] = [
     &organization::DATASET,
     &limits::DATASET,
     &user_license::DATASET,
@@ -164,18 +234,48 @@ pub(crate) const CATALOGUE: [&Dataset; 16] = [
     &permission_set_license_assign::DATASET,
     &permission_set::DATASET,
     &permission_set_assignment::DATASET,
+    &permission_set_group::DATASET,
+    &permission_set_group_component::DATASET,
+    &object_permissions::DATASET,
     &package_license::DATASET,
+    &installed_subscriber_package::DATASET,
     &user_package_license::DATASET,
     &tenant_usage_entitlement::DATASET,
+    &active_profile_metric::DATASET,
+    &active_perm_set_license_metric::DATASET,
+    &active_feature_license_metric::DATASET,
+    &connected_application::DATASET,
+    &external_client_application::DATASET,
     &account::DATASET,
     &login_history::DATASET,
+    &setup_entity_access::DATASET,
+    &app_menu_item::DATASET,
+    &user_app_menu_item::DATASET,
+    &oauth_token::DATASET,
+    &two_factor_methods_info::DATASET,
+    &verification_history::DATASET,
+    &auth_session::DATASET,
+    &login_geo::DATASET,
+    &setup_audit_trail::DATASET,
+    &network::DATASET,
+    &network_member::DATASET,
+    &group::DATASET,
+    &group_member::DATASET,
+    &event_log_file::DATASET,
+    &lightning_usage_by_app_type_metrics::DATASET,
+    &user_permission_access::DATASET,
 ];
 
 impl Dataset {
-    /// The sObject, if it is one.
+    /// The dataset of that name.
+    pub(crate) fn named(name: &str) -> Option<&'static Dataset> {
+        CATALOGUE.iter().copied().find(|dataset| dataset.name == name)
+    }
+
+    /// The object, if it is read by query.
     pub(crate) fn sobject(&self) -> Option<&'static str> {
         match self.source {
-            Source::Object(name) => Some(name),
+            Source::Object(name) | Source::Tooling(name) => Some(name),
             Source::Limits => None,
         }
     }
@@ -201,6 +301,7 @@ impl Dataset {
                 })
                 .collect(),
             personal: self.personal,
+            optional: !self.by_default,
         }
     }
 }
@@ -229,14 +330,66 @@ mod tests {
         }
     }
 
+    /// Every object and field that a request may name. A new line is a decision to read more.
+    #[test]
+    fn the_golden_list_names_every_object_and_field() {
+        let listed: String = CATALOGUE
+            .iter()
+            .map(|dataset| {
+                let fields: Vec<&str> = dataset
+                    .fields
+                    .iter()
+                    .filter(|field| !field.computed)
+                    .map(|field| field.name)
+                    .collect();
+                format!("{}: {}\n", dataset.sobject().unwrap_or("limits"), fields.join(" "))
+            })
+            .collect();
+        assert_eq!(listed, include_str!("golden.txt"), "change `golden.txt` only on purpose");
+    }
+
     #[test]
     fn fields_that_hold_secrets_are_never_asked_for() {
         for dataset in CATALOGUE {
             for field in dataset.fields {
                 assert!(
-                    !["AccessToken", "DeleteToken", "RequestToken", "SharedKey"]
+                    !["AccessToken", "DeleteToken", "RequestToken", "SharedKey", "LogFile"]
                         .contains(&field.name),
                     "{}",
+                    field.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_dataset_is_ordered_and_told_apart_by_is_among_its_fields() {
+        for dataset in CATALOGUE {
+            let has = |name: &str| dataset.fields.iter().any(|field| field.name == name);
+            if let Paging::Stamp(field) = dataset.paging {
+                assert!(has(field), "{}.{field}", dataset.name);
+            }
+            match dataset.changes {
+                Changes::Unknown => {}
+                Changes::Stamps { fields, created, .. } => {
+                    assert!(fields.iter().all(|field| has(field)), "{}", dataset.name);
+                    assert!(created.is_none_or(has), "{}", dataset.name);
+                }
+                Changes::Log(field) => assert!(has(field), "{}.{field}", dataset.name),
+            }
+            assert!(dataset.row_cap.is_none() || has("UserId"), "{}", dataset.name);
+        }
+    }
+
+    #[test]
+    fn addresses_and_places_are_read_only_where_somebody_asks_for_them() {
+        for dataset in CATALOGUE.iter().filter(|dataset| dataset.by_default) {
+            for field in dataset.fields {
+                assert!(
+                    !["SourceIp", "City", "PostalCode", "Latitude", "Longitude"]
+                        .contains(&field.name),
+                    "{}.{}",
+                    dataset.name,
                     field.name
                 );
             }

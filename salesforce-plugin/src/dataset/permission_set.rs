@@ -1,25 +1,29 @@
 //! `permission_set`: sets of permissions, with one hidden set per profile.
 
 use super::{
-    ASSIGN_PERMISSION_SETS, Dataset, VIEW_SETUP, boolean, object, optional, text, timestamp,
+    ASSIGN_PERMISSION_SETS, Changes, Dataset, VIEW_SETUP, boolean, object, optional, text,
+    timestamp,
 };
 
-pub(super) const DATASET: Dataset = object(
-    "permission_set",
-    "Permission sets",
-    "PermissionSet",
-    &[VIEW_SETUP, ASSIGN_PERMISSION_SETS],
-    &[
-        text("Id"),
-        text("Name"),
-        text("Label"),
-        optional(text("Type")),
-        boolean("IsCustom"),
-        boolean("IsOwnedByProfile"),
-        text("ProfileId"),
-        optional(text("PermissionSetGroupId")),
-        text("LicenseId"),
-        text("NamespacePrefix"),
-        timestamp("SystemModstamp"),
-    ],
-);
+pub(super) const DATASET: Dataset = Dataset {
+    changes: Changes::stamped(&["SystemModstamp"], None),
+    ..object(
+        "permission_set",
+        "Permission sets",
+        "PermissionSet",
+        &[VIEW_SETUP, ASSIGN_PERMISSION_SETS],
+        &[
+            text("Id"),
+            text("Name"),
+            text("Label"),
+            optional(text("Type")),
+            boolean("IsCustom"),
+            boolean("IsOwnedByProfile"),
+            text("ProfileId"),
+            optional(text("PermissionSetGroupId")),
+            text("LicenseId"),
+            text("NamespacePrefix"),
+            timestamp("SystemModstamp"),
+        ],
+    )
+};

@@ -2,11 +2,13 @@
 //! every user has.
 
 use super::{
-    ASSIGN_PERMISSION_SETS, Dataset, MANAGE_USERS, VIEW_SETUP, boolean, object, optional, text,
-    timestamp,
+    ASSIGN_PERMISSION_SETS, Bulk, Changes, Dataset, MANAGE_USERS, VIEW_SETUP, boolean, object,
+    optional, text, timestamp,
 };
 
 pub(super) const DATASET: Dataset = Dataset {
+    changes: Changes::stamped(&["SystemModstamp"], None),
+    bulk: Bulk::Yes,
     personal: true,
     condition: Some("PermissionSet.IsOwnedByProfile = false"),
     ..object(

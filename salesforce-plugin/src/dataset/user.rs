@@ -1,9 +1,19 @@
 //! `user`: all users, active or not; they are never deleted. Some active users of the platform
 //! itself have a `ProfileId` whose profile is not visible.
 
-use super::{Dataset, VIEW_ALL_USERS, boolean, object, optional, text, timestamp};
+use super::{
+    Bulk, CUSTOM_FIELDS, Changes, Dataset, VIEW_ALL_USERS, boolean, computed, object, optional,
+    personal, text, timestamp,
+};
 
 pub(super) const DATASET: Dataset = Dataset {
+    // Whether a login alone moves `SystemModstamp` is not documented.
+    changes: Changes::Stamps {
+        fields: &["SystemModstamp", "LastLoginDate"],
+        created: Some("CreatedDate"),
+        deletable: true,
+    },
+    bulk: Bulk::Yes,
     own_rows: Some("Id"),
     personal: true,
     ..object(
@@ -13,14 +23,14 @@ pub(super) const DATASET: Dataset = Dataset {
         &[VIEW_ALL_USERS],
         &[
             text("Id"),
-            text("Username"),
-            text("Name"),
-            text("FirstName"),
-            text("LastName"),
-            text("Email"),
-            text("Alias"),
-            text("FederationIdentifier"),
-            text("EmployeeNumber"),
+            personal(text("Username")),
+            personal(text("Name")),
+            personal(text("FirstName")),
+            personal(text("LastName")),
+            personal(text("Email")),
+            personal(text("Alias")),
+            personal(text("FederationIdentifier")),
+            personal(text("EmployeeNumber")),
             text("Department"),
             text("Division"),
             text("CompanyName"),
@@ -54,6 +64,7 @@ pub(super) const DATASET: Dataset = Dataset {
             optional(boolean("UserPermissionsWorkDotComUserFeature")),
             optional(boolean("UserPermissionsMobileUser")),
             optional(boolean("UserPermissionsLiveAgentUser")),
+            computed(text(CUSTOM_FIELDS)),
         ],
     )
 };

@@ -1,8 +1,11 @@
 //! `user_login`: frozen and locked users. A frozen user still holds a licence.
 
-use super::{Dataset, MANAGE_USERS, boolean, object, text, timestamp};
+use super::{Bulk, Changes, Dataset, MANAGE_USERS, boolean, object, text, timestamp};
 
 pub(super) const DATASET: Dataset = Dataset {
+    // Users are never deleted, so neither are these.
+    changes: Changes::Stamps { fields: &["LastModifiedDate"], created: None, deletable: false },
+    bulk: Bulk::Perhaps,
     personal: true,
     ..object(
         "user_login",

@@ -1,8 +1,10 @@
 //! `user_package_license`: who holds a licence of a managed package.
 
-use super::{Dataset, MANAGE_PACKAGE_LICENSES, object, text, timestamp};
+use super::{Bulk, Changes, Dataset, MANAGE_PACKAGE_LICENSES, object, text, timestamp};
 
 pub(super) const DATASET: Dataset = Dataset {
+    changes: Changes::stamped(&["SystemModstamp"], Some("CreatedDate")),
+    bulk: Bulk::Yes,
     personal: true,
     ..object(
         "user_package_license",

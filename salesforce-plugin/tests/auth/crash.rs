@@ -1,9 +1,9 @@
 //! A refresh is interrupted, contended, refused: no token is lost and none used twice.
 
 use connector_api::ErrorKind;
-use salesforce_sim::{Action, Fault, SimulatedOrg};
+use salesforce_sim::{Action, Fault, SimulatedOrg, Violation};
 
-use crate::host::{Death, Setup, assert_well_behaved, authorized, org, token_requests};
+use crate::host::{Death, Setup, assert_well_behaved, authorized, org, token_requests, violations};
 
 fn rotating() -> SimulatedOrg {
     org(|policy| policy.rotate_refresh_tokens = true)
@@ -47,6 +47,9 @@ fn a_process_that_dies_at_any_write_loses_nothing_but_an_answer_it_never_stored(
             assert_eq!(setup.start().run().unwrap_err().kind, ErrorKind::AUTH);
             let after = token_requests(&org, "refresh_token").len();
             assert_eq!(after, before, "a dead token is not tried again");
+            // The one replay that is allowed: nothing more could be lost by it.
+            assert_eq!(violations(&org), [Violation::ReplayedRefreshToken]);
+            org.clear_journal();
             setup.start().paste(&org.issue_refresh_token()).unwrap();
         } else {
             next.unwrap_or_else(|error| panic!("{death:?}: {error}"));
@@ -110,6 +113,9 @@ fn die_often(seed: u64, times: u32) -> (u32, u32) {
             );
             assert_eq!(refused(&org), before + 1, "seed {seed:#x}: one clear refusal, no loop");
             lost += 1;
+            // The one replay that is allowed: nothing more could be lost by it.
+            assert_eq!(violations(&org), [Violation::ReplayedRefreshToken]);
+            org.clear_journal();
             setup.start().paste(&org.issue_refresh_token()).unwrap();
         } else {
             assert_eq!(refused(&org), before, "seed {seed:#x}: {death:?}");

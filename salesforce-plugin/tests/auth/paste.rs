@@ -3,10 +3,10 @@
 
 use connector_api::message::GrantSummary;
 use connector_api::{Error, ErrorKind};
-use salesforce_sim::SimulatedOrg;
+use salesforce_sim::{SimulatedOrg, Violation};
 use url::Url;
 
-use crate::host::{Server, Setup, assert_well_behaved, org, token_requests};
+use crate::host::{Server, Setup, assert_well_behaved, org, token_requests, violations};
 
 const GRANTS: [&str; 3] = ["authorization_code", "refresh_token", "user_agent"];
 const PAGE: &str = "https://login.salesforce.com/services/oauth2/success";
@@ -215,9 +215,15 @@ fn every_bad_paste_is_refused_with_the_right_sentence_and_keeps_the_grant() {
                     text.len() > 30 && !text.contains(' ') && error.message.contains(&text);
                 assert!(!secret, "{what}: {error}");
                 assert_eq!(setup.store.get("grant"), before, "{what}");
+                // The person pasted what had been used: nobody else used anything twice.
+                let allowed: &[Violation] = match form.0 {
+                    "a code that was used" => &[Violation::RepeatedCode],
+                    _ => &[],
+                };
+                assert_eq!(violations(&org), allowed, "{what}");
+                org.clear_journal();
             }
         }
-        assert_well_behaved(&org);
     }
 }
 

@@ -157,6 +157,8 @@ impl Connector for Chaos {
             expected: Some(3),
             missing_fields: Vec::new(),
             reason: None,
+            mode: None,
+            total: None,
         };
         Ok(CollectSummary { datasets: vec![thing], ..CollectSummary::default() })
     }

@@ -1,0 +1,23 @@
+//! `active_feature_license_metric`: users by feature licence and day, with the only count of
+//! feature licences bought that the API gives.
+
+use super::{Changes, Dataset, VIEW_SETUP, date, integer, object, text, timestamp};
+
+pub(super) const DATASET: Dataset = Dataset {
+    changes: Changes::log_of("SystemModstamp"),
+    ..object(
+        "active_feature_license_metric",
+        "Active users by feature licence",
+        "ActiveFeatureLicenseMetric",
+        &[VIEW_SETUP],
+        &[
+            text("Id"),
+            date("MetricsDate"),
+            text("FeatureType"),
+            integer("TotalLicenseCount"),
+            integer("AssignedUserCount"),
+            integer("ActiveUserCount"),
+            timestamp("SystemModstamp"),
+        ],
+    )
+};

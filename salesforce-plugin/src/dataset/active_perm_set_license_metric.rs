@@ -1,0 +1,24 @@
+//! `active_perm_set_license_metric`: users by permission-set licence and day, as Salesforce counts them.
+
+use super::{Changes, Dataset, VIEW_SETUP, date, integer, object, text, timestamp};
+
+pub(super) const DATASET: Dataset = Dataset {
+    changes: Changes::log_of("SystemModstamp"),
+    ..object(
+        "active_perm_set_license_metric",
+        "Active users by permission-set licence",
+        "ActivePermSetLicenseMetric",
+        &[VIEW_SETUP],
+        &[
+            text("Id"),
+            date("MetricsDate"),
+            text("PermissionSetLicenseId"),
+            text("DeveloperName"),
+            text("MasterLabel"),
+            integer("TotalLicenses"),
+            integer("AssignedUserCount"),
+            integer("ActiveUserCount"),
+            timestamp("SystemModstamp"),
+        ],
+    )
+};

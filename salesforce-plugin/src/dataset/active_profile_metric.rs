@@ -1,0 +1,23 @@
+//! `active_profile_metric`: users by profile, day and licence, as Salesforce counts them: assigned, and
+//! active within 30 days.
+
+use super::{Changes, Dataset, VIEW_SETUP, date, integer, object, text, timestamp};
+
+pub(super) const DATASET: Dataset = Dataset {
+    changes: Changes::log_of("SystemModstamp"),
+    ..object(
+        "active_profile_metric",
+        "Active users by profile",
+        "ActiveProfileMetric",
+        &[VIEW_SETUP],
+        &[
+            text("Id"),
+            date("MetricsDate"),
+            text("UserLicenseId"),
+            text("ProfileId"),
+            integer("AssignedUserCount"),
+            integer("ActiveUserCount"),
+            timestamp("SystemModstamp"),
+        ],
+    )
+};

@@ -1,0 +1,28 @@
+//! `auth_session`: sessions that are open now; gone at the next look.
+
+use super::{Dataset, MANAGE_USERS, integer, object, optional, personal, text, timestamp};
+
+pub(super) const DATASET: Dataset = Dataset {
+    by_default: false,
+    own_rows: Some("UsersId"),
+    personal: true,
+    ..object(
+        "auth_session",
+        "Sessions",
+        "AuthSession",
+        &[MANAGE_USERS],
+        &[
+            text("Id"),
+            text("UsersId"),
+            text("UserType"),
+            text("LoginType"),
+            text("SessionType"),
+            optional(text("SessionSecurityLevel")),
+            personal(text("SourceIp")),
+            integer("NumSecondsValid"),
+            optional(text("LoginHistoryId")),
+            timestamp("CreatedDate"),
+            timestamp("LastModifiedDate"),
+        ],
+    )
+};

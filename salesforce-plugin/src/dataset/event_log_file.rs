@@ -1,0 +1,26 @@
+//! `event_log_file`: which event logs there are; the logs themselves are not read.
+
+use super::{
+    Changes, Dataset, Paging, VIEW_EVENT_LOG_FILES, double, integer, object, text, timestamp,
+};
+
+pub(super) const DATASET: Dataset = Dataset {
+    by_default: false,
+    paging: Paging::Stamp("CreatedDate"),
+    changes: Changes::log_of("CreatedDate"),
+    ..object(
+        "event_log_file",
+        "Event log files",
+        "EventLogFile",
+        &[VIEW_EVENT_LOG_FILES],
+        &[
+            text("Id"),
+            text("EventType"),
+            text("Interval"),
+            timestamp("LogDate"),
+            integer("Sequence"),
+            double("LogFileLength"),
+            timestamp("CreatedDate"),
+        ],
+    )
+};

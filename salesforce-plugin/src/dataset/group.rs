@@ -1,0 +1,23 @@
+//! `group`: public groups, queues, and those behind roles.
+
+use super::{Changes, Dataset, VIEW_SETUP, object, text, timestamp};
+
+pub(super) const DATASET: Dataset = Dataset {
+    by_default: false,
+    changes: Changes::stamped(&["SystemModstamp"], Some("CreatedDate")),
+    ..object(
+        "group",
+        "Groups",
+        "Group",
+        &[VIEW_SETUP],
+        &[
+            text("Id"),
+            text("Name"),
+            text("DeveloperName"),
+            text("Type"),
+            text("RelatedId"),
+            timestamp("CreatedDate"),
+            timestamp("SystemModstamp"),
+        ],
+    )
+};

@@ -1,0 +1,17 @@
+//! `group_member`: who is in which group.
+
+use super::{Bulk, Changes, Dataset, VIEW_SETUP, object, text, timestamp};
+
+pub(super) const DATASET: Dataset = Dataset {
+    by_default: false,
+    changes: Changes::stamped(&["SystemModstamp"], None),
+    bulk: Bulk::Yes,
+    personal: true,
+    ..object(
+        "group_member",
+        "Members of groups",
+        "GroupMember",
+        &[VIEW_SETUP],
+        &[text("Id"), text("GroupId"), text("UserOrGroupId"), timestamp("SystemModstamp")],
+    )
+};

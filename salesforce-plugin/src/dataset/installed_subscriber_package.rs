@@ -1,0 +1,23 @@
+//! `installed_subscriber_package`: the names behind the namespaces of managed packages.
+
+use super::{Dataset, Paging, Source, VIEW_SETUP, integer, object, text};
+
+pub(super) const DATASET: Dataset = Dataset {
+    source: Source::Tooling("InstalledSubscriberPackage"),
+    paging: Paging::None,
+    ..object(
+        "installed_subscriber_package",
+        "Installed packages",
+        "InstalledSubscriberPackage",
+        &[VIEW_SETUP],
+        &[
+            text("Id"),
+            text("SubscriberPackageId"),
+            text("SubscriberPackage.Name"),
+            text("SubscriberPackage.NamespacePrefix"),
+            text("SubscriberPackageVersionId"),
+            integer("SubscriberPackageVersion.MajorVersion"),
+            integer("SubscriberPackageVersion.MinorVersion"),
+        ],
+    )
+};

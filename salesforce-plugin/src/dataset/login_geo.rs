@@ -1,0 +1,26 @@
+//! `login_geo`: where logins came from, as Salesforce guesses it.
+
+use super::{Changes, Dataset, MANAGE_USERS, Paging, object, personal, text, timestamp};
+
+pub(super) const DATASET: Dataset = Dataset {
+    by_default: false,
+    paging: Paging::Stamp("LoginTime"),
+    changes: Changes::log_of("LoginTime"),
+    personal: true,
+    ..object(
+        "login_geo",
+        "Places of logins",
+        "LoginGeo",
+        &[MANAGE_USERS],
+        &[
+            text("Id"),
+            timestamp("LoginTime"),
+            text("CountryIso"),
+            text("Country"),
+            personal(text("City")),
+            personal(text("PostalCode")),
+            personal(text("Subdivision")),
+            timestamp("SystemModstamp"),
+        ],
+    )
+};

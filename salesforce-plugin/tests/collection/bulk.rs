@@ -1,0 +1,157 @@
+//! A query job of Bulk API 2.0 from its making to its end, with the answers that Salesforce
+//! documents.
+
+use connector_api::message::DatasetStatus;
+use salesforce_sim::{Action, Fault, SimulatedOrg};
+
+use crate::host::TestHost;
+
+const JOBS: &str = "/services/data/v66.0/jobs/query";
+const ID: &str = "750000000000001AAA";
+
+fn job(state: &str, records: u64) -> Action {
+    answer(
+        format!(
+            r#"{{"id":"{ID}","operation":"query","object":"PermissionSetLicenseAssign","createdById":"005000000000001AAA","createdDate":"2026-05-06T10:00:00.000+0000","state":"{state}","concurrencyMode":"Parallel","contentType":"CSV","apiVersion":66.0,"jobType":"V2Query","lineEnding":"LF","columnDelimiter":"COMMA","numberRecordsProcessed":{records}}}"#
+        ),
+        "application/json;charset=UTF-8",
+        &[],
+    )
+}
+
+fn answer(body: String, content_type: &str, headers: &[(&str, &str)]) -> Action {
+    Action::Status {
+        code: 200,
+        body,
+        content_type: Some(content_type.into()),
+        headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+    }
+}
+
+fn set(from: u64, to: u64, locator: &str) -> Action {
+    let head =
+        "\"Id\",\"AssigneeId\",\"PermissionSetLicenseId\",\"CreatedDate\",\"SystemModstamp\"\n";
+    let rows: String = (from..to)
+        .map(|n| {
+            format!(
+                "\"2LA{n:012}AAA\",\"005000000000001AAA\",\"0PL000000000001AAA\",\"2026-05-06T10:00:00.000Z\",\"2026-05-06T10:00:00.000Z\"\n"
+            )
+        })
+        .collect();
+    let count = (to - from).to_string();
+    answer(
+        format!("{head}{rows}"),
+        "text/csv",
+        &[("Sforce-Locator", locator), ("Sforce-NumberOfRecords", &count)],
+    )
+}
+
+fn deleted() -> Action {
+    Action::Status { code: 204, body: String::new(), content_type: None, headers: Vec::new() }
+}
+
+/// Two looks, three sets of which one is empty, and the job's count of all of them.
+fn script(counted: u64) -> Vec<Fault> {
+    let on = |method: &str, path: &str, action: Action| {
+        Fault::new(action).on_method(method).on_path(path)
+    };
+    let (one, results) = (format!("{JOBS}/{ID}"), format!("{JOBS}/{ID}/results"));
+    vec![
+        on("GET", &results, set(0, 3, "MQ")).times(1),
+        on("GET", &results, set(3, 3, "Mg")).times(1),
+        on("GET", &results, set(3, 5, "null")).times(1),
+        on("DELETE", &one, deleted()).always(),
+        on("GET", &one, job("InProgress", 0)).times(1),
+        on("GET", &one, job("JobComplete", counted)).always(),
+        on("POST", JOBS, job("UploadComplete", 0)).always(),
+    ]
+}
+
+fn large() -> (SimulatedOrg, TestHost) {
+    let org = SimulatedOrg::builder().users(200).seed(4).start();
+    let host = TestHost::authorized(&org, &[("bulk_rows", "1")]);
+    (org, host)
+}
+
+#[test]
+fn a_large_dataset_comes_by_a_job_that_is_deleted_afterwards() {
+    let (org, mut host) = large();
+    org.faults().set(script(5));
+    let run = host.full(&["permission_set_license_assign"]);
+    let summary = run.is_complete("permission_set_license_assign");
+    assert_eq!((summary.rows, summary.expected), (5, Some(5)));
+    run.nothing_twice("permission_set_license_assign");
+    assert_eq!(run.requests("POST", "/jobs/query"), 1);
+    assert_eq!(run.requests("DELETE", "/jobs/query/*"), 1);
+    assert_eq!(run.requests("GET", "/jobs/query/*/results"), 3);
+    assert!(run.journal.iter().all(|entry| !entry.path.contains(ID)), "no id in the journal");
+    assert_eq!(host.secret("bulk_job.permission_set_license_assign"), None);
+    assert!(host.slept_ms() >= 1_000, "it is looked at after pauses");
+}
+
+#[test]
+fn a_job_that_counted_more_than_arrived_is_incomplete() {
+    let (org, mut host) = large();
+    org.faults().set(script(6));
+    let run = host.full(&["permission_set_license_assign"]);
+    let summary = run.of("permission_set_license_assign");
+    assert_eq!(summary.status, DatasetStatus::Incomplete, "{summary:?}");
+    assert!(summary.reason.as_deref().is_some_and(|why| why.contains("5 of 6")), "{summary:?}");
+    assert_eq!(run.requests("DELETE", "/jobs/query/*"), 1, "deleted all the same");
+}
+
+#[test]
+fn a_job_that_fails_is_made_once_more_and_then_read_by_pages() {
+    let (org, mut host) = large();
+    let one = format!("{JOBS}/{ID}");
+    org.faults().set([
+        Fault::new(deleted()).on_method("DELETE").on_path(&one).always(),
+        Fault::new(job("Failed", 0)).on_method("GET").on_path(&one).always(),
+        Fault::new(job("UploadComplete", 0)).on_method("POST").on_path(JOBS).always(),
+    ]);
+    let run = host.full(&["permission_set_license_assign"]);
+    let summary = run.is_complete("permission_set_license_assign");
+    assert_eq!(summary.rows, org.truth().row_counts["PermissionSetLicenseAssign"]);
+    assert_eq!(run.requests("POST", "/jobs/query"), 2);
+    assert_eq!(run.requests("DELETE", "/jobs/query/*"), 2);
+}
+
+/// A run died between its request for a job and the answer.
+#[test]
+fn a_job_whose_answer_was_lost_is_found_and_deleted_and_others_are_left_alone() {
+    let (org, mut host) = large();
+    host.full(&["organization"]);
+    let user = org.journal().iter().rev().find_map(|entry| entry.user_id.clone()).expect("a user");
+    let made_ms = 1_778_061_600_000u64; // 2026-05-06T10:00:00Z
+    host.keep_secret(
+        "bulk_job.permission_set_license_assign",
+        &format!(r#"{{"id":null,"query":"SELECT Id","version":66,"at_ms":{made_ms}}}"#),
+    );
+    let listed = |id: &str, by: &str, date: &str| {
+        format!(
+            r#"{{"id":"{id}","object":"PermissionSetLicenseAssign","createdById":"{by}","createdDate":"{date}","state":"JobComplete"}}"#
+        )
+    };
+    let jobs = [
+        listed("750000000000007AAA", &user, "2026-05-06T10:00:05.000+0000"),
+        listed("750000000000008AAA", "005000000000009AAA", "2026-05-06T10:00:05.000+0000"),
+        listed("750000000000009AAA", &user, "2026-05-05T10:00:05.000+0000"),
+    ];
+    let list = format!(r#"{{"done":true,"records":[{}],"nextRecordsUrl":null}}"#, jobs.join(","));
+    let orphan = format!("{JOBS}/750000000000007AAA");
+    let mut faults = vec![Fault::new(deleted()).on_method("DELETE").on_path(&orphan).always()];
+    faults.extend(script(5));
+    faults.push(
+        Fault::new(answer(list, "application/json", &[])).on_method("GET").on_path(JOBS).times(1),
+    );
+    org.faults().set(faults);
+    let run = host.full(&["permission_set_license_assign"]);
+    run.is_complete("permission_set_license_assign");
+    let gone: Vec<String> = org
+        .journal()
+        .iter()
+        .filter(|entry| entry.method == "DELETE")
+        .map(|entry| entry.path.clone())
+        .collect();
+    assert_eq!(gone, [orphan, format!("{JOBS}/{ID}")]);
+}

@@ -1,0 +1,9 @@
+//! The collection against a simulated org: through a proxy and TLS, as in the field, with a host in
+//! memory on the other side.
+
+mod bulk;
+mod catalogue;
+mod changes;
+mod doctor;
+mod faults;
+mod host;
