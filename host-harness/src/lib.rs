@@ -14,6 +14,7 @@ pub mod cli;
 
 pub mod authorize;
 pub mod connector_admin;
+mod resume;
 pub mod run;
 pub mod schedule;
 
@@ -32,6 +33,7 @@ pub mod cancel;
 pub mod error;
 pub mod home;
 pub mod locks;
+mod plausible;
 mod process;
 pub mod redact;
 pub mod secret_store;

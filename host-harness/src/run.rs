@@ -15,8 +15,10 @@ use crate::cancel::Cancel;
 use crate::connector_admin::{Deployment, configured};
 use crate::error::{HostError, Kind};
 use crate::locks::RunLock;
+use crate::plausible;
 use crate::plugin::{Instance, Plugin};
 use crate::redact;
+use crate::resume::{self, Begun};
 use crate::services::{Context, Watcher};
 use crate::sink::RunSink;
 use crate::store::{Connector, RowWriter, Run, RunEnd, RunError, RunStatus};
@@ -29,6 +31,8 @@ pub struct Options {
     pub mode: CollectMode,
     /// Datasets by name; empty means all.
     pub datasets: Vec<String>,
+    /// Publish even if a dataset lost many of its records since the last snapshot.
+    pub accept_shrink: bool,
     /// A connector that gives no sign for so long is asked to stop.
     pub silence: Duration,
     /// A connector that was asked to stop may take so long.
@@ -40,6 +44,7 @@ impl Default for Options {
         Options {
             mode: CollectMode::Full,
             datasets: Vec::new(),
+            accept_shrink: false,
             silence: Duration::from_secs(600),
             grace: Duration::from_secs(30),
         }
@@ -104,16 +109,19 @@ pub fn collect(
         cancel.clone(),
     );
     context.watcher = watcher;
-    let run = deployment.store.begin_run(connector.id, options.mode)?;
-    context.run_id = Some(run.id);
+    let begun = resume::begin(&deployment.store, plugin, connector, options)?;
+    context.run_id = Some(begun.run.id);
+    context.goes_on = begun.goes_on();
     let context = Arc::new(context);
-    log::info!("run {} of `{}` began", run.id, connector.name);
 
-    let collected = attempt(deployment, plugin, connector, options, &run, &context);
-    let end = judge(plugin, options, &context, collected);
-    settle(deployment, plugin, &run, &end)?;
+    let collected = attempt(deployment, plugin, connector, options, &begun, &context);
+    let mut end = judge(plugin, options, &begun, &context, collected);
+    let run = &begun.run;
+    let feature = &plugin.manifest.id;
+    plausible::doubt(&deployment.store, feature, run, &mut end, options.accept_shrink)?;
+    settle(deployment, plugin, run, &end)?;
     log::info!("run {} ended: {}", run.id, end.status.as_str());
-    Ok(outcome(&run, connector, end))
+    Ok(outcome(run, connector, end))
 }
 
 /// What came out of a connector: its summary, and the rows that really arrived.
@@ -124,9 +132,10 @@ fn attempt(
     plugin: &Plugin,
     connector: &Connector,
     options: &Options,
-    run: &Run,
+    begun: &Begun,
     context: &Arc<Context>,
 ) -> Collected {
+    let run = &begun.run;
     let for_run = |error: HostError| Error {
         hint: error.hint,
         ..Error::new(
@@ -141,9 +150,12 @@ fn attempt(
     let request = CollectRequest {
         run_id: run.id,
         mode: options.mode,
-        datasets: options.datasets.clone(),
-        ..CollectRequest::default()
+        datasets: if begun.goes_on() { begun.left() } else { options.datasets.clone() },
+        resume: begun.goes_on(),
     };
+    if begun.goes_on() && request.datasets.is_empty() {
+        return Ok((CollectSummary::default(), BTreeMap::new()));
+    }
     let summary = in_own_thread(instance, request, &sink, options, context);
     if summary.is_err() {
         sink.close();
@@ -234,33 +246,48 @@ fn check_datasets(plugin: &Plugin, datasets: &[String]) -> Result<(), HostError>
 }
 
 /// Makes the run's end of what came out: status, one entry for each dataset that was asked for.
-fn judge(plugin: &Plugin, options: &Options, context: &Context, collected: Collected) -> RunEnd {
+fn judge(
+    plugin: &Plugin,
+    options: &Options,
+    begun: &Begun,
+    context: &Context,
+    collected: Collected,
+) -> RunEnd {
     let (summary, arrived) = match collected {
         Ok(collected) => collected,
         Err(error) => {
             (CollectSummary { error: Some(error), ..CollectSummary::default() }, BTreeMap::new())
         }
     };
-    let api_calls = summary.api_calls;
+    let api_calls = begun.run.api_calls + summary.api_calls;
     let mut error = summary.error.map(shown_error);
-    let asked: Vec<&str> = plugin
-        .manifest
-        .datasets
+    let resumed: BTreeSet<String> =
+        context.resumed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let is_optional = |name: &str| {
+        options.datasets.is_empty()
+            && plugin.manifest.dataset(name).is_some_and(|spec| spec.optional)
+    };
+    let datasets: Vec<DatasetSummary> = resume::asked(plugin, options)
         .iter()
-        .map(|dataset| dataset.name.as_str())
-        .filter(|name| {
-            options.datasets.is_empty() || options.datasets.iter().any(|asked| asked == name)
-        })
-        .collect();
-    let datasets: Vec<DatasetSummary> = asked
-        .iter()
-        .map(|name| {
+        .filter_map(|name| {
             let said = summary.datasets.iter().rev().find(|dataset| dataset.dataset == *name);
-            let rows = arrived.get(*name).copied().unwrap_or(0);
-            match said {
-                Some(said) => reconcile(said.clone(), rows, error.is_some()),
-                None => not_read(name, rows, error.is_some()),
-            }
+            let rows = arrived.get(name).copied().unwrap_or(0);
+            let mut dataset = match (said, begun.finished_earlier(name)) {
+                (Some(said), _) => reconcile(said.clone(), rows, error.is_some()),
+                (None, Some(earlier)) => return Some(earlier),
+                // Nobody asked for it, and the connector's settings did not either.
+                (None, None) if is_optional(name) && rows == 0 => return None,
+                (None, None) => not_read(name, rows, error.is_some()),
+            };
+            // A connector that was given the former state reads on from there, unless it says that
+            // it read a dataset whole.
+            let by_changes = options.mode == CollectMode::Incremental
+                && dataset
+                    .mode
+                    .map_or(resumed.contains(name), |mode| mode == CollectMode::Incremental);
+            dataset.mode =
+                Some(if by_changes { CollectMode::Incremental } else { CollectMode::Full });
+            Some(begun.with_earlier(dataset))
         })
         .collect();
     let readable = |status: DatasetStatus| {
@@ -279,21 +306,11 @@ fn judge(plugin: &Plugin, options: &Options, context: &Context, collected: Colle
             RunStatus::Failed
         }
     };
-    let resumed: BTreeSet<String> =
-        context.resumed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let changes_only = match options.mode {
-        CollectMode::Full => Vec::new(),
-        // A connector that was given the former state reads on from there, unless it says that it
-        // read a dataset whole.
-        CollectMode::Incremental => datasets
-            .iter()
-            .filter(|dataset| match dataset.mode {
-                Some(mode) => mode == CollectMode::Incremental,
-                None => resumed.contains(&dataset.dataset),
-            })
-            .map(|dataset| dataset.dataset.clone())
-            .collect(),
-    };
+    let changes_only = datasets
+        .iter()
+        .filter(|dataset| dataset.mode == Some(CollectMode::Incremental))
+        .map(|dataset| dataset.dataset.clone())
+        .collect();
     RunEnd { status, api_calls, error, datasets, changes_only }
 }
 
@@ -383,6 +400,9 @@ fn settle(
     end: &RunEnd,
 ) -> Result<(), HostError> {
     let (store, feature) = (&deployment.store, &plugin.manifest.id);
+    if end.status == RunStatus::Paused {
+        return store.pause_run(run, end);
+    }
     if !matches!(end.status, RunStatus::Complete | RunStatus::Partial) {
         return store.take_back_run(run, feature, end);
     }

@@ -61,6 +61,8 @@ pub struct Context {
     pub connector_id: i64,
     /// The run whose journal it writes.
     pub run_id: Option<i64>,
+    /// Whether that run was paused and goes on: its own checkpoints count.
+    pub goes_on: bool,
     /// Asks it to stop.
     pub cancel: Cancel,
     /// Sees its progress.
@@ -96,6 +98,7 @@ impl Context {
             vault,
             connector_id,
             run_id: None,
+            goes_on: false,
             cancel,
             watcher: Arc::new(Unwatched),
             secrets: Mutex::new(Secrets::Stored),
@@ -340,14 +343,15 @@ impl HostServices for Services {
     fn checkpoint_get(&self, dataset: RStr<'_>) -> PResult<ROption<RString>> {
         guarded("checkpoint_get", || {
             let context = &self.0;
-            let state = context
+            let going_on = context.run_id.filter(|_| context.goes_on);
+            let found = context
                 .store
-                .checkpoint(context.connector_id, dataset.as_str())
+                .checkpoint(context.connector_id, dataset.as_str(), going_on)
                 .map_err(for_connector)?;
-            if state.is_some() {
+            if let Some((_, true)) = &found {
                 lock(&context.resumed).insert(dataset.as_str().into());
             }
-            Ok(state.map(RString::from).into())
+            Ok(found.map(|(state, _)| RString::from(state)).into())
         })
     }
 

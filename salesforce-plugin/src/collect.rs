@@ -50,6 +50,16 @@ pub(crate) fn collect(
             selection.reads(dataset) || asked(dataset) && !selection.rules_out(dataset)
         })
         .collect();
+    // An optional dataset that nobody asked for is not worth a word.
+    let listed: Vec<&'static Dataset> = wanted
+        .iter()
+        .copied()
+        .filter(|dataset| {
+            dataset.by_default
+                || asked(dataset)
+                || chosen.iter().any(|chosen| chosen.name == dataset.name)
+        })
+        .collect();
     session.budget().hold_to(selection);
     let catalogue = Catalogue::open(session).map_err(ApiError::into_error)?;
     let access = Access::probe(session, catalogue.version).map_err(ApiError::into_error)?;
@@ -90,7 +100,7 @@ pub(crate) fn collect(
         deliver(receiver, sink, &stop)
     });
     Ok(CollectSummary {
-        datasets: in_order(&wanted, &chosen, done, &delivered, error.as_ref()),
+        datasets: in_order(&listed, &chosen, done, &delivered, error.as_ref()),
         api_calls: session.api_calls(),
         error,
     })

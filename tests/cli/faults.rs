@@ -197,7 +197,8 @@ fn a_page_that_lost_rows_is_never_taken_for_the_end() {
 
     // Every page, always: the run says incomplete, and how much is missing.
     org.faults().push(Fault::new(Action::TruncatePage { rows: 0 }).on_object("User").always());
-    let collected = host.collect(4);
+    let (collected, ran) = host.json(&["collect", NAME, "--full"]);
+    ran.code(4);
     let user = dataset(&collected, "user");
     assert_eq!(user["status"], "incomplete", "{user}");
     assert_eq!(user["expected"], org.truth().total_users);

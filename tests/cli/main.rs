@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a seeded story prints its seed")]
 
 mod authorize;
+mod changes;
 mod demo;
 mod faults;
 mod guide;

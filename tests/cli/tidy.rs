@@ -118,10 +118,12 @@ fn one_file_of_the_plugin_uses_reqwest_and_one_oauth2() {
 fn the_plugin_only_reads() {
     for file in rust_files(&root().join("salesforce-plugin/src")) {
         let text = read(&file);
+        if file.ends_with("allow_list.rs") {
+            continue; // the list itself, with what it refuses
+        }
         assert!(!text.contains("\"PUT\""), "{} sends PUT", file.display());
         // Query jobs are made and deleted; the list of what may be sent is golden-tested beside it.
-        let of_jobs =
-            ["allow_list.rs", "bulk_read.rs", "request.rs"].iter().any(|name| file.ends_with(name));
+        let of_jobs = ["bulk_read.rs", "request.rs"].iter().any(|name| file.ends_with(name));
         for verb in ["\"PATCH\"", "\"DELETE\""] {
             assert!(of_jobs || !text.contains(verb), "{} sends {verb}", file.display());
         }

@@ -21,6 +21,9 @@ pub(crate) struct Args {
     /// Read everything again, not only what changed since the last run
     #[arg(long)]
     full: bool,
+    /// Publish even if a dataset lost many of its records since the last snapshot
+    #[arg(long)]
+    accept_shrink: bool,
     /// Only this dataset; may be repeated
     #[arg(long = "dataset", value_name = "DATASET")]
     datasets: Vec<String>,
@@ -39,6 +42,7 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
     let options = Options {
         mode: if args.full { CollectMode::Full } else { CollectMode::Incremental },
         datasets: args.datasets.clone(),
+        accept_shrink: args.accept_shrink,
         ..Options::default()
     };
     let cancel = app.cancel_on_interrupt();

@@ -73,7 +73,7 @@ impl Watcher for Progress {
             let due = state.said.get(&name).is_none_or(|(last, was_at_end)| {
                 now.duration_since(*last) >= LINE_EVERY || at_end && !was_at_end
             });
-            if due {
+            if due && rows > 0 {
                 let of = expected.map_or_else(String::new, |expected| format!(" of {expected}"));
                 self.reporter.note(&format!("{name}: {rows}{of} rows"));
                 state.said.insert(name, (now, at_end));

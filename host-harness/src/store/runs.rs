@@ -179,6 +179,16 @@ impl Store {
                 "DELETE FROM checkpoint WHERE connector_id = ?1 AND NOT published",
                 [run.connector_id],
             )?;
+            let by_changes = |dataset: &&DatasetSummary| {
+                dataset.mode == Some(CollectMode::Incremental) && !dataset.status.has_every_record()
+            };
+            for dataset in end.datasets.iter().filter(by_changes) {
+                // Changes did not add up to a whole: the next run reads it whole.
+                transaction.execute(
+                    "DELETE FROM checkpoint WHERE connector_id = ?1 AND dataset = ?2",
+                    (run.connector_id, &dataset.dataset),
+                )?;
+            }
             let finished_at = time::now().timestamp_millis();
             let datasets = snapshot_datasets(transaction, run, manifest, end)?;
             transaction.execute(
@@ -198,6 +208,86 @@ impl Store {
         })
     }
 
+    /// Pauses a run: what it read so far stays, unseen by readers, until the run goes on.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn pause_run(&self, run: &Run, end: &RunEnd) -> Result<(), HostError> {
+        self.write(|transaction| finish(transaction, run.id, time::now().timestamp_millis(), end))
+    }
+
+    /// The connector's paused run, if it can still go on: no run came after it, and neither the
+    /// connector's settings nor its grant changed since.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn paused_run(&self, connector_id: i64) -> Result<Option<Run>, HostError> {
+        let mut runs = self.runs_where(
+            "WHERE r.connector_id = ?1 AND r.status = 'paused' AND r.finished_at >= c.changed_at
+               AND r.id = (SELECT max(id) FROM run WHERE connector_id = ?1)",
+            [connector_id],
+        )?;
+        Ok(runs.pop())
+    }
+
+    /// Lets a paused run go on, under its old number.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn reopen_run(&self, run: &Run) -> Result<(), HostError> {
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE run SET status = 'running', finished_at = NULL, error = NULL WHERE id = ?1",
+                [run.id],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Takes back what a paused run read that will not go on; the run stays as paused.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn drop_paused(&self, connector_id: i64, feature: &str) -> Result<(), HostError> {
+        let paused =
+            self.runs_where("WHERE r.connector_id = ?1 AND r.status = 'paused'", [connector_id])?;
+        self.write(|transaction| {
+            for run in &paused {
+                withdraw(transaction, run, feature)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Records of a dataset that hold now, this run's included, and those the last snapshot had.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn held_rows(
+        &self,
+        run: &Run,
+        feature: &str,
+        dataset: &str,
+    ) -> Result<(u64, u64), HostError> {
+        self.read(|connection| {
+            let Some(table) = schema::dataset_table(connection, feature, dataset)? else {
+                return Ok((0, 0));
+            };
+            let table = schema::quote(&table);
+            let count = |condition: &str| -> rusqlite::Result<i64> {
+                connection.query_row(
+                    &format!("SELECT count(*) FROM {table} WHERE _connector = ?1 AND {condition}"),
+                    (run.connector_id, run.id),
+                    |row| row.get(0),
+                )
+            };
+            let now = count("_to IS NULL AND ?2 = ?2")?;
+            let before = count("_from < ?2 AND (_to IS NULL OR _to >= ?2)")?;
+            let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
+            Ok((unsigned(now), unsigned(before)))
+        })
+    }
+
     /// Takes a run back: its rows and checkpoints go, what it replaced holds again; its journal and
     /// its end stay.
     ///
@@ -205,21 +295,7 @@ impl Store {
     /// When the store cannot be written; it is then taken back when the store is next opened.
     pub fn take_back_run(&self, run: &Run, feature: &str, end: &RunEnd) -> Result<(), HostError> {
         self.write(|transaction| {
-            for table in schema::dataset_tables(transaction, feature)? {
-                let table = schema::quote(&table);
-                transaction.execute(
-                    &format!("DELETE FROM {table} WHERE _connector = ?1 AND _from = ?2"),
-                    (run.connector_id, run.id),
-                )?;
-                transaction.execute(
-                    &format!("UPDATE {table} SET _to = NULL WHERE _connector = ?1 AND _to = ?2"),
-                    (run.connector_id, run.id),
-                )?;
-            }
-            transaction.execute(
-                "DELETE FROM checkpoint WHERE connector_id = ?1 AND run_id = ?2",
-                (run.connector_id, run.id),
-            )?;
+            withdraw(transaction, run, feature)?;
             finish(transaction, run.id, time::now().timestamp_millis(), end)
         })
     }
@@ -298,7 +374,7 @@ impl Store {
             let mut runs: Vec<Run> =
                 statement.query_map(params, run_row)?.collect::<Result<_, _>>()?;
             let mut datasets = connection.prepare(
-                "SELECT dataset, status, rows, expected, missing_fields, reason
+                "SELECT dataset, status, rows, expected, missing_fields, reason, changes_only
                  FROM run_dataset WHERE run_id = ?1 ORDER BY position",
             )?;
             for run in &mut runs {
@@ -370,6 +446,26 @@ impl Store {
     }
 }
 
+/// A run's rows and checkpoints go, what it replaced holds again.
+fn withdraw(transaction: &Transaction<'_>, run: &Run, feature: &str) -> Result<(), HostError> {
+    for table in schema::dataset_tables(transaction, feature)? {
+        let table = schema::quote(&table);
+        transaction.execute(
+            &format!("DELETE FROM {table} WHERE _connector = ?1 AND _from = ?2"),
+            (run.connector_id, run.id),
+        )?;
+        transaction.execute(
+            &format!("UPDATE {table} SET _to = NULL WHERE _connector = ?1 AND _to = ?2"),
+            (run.connector_id, run.id),
+        )?;
+    }
+    transaction.execute(
+        "DELETE FROM checkpoint WHERE connector_id = ?1 AND run_id = ?2",
+        (run.connector_id, run.id),
+    )?;
+    Ok(())
+}
+
 fn run_row(row: &Row<'_>) -> rusqlite::Result<Run> {
     let error: Option<String> = row.get(8)?;
     Ok(Run {
@@ -396,7 +492,7 @@ fn dataset_row(row: &Row<'_>) -> rusqlite::Result<DatasetSummary> {
         expected: row.get::<_, Option<i64>>(3)?.map(unsigned),
         missing_fields: serde_json::from_str(&row.get::<_, String>(4)?).unwrap_or_default(),
         reason: row.get(5)?,
-        mode: None,
+        mode: Some(if row.get(6)? { CollectMode::Incremental } else { CollectMode::Full }),
         total: None,
     })
 }
@@ -418,10 +514,13 @@ fn finish(
             end.error.as_ref().map(serde_json::to_string).transpose().map_err(HostError::failed)?,
         ),
     )?;
+    // A run that was paused and went on has ended before.
+    transaction.execute("DELETE FROM run_dataset WHERE run_id = ?1", [run_id])?;
     for (position, dataset) in (0_i64..).zip(&end.datasets) {
         transaction.execute(
             "INSERT INTO run_dataset(run_id, position, dataset, status, rows, expected,
-                 missing_fields, reason) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                 missing_fields, reason, changes_only)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             (
                 run_id,
                 position,
@@ -431,6 +530,7 @@ fn finish(
                 dataset.expected.map(number),
                 serde_json::to_string(&dataset.missing_fields).map_err(HostError::failed)?,
                 &dataset.reason,
+                dataset.mode == Some(CollectMode::Incremental),
             ),
         )?;
     }

@@ -67,6 +67,7 @@ CREATE TABLE run_dataset(
     expected INTEGER,
     missing_fields TEXT NOT NULL,
     reason TEXT,
+    changes_only INTEGER NOT NULL,
     PRIMARY KEY(run_id, position)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE journal(
