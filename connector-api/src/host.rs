@@ -16,6 +16,9 @@ pub const TOKEN: &str = "token";
 /// stores what an authorization brought, so that neither overwrites the other.
 pub const GRANT_LEASE: &str = "grant";
 
+/// The extension that shows a sentence, a JSON string, to the person who watches.
+pub const NOTICE: &str = "notice";
+
 /// Services of the host, for one connector instance. Clones share them.
 #[derive(Clone)]
 pub struct Host(HostBox);
@@ -118,6 +121,15 @@ impl Host {
     /// [`ErrorKind::UNSUPPORTED`] where the host does not know it.
     pub fn extension(&self, id: &str, json: &str) -> Result<String, Error> {
         from_wire(self.0.extension(id.into(), json.into())).map(Into::into)
+    }
+
+    /// Says a sentence to the person who watches, e.g. what a run will cost. A host that cannot show
+    /// it drops it.
+    pub fn notice(&self, text: &str) {
+        if let Ok(json) = serde_json::to_string(text) {
+            // The one failure is a host that does not know notices.
+            let _ = self.extension(NOTICE, &json);
+        }
     }
 
     /// Makes this library's `log` records reach the host. Each library has a logger of its own, so

@@ -271,6 +271,18 @@ pub struct CollectSummary {
     pub error: Option<Error>,
 }
 
+/// The operation that answers the [`SetupFile`]s with the rights a connecting account needs.
+pub const PERMISSION_SETS: &str = "permission_sets";
+
+/// A file that an administrator deploys at the vendor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetupFile {
+    /// Below the folder that is deployed, with `/` between its parts.
+    pub path: String,
+    /// Its text.
+    pub content: String,
+}
+
 /// One request of a run, for the journal: proof of what was read. Holds no secret and no record.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct JournalEntry {

@@ -13,7 +13,7 @@ use connector_api::host::Sink;
 use connector_api::manifest::Manifest;
 use connector_api::message::{
     AuthorizeReply, AuthorizeRequest, CheckReport, CollectRequest, CollectSummary, ConfigureReply,
-    ConfigureRequest, DeauthorizeReply, Problem,
+    ConfigureRequest, DeauthorizeReply, PERMISSION_SETS, Problem, SetupFile,
 };
 use connector_api::module::{Handshake, ROOT_MODULE_SYMBOL};
 use connector_api::{Error, ErrorKind};
@@ -236,6 +236,14 @@ impl Instance {
     /// Those of the connector.
     pub fn check(&self) -> Result<CheckReport, Error> {
         self.invoke("check", &serde_json::json!({}))
+    }
+
+    /// The files that give a connecting account the rights it needs at the vendor, and no more.
+    ///
+    /// # Errors
+    /// Those of the connector; [`ErrorKind::UNSUPPORTED`] where it has none.
+    pub fn permission_sets(&self) -> Result<Vec<SetupFile>, Error> {
+        self.invoke(PERMISSION_SETS, &serde_json::json!({}))
     }
 
     /// Reads records into the sink.

@@ -19,6 +19,8 @@ const LONGEST_PAUSE_DAYS: i64 = 3;
 pub(crate) struct Begun {
     /// New, or the paused one again.
     pub(crate) run: Run,
+    /// How it reads: a first run, and one that began so, reads everything.
+    pub(crate) mode: CollectMode,
     /// How its datasets stood when it was paused; empty for a new run.
     pub(crate) earlier: Vec<DatasetSummary>,
 }
@@ -37,10 +39,9 @@ impl Begun {
 
     /// A dataset's end, with what was read of it before the pause.
     pub(crate) fn with_earlier(&self, mut now: DatasetSummary) -> DatasetSummary {
-        if let Some(before) = self.earlier.iter().find(|one| one.dataset == now.dataset) {
-            if now.mode == before.mode || now.mode.is_none() {
-                now.rows += before.rows;
-            }
+        let before = self.earlier.iter().find(|one| one.dataset == now.dataset);
+        if let Some(before) = before.filter(|before| before.mode == now.mode) {
+            now.rows += before.rows;
         }
         now
     }
@@ -76,13 +77,17 @@ pub(crate) fn begin(
         if young && same && options.mode == CollectMode::Incremental {
             store.reopen_run(&run)?;
             log::info!("run {} of `{}` goes on", run.id, connector.name);
-            return Ok(Begun { earlier: run.datasets.clone(), run });
+            return Ok(Begun { earlier: run.datasets.clone(), mode: run.collect_mode(), run });
         }
     }
     store.drop_paused(connector.id, &plugin.manifest.id)?;
-    let run = store.begin_run(connector.id, options.mode)?;
+    let mode = match store.has_snapshot(connector.id)? {
+        true => options.mode,
+        false => CollectMode::Full,
+    };
+    let run = store.begin_run(connector.id, mode)?;
     log::info!("run {} of `{}` began", run.id, connector.name);
-    Ok(Begun { run, earlier: Vec::new() })
+    Ok(Begun { run, mode, earlier: Vec::new() })
 }
 
 /// The datasets a run may read, in the manifest's order: those named, else all. Of the optional ones

@@ -149,7 +149,7 @@ fn attempt(
     let sink = RunSink::new(Arc::clone(context), Arc::new(plugin.manifest.clone()), writer);
     let request = CollectRequest {
         run_id: run.id,
-        mode: options.mode,
+        mode: begun.mode,
         datasets: if begun.goes_on() { begun.left() } else { options.datasets.clone() },
         resume: begun.goes_on(),
     };
@@ -281,7 +281,7 @@ fn judge(
             };
             // A connector that was given the former state reads on from there, unless it says that
             // it read a dataset whole.
-            let by_changes = options.mode == CollectMode::Incremental
+            let by_changes = begun.mode == CollectMode::Incremental
                 && dataset
                     .mode
                     .map_or(resumed.contains(name), |mode| mode == CollectMode::Incremental);

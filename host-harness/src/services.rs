@@ -10,7 +10,7 @@ use abi_stable::erased_types::TD_Opaque;
 use abi_stable::std_types::{RArc, ROption, RStr, RString};
 use connector_api::abi::{HostBox, HostServices, HostServices_TO, PResult};
 use connector_api::guard::{catch, guarded};
-use connector_api::host::TOKEN;
+use connector_api::host::{NOTICE, TOKEN};
 use connector_api::message::JournalEntry;
 use connector_api::{Error, ErrorKind, Secret};
 
@@ -27,6 +27,8 @@ const LEASE_POLL: Duration = Duration::from_millis(100);
 pub trait Watcher: Send + Sync {
     /// A dataset is that far.
     fn progress(&self, _dataset: &str, _rows: u64, _expected: Option<u64>) {}
+    /// The connector says something worth knowing now.
+    fn notice(&self, _text: &str) {}
 }
 
 /// Nobody watches.
@@ -386,8 +388,17 @@ impl HostServices for Services {
         });
     }
 
-    fn extension(&self, id: RStr<'_>, _json: RStr<'_>) -> PResult<RString> {
-        let unknown = format!("this host has no service `{id}`");
-        guarded("extension", || Err(Error::unsupported(unknown)))
+    fn extension(&self, id: RStr<'_>, json: RStr<'_>) -> PResult<RString> {
+        guarded("extension", || match id.as_str() {
+            NOTICE => {
+                let text: String = serde_json::from_str(json.as_str())
+                    .map_err(|_| Error::new(ErrorKind::SCHEMA, "a notice is a JSON string"))?;
+                self.0.watcher.notice(&text);
+                Ok(RString::from("null"))
+            }
+            unknown => {
+                Err(Error::unsupported(format_args!("this host has no service `{unknown}`")))
+            }
+        })
     }
 }

@@ -15,7 +15,7 @@ use connector_api::batch::ArrowBatch;
 use connector_api::message::{
     CollectMode, CollectRequest, CollectSummary, DatasetStatus, DatasetSummary,
 };
-use connector_api::{Error, ErrorKind, Sink};
+use connector_api::{Error, ErrorKind, Host, Sink};
 
 use crate::access::Access;
 use crate::api_error::ApiError;
@@ -71,7 +71,8 @@ pub(crate) fn collect(
         CollectMode::Incremental => Counts::default(),
     };
     if request.mode == CollectMode::Full {
-        tell(&estimate(&chosen, &counts, selection, session.budget().allowance()));
+        let estimate = estimate(&chosen, &counts, selection, session.budget().allowance());
+        tell(session.host(), &estimate);
     }
     let now_ms = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -106,12 +107,12 @@ pub(crate) fn collect(
     })
 }
 
-/// What the run will cost, for the log.
-fn tell(estimate: &Estimate) {
+/// What the run will cost, for the person who watches.
+fn tell(host: &Host, estimate: &Estimate) {
     let available = estimate
         .available
         .map_or_else(String::new, |available| format!(" of {available} that this run may use"));
-    log::info!("the run needs about {} API requests{available}", estimate.requests);
+    host.notice(&format!("the run needs about {} API requests{available}", estimate.requests));
     if estimate.available.is_some_and(|available| available < estimate.requests) {
         log::warn!(
             "the run will probably pause before its end: {} API requests are needed, {} may be used",

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use connector_api::manifest::Manifest;
 use connector_api::message::{
     AuthorizeReply, AuthorizeRequest, CheckReport, CollectRequest, CollectSummary,
-    ConfigureRequest, DeauthorizeReply, Problem,
+    ConfigureRequest, DeauthorizeReply, PERMISSION_SETS, Problem,
 };
 use connector_api::{Connector, Error, ErrorKind, Host, Sink};
 
@@ -84,7 +84,7 @@ impl Connector for Salesforce {
                 let session = Session::open(&self.host, &self.settings()?)?;
                 collect::estimate_json(&session)
             }
-            "permission_sets" => serde_json::to_string(&permission_sets::files())
+            PERMISSION_SETS => serde_json::to_string(&permission_sets::files())
                 .map_err(|error| Error::new(ErrorKind::OTHER, error)),
             _ => Err(Error::unsupported(format_args!(
                 "operation `{operation}` is not known to this connector"

@@ -4,6 +4,7 @@
 
 mod authorize;
 mod changes;
+mod collect;
 mod demo;
 mod faults;
 mod guide;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Subcommand;
 use connector_api::ErrorKind;
@@ -9,10 +10,12 @@ use serde_json::{Value, json};
 
 use super::{App, Outcome, Table, authorize, check, runs, secret_input};
 use crate::authorize::{self as authorization, Deauthorized};
-use crate::connector_admin::Draft;
+use crate::connector_admin::{Draft, with_instance};
 use crate::error::HostError;
+use crate::export::file::SafeFile;
 use crate::plugin::Plugin;
 use crate::redact;
+use crate::services::Context;
 use crate::store::{Connector, NewConnector, Run, RunError};
 use crate::time::rfc3339;
 
@@ -88,6 +91,14 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         new_key_file: Option<PathBuf>,
     },
+    /// Write the rights a connecting account needs, and no more, as files to deploy at the vendor
+    PermissionSet {
+        /// The connector's name
+        name: String,
+        /// The folder the files go to
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// Check a connector: network, authorization, permissions, what can be read
     ///
     /// Exit code 4 when something is missing.
@@ -140,6 +151,7 @@ pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
         Command::Delete { name, yes, keep_grant } => delete(app, name, *yes, *keep_grant),
         Command::Deauthorize { name, forget } => deauthorize(app, name, *forget),
         Command::Authorize(args) => authorize::run(app, args),
+        Command::PermissionSet { name, out } => permission_set(app, name, out),
         Command::RotateKey { new_key_file } => rotate_key(app, new_key_file.as_deref()),
         Command::Check { name } => check::run(app, name),
     }
@@ -482,5 +494,45 @@ fn rotate_key(app: &App, new_key_file: Option<&Path>) -> Result<Outcome, HostErr
     }
     app.reporter
         .note("back the new key up, apart from the store; the old one opens nothing any more");
+    Ok(Outcome::DONE)
+}
+
+fn permission_set(app: &App, name: &str, out: &Path) -> Result<Outcome, HostError> {
+    let (connector, plugin) = app.ready(name)?;
+    let deployment = app.deployment()?;
+    let context = Arc::new(Context::new(
+        Arc::clone(&deployment.store),
+        Arc::clone(&deployment.vault),
+        connector.id,
+        app.cancel_on_interrupt(),
+    ));
+    let files = with_instance(deployment, plugin, &connector, &context, |instance| {
+        instance.permission_sets()
+    })?;
+    let mut written = Vec::new();
+    for file in &files {
+        let parts: Vec<&str> = file.path.split('/').collect();
+        let plain = |part: &&str| {
+            !part.is_empty()
+                && !part.starts_with('.')
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        };
+        if !parts.iter().all(plain) {
+            return Err(HostError::failed("the connector names a file outside the folder"));
+        }
+        let path = out.join(parts.iter().collect::<PathBuf>());
+        let folder = path.parent().unwrap_or(out);
+        std::fs::create_dir_all(folder)
+            .map_err(|error| HostError::io("make the folder", folder, &error))?;
+        SafeFile::write(&path, file.content.as_bytes())?;
+        written.push(path);
+    }
+    if app.reporter.json {
+        app.reporter.document(&json!({ "connector": connector.name, "files": written }))?;
+    } else {
+        for path in &written {
+            app.reporter.text(&redact::shown(&path.display().to_string()));
+        }
+    }
     Ok(Outcome::DONE)
 }

@@ -368,6 +368,7 @@ mod tests {
             "connectors authorize N --token-file -",
             "connectors check N",
             "connectors deauthorize N",
+            "connectors permission-set N --out DIR",
             "connectors rotate-key",
             "collect N --full --dataset a --dataset b",
             "runs list",

@@ -64,6 +64,10 @@ impl Drop for Progress {
 }
 
 impl Watcher for Progress {
+    fn notice(&self, text: &str) {
+        self.reporter.note(&redact::shown(text));
+    }
+
     fn progress(&self, dataset: &str, rows: u64, expected: Option<u64>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let name = redact::shown(dataset);

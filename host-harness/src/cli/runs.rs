@@ -131,12 +131,15 @@ fn journal(app: &App, id: i64) -> Result<Outcome, HostError> {
     let run = find(app, id)?;
     let rows = app.store()?.journal(run.id)?;
     if app.reporter.json {
+        let intact = rows.iter().all(|row| row.chained);
         app.reporter.document(&json!({
             "run_id": run.id,
             "connector": run.connector,
+            "intact": intact,
+            "head": rows.last().map(|row| &row.hash),
             "requests": rows,
         }))?;
-        return Ok(Outcome::DONE);
+        return Ok(if intact { Outcome::DONE } else { Outcome::FINDINGS });
     }
     let mut table =
         Table::new(&["AT", "METHOD", "HOST", "PATH", "OBJECT", "STATUS", "ROWS", "BYTES", "MS"])
@@ -158,8 +161,18 @@ fn journal(app: &App, id: i64) -> Result<Outcome, HostError> {
     }
     if table.is_empty() {
         app.reporter.note(&format!("run {id} sent no request"));
-    } else {
-        app.reporter.text(&table.render());
+        return Ok(Outcome::DONE);
     }
-    Ok(Outcome::DONE)
+    app.reporter.text(&table.render());
+    let head = rows.last().map_or("", |row| row.hash.as_str());
+    match rows.iter().position(|row| !row.chained) {
+        None => {
+            app.reporter.note(&format!("{} requests, chain intact; its head is {head}", rows.len()))
+        }
+        Some(at) => app.reporter.problem(&format!(
+            "warning: request {} was changed, or one before it taken out",
+            at + 1
+        )),
+    }
+    Ok(if rows.iter().all(|row| row.chained) { Outcome::DONE } else { Outcome::FINDINGS })
 }

@@ -6,6 +6,7 @@
 
 mod checkpoints;
 mod connectors;
+mod journal;
 mod read;
 mod retention;
 mod rows;
@@ -21,9 +22,10 @@ use crate::home::Home;
 
 pub use connectors::{Connector, FeatureState, NewConnector};
 pub(crate) use connectors::{Sealed, SealedChanges};
+pub use journal::JournalRow;
 pub use read::{ConnectorInfo, DatasetInfo, ReadStore, SnapshotInfo};
 pub use rows::RowWriter;
-pub use runs::{JournalRow, Run, RunEnd, RunError, RunStatus};
+pub use runs::{Run, RunEnd, RunError, RunStatus};
 
 /// How often a write is tried again after waiting for another process, five seconds each.
 const BUSY_ATTEMPTS: u32 = 12;

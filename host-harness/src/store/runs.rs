@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use connector_api::ErrorKind;
 use connector_api::manifest::Manifest;
-use connector_api::message::{CollectMode, DatasetStatus, DatasetSummary, JournalEntry};
+use connector_api::message::{CollectMode, DatasetStatus, DatasetSummary};
 use rusqlite::{OptionalExtension, Row, Transaction};
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +76,13 @@ pub struct Run {
     pub datasets: Vec<DatasetSummary>,
 }
 
+impl Run {
+    /// How it reads.
+    pub fn collect_mode(&self) -> CollectMode {
+        if self.mode == "incremental" { CollectMode::Incremental } else { CollectMode::Full }
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, Debug)]
 pub struct RunEnd {
@@ -102,16 +109,6 @@ pub struct RunError {
     pub hint: Option<String>,
     /// When trying again is worth it, in milliseconds from the end of the run.
     pub retry_after_ms: Option<u64>,
-}
-
-/// One request of a run.
-#[derive(Clone, Debug, Serialize)]
-pub struct JournalRow {
-    /// When it was noted, RFC 3339.
-    pub at: String,
-    /// What the connector noted.
-    #[serde(flatten)]
-    pub entry: JournalEntry,
 }
 
 impl Store {
@@ -228,6 +225,20 @@ impl Store {
             [connector_id],
         )?;
         Ok(runs.pop())
+    }
+
+    /// Whether anything was ever published of a connector.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn has_snapshot(&self, connector_id: i64) -> Result<bool, HostError> {
+        self.read(|connection| {
+            Ok(connection.query_row(
+                "SELECT EXISTS(SELECT 1 FROM snapshot WHERE connector_id = ?1)",
+                [connector_id],
+                |row| row.get(0),
+            )?)
+        })
     }
 
     /// Lets a paused run go on, under its old number.
@@ -382,66 +393,6 @@ impl Store {
                     datasets.query_map([run.id], dataset_row)?.collect::<Result<_, _>>()?;
             }
             Ok(runs)
-        })
-    }
-
-    /// Notes one request of a run.
-    ///
-    /// # Errors
-    /// When the store cannot be written.
-    pub fn add_journal(&self, run_id: i64, entry: &JournalEntry) -> Result<(), HostError> {
-        let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        self.write(|transaction| {
-            transaction
-                .prepare_cached(
-                    "INSERT INTO journal(run_id, at, method, host, path, object, status, rows,
-                         bytes, duration_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-                )?
-                .execute((
-                    run_id,
-                    time::now().timestamp_millis(),
-                    &entry.method,
-                    &entry.host,
-                    &entry.path,
-                    &entry.object,
-                    entry.status,
-                    number(entry.rows),
-                    number(entry.bytes),
-                    number(entry.duration_ms),
-                ))?;
-            Ok(())
-        })
-    }
-
-    /// The requests of a run, in order.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn journal(&self, run_id: i64) -> Result<Vec<JournalRow>, HostError> {
-        self.read(|connection| {
-            let mut statement = connection.prepare(
-                "SELECT at, method, host, path, object, status, rows, bytes, duration_ms
-                 FROM journal WHERE run_id = ?1 ORDER BY id",
-            )?;
-            let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
-            let rows = statement
-                .query_map([run_id], |row| {
-                    Ok(JournalRow {
-                        at: time::rfc3339(time::from_ms(row.get(0)?)),
-                        entry: JournalEntry {
-                            method: row.get(1)?,
-                            host: row.get(2)?,
-                            path: row.get(3)?,
-                            object: row.get(4)?,
-                            status: row.get(5)?,
-                            rows: unsigned(row.get(6)?),
-                            bytes: unsigned(row.get(7)?),
-                            duration_ms: unsigned(row.get(8)?),
-                        },
-                    })
-                })?
-                .collect::<Result<_, _>>()?;
-            Ok(rows)
         })
     }
 }

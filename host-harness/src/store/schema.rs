@@ -81,7 +81,8 @@ CREATE TABLE journal(
     status INTEGER NOT NULL,
     rows INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
-    duration_ms INTEGER NOT NULL
+    duration_ms INTEGER NOT NULL,
+    hash BLOB NOT NULL
 ) STRICT;
 CREATE INDEX journal_by_run ON journal(run_id, id);
 CREATE TABLE checkpoint(
