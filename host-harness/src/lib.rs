@@ -17,7 +17,10 @@ pub mod connector_admin;
 pub mod run;
 pub mod schedule;
 
+pub mod diff;
 pub mod export;
+pub mod findings;
+pub mod money;
 pub mod position;
 
 pub mod manifest_check;

@@ -218,13 +218,15 @@ fn one_seat_line(
         let message = "it was not shown which accounts are active".to_owned();
         return Ok(Some(not_assessed("I2", USER, message)));
     };
-    let services = scratch
-        .number("SELECT COUNT(*) FROM person WHERE is_active AND COALESCE(is_service, 0) <> 0")?;
+    let services = scratch.number(
+        "SELECT COUNT(*) FROM person WHERE listed AND is_active AND COALESCE(is_service, 0) <> 0",
+    )?;
     let (one, several, services_with): (i64, i64, i64) = scratch.connection.query_row(
         "SELECT COALESCE(SUM(seats = 1), 0), COALESCE(SUM(seats > 1), 0), COALESCE(SUM(service), 0)
          FROM (SELECT COUNT(*) AS seats, MAX(COALESCE(p.is_service, 0) <> 0) AS service
-               FROM seat s JOIN person p ON p.id = s.person_id
-               WHERE s.family = 'user' AND p.is_active GROUP BY s.person_id)",
+               FROM seat s CROSS JOIN person p ON p.no = s.person_no
+               WHERE s.pool_no IN (SELECT no FROM pool WHERE family = 'user') AND p.is_active
+               GROUP BY s.person_no)",
         [],
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
     )?;
@@ -260,15 +262,9 @@ fn one_seat_line(
 
 /// I3: uses of others than the connecting account were read.
 fn activity_lines(evidence: &Evidence<'_>, sight: &Sight<'_>) -> Vec<Line> {
-    let mut families: Vec<&str> = Vec::new();
-    for view in &evidence.manifest.position.views {
-        if view.table == CanonicalTable::Activity && !families.contains(&view.family.as_str()) {
-            families.push(&view.family);
-        }
-    }
     let line = |family: &str| {
         let subject = if family.is_empty() { ORGANIZATION } else { family };
-        let causes = evidence.causes(CanonicalTable::Activity, family);
+        let causes = evidence.use_causes(family);
         if !causes.is_empty() {
             return not_assessed("I3", subject, because(&causes));
         }
@@ -285,7 +281,7 @@ fn activity_lines(evidence: &Evidence<'_>, sight: &Sight<'_>) -> Vec<Line> {
         };
         Line { status, left: Some(people), message, ..not_assessed("I3", subject, String::new()) }
     };
-    families.into_iter().map(line).collect()
+    evidence.use_families().into_iter().map(line).collect()
 }
 
 /// I6: the datasets that were planned against those that were read. What the organization does not

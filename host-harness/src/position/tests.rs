@@ -70,9 +70,11 @@ fn the_limits_are_those_that_were_asked_for() {
             finished_at: crate::time::from_ms(NOW),
             status: "complete".into(),
         };
-        let limits = super::Thresholds { active_days, grace_days };
-        super::compute(&estate.connection, &meta, &estate.manifest, &estate.datasets, limits)
+        let mut inputs = super::Inputs::default();
+        (inputs.settings.active_days, inputs.settings.grace_days) = (active_days, grace_days);
+        super::compute(&estate.connection, &meta, &estate.manifest, &estate.datasets, &inputs)
             .unwrap()
+            .position
     };
     let of = |active, grace| classes(&meta(&estate, active, grace).licenses[0]);
     assert_eq!(of(90, 30), [Some(3), Some(0), Some(0), Some(0), Some(0)]);

@@ -4,8 +4,10 @@
 //! `_from <= S` and (`_to` is null or `_to > S`). A run adds versions that no published snapshot can
 //! see, and publishing is one transaction; a run that fails takes its versions back.
 
+mod additions;
 mod checkpoints;
 mod connectors;
+mod daily;
 mod read;
 mod retention;
 mod rows;
@@ -19,6 +21,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::error::HostError;
 use crate::home::Home;
 
+pub use additions::{Import, ImportKind};
 pub use connectors::{Connector, FeatureState, NewConnector};
 pub(crate) use connectors::{Sealed, SealedChanges};
 pub use read::{ConnectorInfo, DatasetInfo, ReadStore, SnapshotInfo};

@@ -7,7 +7,7 @@ use crate::error::HostError;
 
 impl Store {
     /// Removes a connector's snapshots and ended runs from before `cutoff`, except the latest
-    /// snapshot, and the row versions no remaining snapshot can see. Answers how many runs went.
+    /// snapshot and the latest complete one, and the row versions no remaining snapshot can see. Answers how many runs went.
     ///
     /// # Errors
     /// When the store cannot be written; nothing is removed then.
@@ -19,7 +19,9 @@ impl Store {
         self.write(|transaction| {
             let removed = transaction.execute(
                 "DELETE FROM run WHERE connector_id = ?1 AND finished_at < ?2 AND id IS NOT
-                     (SELECT max(run_id) FROM snapshot WHERE connector_id = ?1)",
+                     (SELECT max(run_id) FROM snapshot WHERE connector_id = ?1)
+                 AND id IS NOT
+                     (SELECT max(run_id) FROM snapshot WHERE connector_id = ?1 AND status = 'complete')",
                 (connector.id, cutoff.timestamp_millis()),
             )?;
             let oldest: Option<i64> = transaction.query_row(
