@@ -10,6 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use crate::cli::{App, Outcome};
 use crate::error::HostError;
 use crate::export::file::SafeFile;
+use crate::findings::list;
 use crate::money::WhatIf;
 use crate::position::inputs::RuleSettings;
 use crate::position::{self, base};
@@ -45,6 +46,9 @@ pub struct Args {
     pub grace_days: Option<u32>,
 }
 
+/// Findings about people that the HTML report is made from; it shows some of each rule.
+const MOST_PEOPLE: usize = 20_000;
+
 /// Runs `report`.
 pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
     let settings = RuleSettings {
@@ -63,7 +67,8 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
     let analysis = base::analyse(&store, &source, &snapshot, &inputs)?;
     let position = &analysis.position;
     if let Some(path) = &args.html {
-        let page = position::html::render(position)?;
+        let listing = list::list(&analysis, &source, &[], MOST_PEOPLE)?;
+        let page = position::html::render(position, &listing, &inputs.imported.trend)?;
         SafeFile::write(path, page.as_bytes())?;
         app.reporter.note(&redact::shown(&format!("wrote {}", path.display())));
     }

@@ -82,7 +82,7 @@ impl<'a> Judge<'a> {
         let pools = licenses
             .iter()
             .map(|license| {
-                let free = license.family == "user" && model.free_licenses.contains(&license.key);
+                let free = license.family == "user" && is_free(&model.free_licenses, &license.key);
                 let facts = PoolFacts {
                     key: license.key.clone(),
                     name: license.name.clone(),
@@ -202,10 +202,24 @@ impl<'a> Judge<'a> {
     }
 
     /// Seats of a pool that rules would take back, each once, and those exempt.
-    pub(crate) fn reclaimable(&self, license: &License) -> (i64, i64) {
+    /// The former is not known where a rule that finds most of them was withheld.
+    pub(crate) fn reclaimable(&self, license: &License) -> (Option<i64>, i64) {
         let key = (license.family.clone(), license.id.clone());
         let of = |map: &BTreeMap<_, i64>| map.get(&key).copied().unwrap_or(0);
-        (of(&self.reclaimable), of(&self.kept))
+        let looked = RULES.iter().zip(&self.withheld).all(|(rule, withheld)| {
+            let matters = rule.subject == Subject::Seats("user") && license.family == "user";
+            let matters = matters && ["R01", "R02"].contains(&rule.id)
+                || ["R08", "R10", "R11"].contains(&rule.id)
+                    && matches!(rule.subject, Subject::Seats(family) if family == license.family);
+            !matters || withheld.as_ref().is_none_or(|withheld| withheld.status == "off")
+        });
+        (looked.then(|| of(&self.reclaimable)), of(&self.kept))
+    }
+
+    /// Whether a licence costs something.
+    pub(crate) fn paid(&self, license: &License) -> bool {
+        let key = (license.family.clone(), license.id.clone());
+        self.pools.get(&key).is_some_and(|pool| pool.paid)
     }
 
     /// Withholds rules that need everybody to be seen, where somebody was not.
@@ -311,6 +325,11 @@ impl<'a> Judge<'a> {
             sources: sources(rule, evidence),
         }
     }
+}
+
+/// Whether a key is in the connector's list of licences that cost nothing.
+pub(crate) fn is_free(free: &[String], key: &str) -> bool {
+    free.iter().any(|free| free.eq_ignore_ascii_case(key))
 }
 
 /// What a year of the found seats costs; for a move the difference to the lesser licence.

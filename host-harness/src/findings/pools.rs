@@ -92,7 +92,7 @@ impl PoolJudge<'_> {
     fn paid(&self, license: &License) -> bool {
         match self.valuer.price_of(license) {
             Some(price) => price.per_year > 0,
-            None => license.family == "user" && !self.free.contains(&license.key),
+            None => license.family == "user" && !super::judge::is_free(self.free, &license.key),
         }
     }
 

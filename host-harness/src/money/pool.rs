@@ -66,6 +66,8 @@ fn listed(line: &PriceLine) -> Price {
 /// The money side of a pool of seats. What is not priced has seats and no amount.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct PoolMoney {
+    /// Whether it costs something, by its price or else by the connector's list.
+    pub paid: bool,
     /// What one unit costs in a year, and on what basis.
     pub price: Option<Price>,
     /// What was ordered, by the contract.
@@ -93,7 +95,7 @@ pub struct PoolMoney {
 /// Works out the money side of a pool; `exempt` seats are kept whatever the rules say.
 pub fn pool_money(
     license: &License,
-    reclaimable: i64,
+    reclaimable: Option<i64>,
     exempt: i64,
     valuer: &Valuer<'_>,
     settings: &RuleSettings,
@@ -115,7 +117,7 @@ pub fn pool_money(
         (with_room - 1e-9).ceil().max(0.0) as i64
     });
     let known = seats && license.active.is_some();
-    let reclaimable = known.then_some(reclaimable);
+    let reclaimable = reclaimable.filter(|_| known);
     let planned = what_if
         .planned_adds
         .get(&name)
@@ -132,6 +134,7 @@ pub fn pool_money(
         price.as_ref().zip(quantity).map(|(price, seats)| price.for_days(seats, days))
     };
     PoolMoney {
+        paid: false,
         entitled: (!lines.is_empty()).then(|| lines.iter().map(|line| line.quantity).sum()),
         cost_per_year: amount(license.purchased.filter(|_| license.unit != "requests"), 365),
         reclaimable,

@@ -6,6 +6,7 @@
 //! null and says why.
 
 pub mod base;
+mod chart;
 pub(crate) mod derive;
 pub(crate) mod evidence;
 mod figure;
@@ -148,6 +149,7 @@ pub(crate) fn compute_on<'a>(
     for license in &mut licenses {
         let (reclaimable, exempt) = judge.reclaimable(license);
         license.money = pool_money(license, reclaimable, exempt, &valuer, settings, what_if);
+        license.money.paid = judge.paid(license);
     }
     let mut rules = judge.results(&evidence, &licenses, &valuer);
     let pools = PoolJudge {

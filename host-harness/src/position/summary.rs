@@ -109,7 +109,7 @@ pub(crate) fn money(licenses: &[License]) -> MoneyTotal {
                 priced = true;
                 total.list_price_estimate &= price.basis == "list";
             }
-            (None, Some(seats)) if license.family == "user" => {
+            (None, Some(seats)) if license.family == "user" && money.paid => {
                 total.unpriced_reducible_seats += seats;
             }
             _ => {}

@@ -78,9 +78,7 @@ fn push_money(text: &mut String, position: &Position) {
     ];
     let mut table = Table::new(&head).right(&[1, 3, 4, 5, 6, 7]);
     let number = |value: Option<i64>| value.map_or_else(|| "?".to_owned(), grouped);
-    for license in
-        position.licenses.iter().filter(|l| l.family == "user" || l.money.price.is_some())
-    {
+    for license in position.licenses.iter().filter(|license| license.money.paid) {
         let money = &license.money;
         if license.unit != "seats" || license.is_dormant() {
             continue;
