@@ -3,6 +3,7 @@
 
 mod demo;
 mod faults;
+mod findings;
 mod guide;
 mod host;
 mod plugins;

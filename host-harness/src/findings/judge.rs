@@ -82,11 +82,12 @@ impl<'a> Judge<'a> {
         let pools = licenses
             .iter()
             .map(|license| {
-                let free = license.family == "user" && is_free(&model.free_licenses, &license.key);
+                // Add-ons often come with another product: without a price they count as free.
+                let paid = license.family == "user" && !is_free(&model.free_licenses, &license.key);
                 let facts = PoolFacts {
                     key: license.key.clone(),
                     name: license.name.clone(),
-                    paid: valuer.price_of(license).map_or(!free, |price| price.per_year > 0),
+                    paid: valuer.price_of(license).map_or(paid, |price| price.per_year > 0),
                     ended: license.status.as_deref().is_some_and(|status| status != "active"),
                     is_tier: license.family == "user"
                         && model.tiers.iter().any(|tier| tier.from == license.key),

@@ -615,3 +615,29 @@ fn money_is_two_numbers_and_what_has_no_price_stays_seats() {
     assert_eq!(supposed.needed, Some(4));
     assert_eq!(case.estate.position().supposed["growth_percent"], "100");
 }
+
+#[test]
+fn the_vendor_s_own_measurement_is_held_against_what_was_counted() {
+    let mut case = Case::new();
+    let midnight = NOW - NOW.rem_euclid(86_400_000);
+    let measure = |active: i64| PositionView {
+        table: CanonicalTable::Measure,
+        family: "user".into(),
+        needs: vec!["plan".into()],
+        sql: format!(
+            r#"SELECT 'user', "Id", {midnight}, NULL, "Used", {active} FROM "plan" WHERE "Id" = 'P1'"#
+        ),
+    };
+    let line = |case: &Case| {
+        let lines = case.estate.position().reconciliation;
+        let line = lines.iter().find(|line| line.id == "I4").unwrap();
+        (line.left, line.right, line.status.as_str())
+    };
+    case.used("idle", 40).used("today", 0);
+    case.estate.manifest.position.views.push(measure(3));
+    assert_eq!(line(&case), (Some(3), Some(3), "ok"));
+    *case.estate.manifest.position.views.last_mut().unwrap() = measure(9);
+    assert_eq!(line(&case), (Some(3), Some(9), "difference"));
+    case.estate.status("use", DatasetStatus::Denied);
+    assert_eq!(line(&case), (None, None, "not_assessed"));
+}

@@ -95,8 +95,15 @@ pub fn render(
     let (found, quiet): (Vec<&RuleResult>, Vec<&RuleResult>) =
         position.rules.iter().partition(|rule| rule.status == "found");
     let digest = Sha256::digest(STYLE.as_bytes());
-    let user: Vec<&super::License> =
-        position.licenses.iter().filter(|license| license.family == "user").collect();
+    let user = |paid: bool| -> Vec<&super::License> {
+        let of = position.licenses.iter().filter(|license| license.family == "user");
+        of.filter(|license| !paid || license.money.paid).collect()
+    };
+    // A pool of thousands that cost nothing would leave the others no room.
+    let seats = match chart::seats(&user(true))? {
+        Some(svg) => Some(svg),
+        None => chart::seats(&user(false))?,
+    };
     let mut trends = Vec::new();
     for license in position.licenses.iter().filter(|license| license.money.paid) {
         let key = (license.family.clone(), license.key.clone());
@@ -121,7 +128,7 @@ pub fn render(
             .map(|(name, value)| redact::shown(&format!("{name} = {value}")))
             .collect(),
         coverage: safe(show::coverage(position)),
-        seats: chart::seats(&user)?,
+        seats,
         classes: chart::CLASSES.iter().map(|(name, _)| *name).enumerate().collect(),
         families: show::families(position)
             .into_iter()

@@ -123,18 +123,33 @@ pub(crate) fn compute_on<'a>(
     let mut licenses = scratch.licenses()?;
     let mut judge =
         Judge::new(&scratch, &evidence, &sight, settings, imported, &licenses, &valuer)?;
+    // Vendors measure who used a licence in the 30 days before, by whatever use.
+    let month_ago = meta.as_of.timestamp_millis() - 30 * 86_400_000;
+    let mut used_lately: BTreeMap<(String, String), i64> = BTreeMap::new();
     let census = seats::count(
         &scratch,
         |family| sight.rules(family).0,
         |pool, facts, class| {
             judge.see(pool, facts, class);
+            let account = &facts.account;
+            let last = account.human_at.max(account.machine_at).max(account.last_login_at);
+            if facts.is_active == Some(true) && last.is_some_and(|at| at >= month_ago) {
+                match used_lately.get_mut(pool) {
+                    Some(number) => *number += 1,
+                    None => drop(used_lately.insert(pool.clone(), 1)),
+                }
+            }
             Ok(())
         },
     )?;
     for license in &mut licenses {
         fill(license, &evidence, &sight, &census);
     }
-    let reconciliation = reconcile::lines(&scratch, &evidence, &sight, &licenses, &census)?;
+    let mut reconciliation = reconcile::lines(&scratch, &evidence, &sight, &licenses, &census)?;
+    let measured = reconcile::measured_lines(&scratch, &evidence, &sight, &licenses, &used_lately)?;
+    let before = reconciliation.iter().position(|line| line.id > "I4");
+    let at = before.unwrap_or(reconciliation.len());
+    reconciliation.splice(at..at, measured);
     if let Some(line) = reconciliation
         .iter()
         .find(|line| line.id == reconcile::SUM && line.status == LineStatus::Difference)

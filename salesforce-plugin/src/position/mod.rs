@@ -17,14 +17,16 @@ use connector_api::position::{
 const LOGIN_RETENTION_DAYS: u32 = 180;
 
 /// Licences that come with an edition or cost nothing.
-const FREE: [&str; 7] = [
+const FREE: [&str; 9] = [
     "PID_CHATTER",
-    "PID_CHATTER_EXTERNAL",
-    "PID_IDENTITY",
+    "PID_Chatter_External",
+    "PID_Identity_User",
+    "PID_External_Identity_User",
+    "PID_FDC_FREE",
     "SALESFORCE_INTEGRATION_USER",
     "CLOUD_INTEGRATION_USER",
     "INSIGHTS_INTEGRATION_USER",
-    "PID_GUEST_USER",
+    "PID_Guest_User",
 ];
 
 macro_rules! views {
