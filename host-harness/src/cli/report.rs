@@ -68,7 +68,7 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
     let position = &analysis.position;
     if let Some(path) = &args.html {
         let listing = list::list(&analysis, &source, &[], MOST_PEOPLE)?;
-        let page = position::html::render(position, &listing, &inputs.imported.trend)?;
+        let page = position::html::render(position, &listing)?;
         SafeFile::write(path, page.as_bytes())?;
         app.reporter.note(&redact::shown(&format!("wrote {}", path.display())));
     }

@@ -1,12 +1,13 @@
 //! Assigned seats to the end of a contract: a straight line through the counts so far, with a band.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// How a pool stood at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Point {
-    /// In milliseconds since 1970.
+    /// In milliseconds since 1970; RFC 3339 in JSON.
+    #[serde(serialize_with = "instant")]
     pub at: i64,
     /// What was bought; none if not known or unlimited.
     pub purchased: Option<i64>,
@@ -34,6 +35,10 @@ pub struct Forecast {
     pub days_to_shortage: Option<i64>,
     /// Units to ask for, so that the most is covered.
     pub request: Option<i64>,
+}
+
+fn instant<S: Serializer>(at: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&crate::time::rfc3339(crate::time::from_ms(*at)))
 }
 
 const DAY_MS: f64 = 86_400_000.0;

@@ -1,7 +1,5 @@
 //! The report as one HTML file: no script, nothing loaded from elsewhere, light and dark, for print too.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -83,11 +81,7 @@ impl Family {
 ///
 /// # Errors
 /// When a chart or the template fails, which they do not.
-pub fn render(
-    position: &Position,
-    listing: &Listing,
-    trend: &BTreeMap<(String, String), Vec<Point>>,
-) -> Result<String, HostError> {
+pub fn render(position: &Position, listing: &Listing) -> Result<String, HostError> {
     let safe = |texts: Vec<String>| -> Vec<String> {
         texts.iter().map(|text| redact::shown(text)).collect()
     };
@@ -106,10 +100,8 @@ pub fn render(
     };
     let mut trends = Vec::new();
     for license in position.licenses.iter().filter(|license| license.money.paid) {
-        let key = (license.family.clone(), license.key.clone());
-        let points = trend.get(&key).map(Vec::as_slice).unwrap_or_default();
-        if let Some(svg) = chart::trend(points)? {
-            trends.push((trend_title(license, points), svg));
+        if let Some(svg) = chart::trend(&license.trend)? {
+            trends.push((trend_title(license, &license.trend), svg));
         }
     }
     let page = Page {

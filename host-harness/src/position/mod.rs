@@ -165,6 +165,8 @@ pub(crate) fn compute_on<'a>(
         let (reclaimable, exempt) = judge.reclaimable(license);
         license.money = pool_money(license, reclaimable, exempt, &valuer, settings, what_if);
         license.money.paid = judge.paid(license);
+        let key = (license.family.clone(), license.key.clone());
+        license.trend = imported.trend.get(&key).cloned().unwrap_or_default();
     }
     let mut rules = judge.results(&evidence, &licenses, &valuer);
     let pools = PoolJudge {

@@ -7,7 +7,7 @@ use connector_api::manifest::PermissionSpec;
 use serde::{Serialize, Serializer};
 
 use crate::findings::RuleResult;
-use crate::money::{Amounts, PoolMoney};
+use crate::money::{Amounts, Point, PoolMoney};
 use crate::time::rfc3339;
 
 /// The limits the seat classes are told apart by.
@@ -165,6 +165,8 @@ pub struct License {
     pub expires_at: Option<DateTime<Utc>>,
     /// What it costs, and what could be saved.
     pub money: PoolMoney,
+    /// How it stood at earlier snapshots and at the vendor's own measurements, oldest first.
+    pub trend: Vec<Point>,
     /// The worst status of the datasets these figures are made from.
     pub completeness: &'static str,
     /// Which figures are null, and why.

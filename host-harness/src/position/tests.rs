@@ -424,7 +424,7 @@ fn the_report_is_a_json_document_of_the_agreed_shape() {
 
 fn page(estate: &Estate) -> String {
     let nothing = crate::findings::list::Listing { seats: vec![], pools: vec![], left_out: 0 };
-    html::render(&estate.position(), &nothing, &Default::default()).unwrap()
+    html::render(&estate.position(), &nothing).unwrap()
 }
 
 #[test]

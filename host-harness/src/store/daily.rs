@@ -186,3 +186,31 @@ pub(super) fn covered_from(
     }
     Ok(from)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::home::Home;
+
+    #[test]
+    fn coverage_goes_back_to_the_first_hole_and_belongs_to_the_newest_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Home::new(folder.path())).unwrap();
+        store
+            .read(|connection| {
+                connection.execute_batch(
+                    "PRAGMA foreign_keys = OFF;
+                     INSERT INTO use_covered VALUES(1, 1, 0, 100), (1, 2, 300, 400), (1, 3, 350, 500),
+                         (2, 4, 0, 900)",
+                )?;
+                assert_eq!(covered_from(connection, 1, 3)?, Some(300), "there is a hole before 300");
+                assert_eq!(covered_from(connection, 1, 2)?, None, "a later run was summed");
+                assert_eq!(covered_from(connection, 3, 5)?, None);
+                connection.execute("INSERT INTO use_covered VALUES(1, 6, 90, 320)", [])?;
+                connection.execute("UPDATE use_covered SET run_id = 7 WHERE run_id = 3", [])?;
+                assert_eq!(covered_from(connection, 1, 7)?, Some(0), "the hole is closed");
+                Ok(())
+            })
+            .unwrap();
+    }
+}
