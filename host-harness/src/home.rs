@@ -54,6 +54,12 @@ impl Home {
         self.path.join("plugins")
     }
 
+    /// Tables that reports read, one file for the latest snapshot of each connector; they can be
+    /// deleted at any time.
+    pub fn positions(&self) -> PathBuf {
+        self.path.join("positions")
+    }
+
     /// Lock files, one for each connector with a run in progress.
     pub fn locks(&self) -> PathBuf {
         self.path.join("locks")

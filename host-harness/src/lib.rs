@@ -18,7 +18,10 @@ mod resume;
 pub mod run;
 pub mod schedule;
 
+pub mod diff;
 pub mod export;
+pub mod findings;
+pub mod money;
 pub mod position;
 
 pub mod manifest_check;

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::error::HostError;
 use crate::home::Home;
+use crate::position::inputs::RuleSettings;
 use crate::redact;
 use crate::secret_store::KeyPlace;
 
@@ -186,6 +187,11 @@ pub struct Config {
     pub time_zone: Option<String>,
     /// Snapshots older than this are removed after a run.
     pub retention_days: Option<u32>,
+    /// Daily sums of uses older than this are removed after a run; two years if not set.
+    pub activity_retention_days: Option<u32>,
+    /// Limits of seat classes and rules.
+    #[serde(default)]
+    pub rules: RuleSettings,
 }
 
 impl Config {
@@ -239,7 +245,7 @@ impl Config {
                 let hint = if ["secret", "password", "token"].iter().any(|word| key.contains(word)) {
                     "secrets do not belong into this file: enter them with `connectors new` or `connectors edit`"
                 } else {
-                    "it may hold proxy, no_proxy, ca_file, plugins, time_zone and retention_days"
+                    "it may hold proxy, no_proxy, ca_file, plugins, time_zone, retention_days, activity_retention_days and a section [rules]"
                 };
                 return HostError::config(format_args!("line {line}: unknown key `{key}`"))
                     .with_hint(hint);
@@ -253,6 +259,10 @@ impl Config {
             }
             HostError::config(format_args!("line {line}: it is not valid TOML"))
         })?;
+        if let Some(id) = config.rules.off.iter().find(|id| crate::findings::rule(id).is_none()) {
+            return Err(HostError::config(format_args!("`rules.off` names no rule: `{id}`"))
+                .with_hint("rules are R01 to R22"));
+        }
         if config.retention_days == Some(0) {
             return Err(HostError::config("`retention_days` must be 1 or more"));
         }

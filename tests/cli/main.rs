@@ -7,6 +7,7 @@ mod changes;
 mod collect;
 mod demo;
 mod faults;
+mod findings;
 mod guide;
 mod host;
 mod hosts;

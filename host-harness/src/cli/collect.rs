@@ -7,7 +7,7 @@ use connector_api::message::{CollectMode, DatasetSummary};
 use super::progress::Progress;
 use super::{App, Outcome, Table};
 use crate::error::{HostError, Kind};
-use crate::position::grouped;
+use crate::position::{base, grouped};
 use crate::redact;
 use crate::run::{self, Options};
 use crate::store::RunStatus;
@@ -28,6 +28,9 @@ pub(crate) struct Args {
     #[arg(long = "dataset", value_name = "DATASET")]
     datasets: Vec<String>,
 }
+
+/// How long daily sums of uses are kept unless the settings say otherwise.
+const ACTIVITY_RETENTION_DAYS: u32 = 730;
 
 pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
     let (connector, plugin) = app.ready(&args.name)?;
@@ -54,6 +57,15 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
     if let Some(days) = app.config.retention_days {
         let cutoff = time::now() - chrono::Duration::days(i64::from(days));
         deployment.store.forget_before(&connector, cutoff)?;
+    }
+    if matches!(outcome.status, RunStatus::Complete | RunStatus::Partial) {
+        let kept = app.config.activity_retention_days.unwrap_or(ACTIVITY_RETENTION_DAYS);
+        if let Err(error) = base::settle(&deployment.store, connector.id, &app.config.rules, kept) {
+            app.reporter.problem(&format!(
+                "warning: the snapshot is published; what reports prepare from it is not: {}",
+                redact::shown(&error.message)
+            ));
+        }
     }
 
     if app.reporter.json {

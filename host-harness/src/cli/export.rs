@@ -26,9 +26,9 @@ pub struct Args {
     /// Only this dataset; may be repeated
     #[arg(long = "dataset", value_name = "DATASET")]
     pub datasets: Vec<String>,
-    /// Export this snapshot (the number of its run) instead of the last
-    #[arg(long, value_name = "SNAPSHOT")]
-    pub as_of: Option<i64>,
+    /// Export this snapshot (the number of its run), or the last one of a day, instead of the last
+    #[arg(long, value_name = "SNAPSHOT|DATE")]
+    pub as_of: Option<String>,
     /// CSV: write texts as they are, even those a spreadsheet takes for a formula
     #[arg(long)]
     pub raw: bool,
@@ -46,7 +46,7 @@ struct Document<'a> {
 
 /// Runs `export`.
 pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
-    let (store, snapshot) = find_snapshot(app, &args.name, args.as_of)?;
+    let (store, snapshot) = find_snapshot(app, &args.name, args.as_of.as_deref())?;
     let connection = store.snapshot_connection(&snapshot)?;
     let options = Options {
         format: args.format,

@@ -4,8 +4,12 @@ mod authorize;
 mod check;
 mod collect;
 mod connectors;
+mod diff;
+mod exemptions;
 pub mod export;
 mod features;
+mod findings;
+mod imports;
 mod logging;
 mod plugins;
 mod progress;
@@ -121,6 +125,16 @@ enum Command {
     Runs(runs::Command),
     /// Show the licence position of a connector
     Report(report::Args),
+    /// Say what the rules found: seats not used, pools that run out, contracts that end
+    Findings(findings::Args),
+    /// Exempt accounts or pools from rules, with a reason, an owner and an end
+    #[command(subcommand)]
+    Exemptions(exemptions::Command),
+    /// Add lists: prices, contracts, staff, who stands behind a use
+    #[command(subcommand)]
+    Imports(imports::Command),
+    /// Compare two snapshots of a connector
+    Diff(diff::Args),
     /// Write the collected inventory to files
     Export(export::Args),
 }
@@ -196,6 +210,10 @@ fn dispatch(app: &App, command: &Command) -> Result<Outcome, HostError> {
         Command::Collect(args) => collect::run(app, args),
         Command::Runs(command) => runs::run(app, command),
         Command::Report(args) => report::run(app, args),
+        Command::Findings(args) => findings::run(app, args),
+        Command::Exemptions(command) => exemptions::run(app, command),
+        Command::Imports(command) => imports::run(app, command),
+        Command::Diff(args) => diff::run(app, args),
         Command::Export(args) => export::run(app, args),
     }
 }
@@ -375,6 +393,14 @@ mod tests {
             "runs list N",
             "runs show 3",
             "runs journal 3",
+            "report N --as-of 3",
+            "report N --as-of 2026-03-01 --html F --what-if W",
+            "report --all",
+            "findings N --rule R01",
+            "findings explain N U",
+            "exemptions add N U --reason r --owner o --until 2026-12-31",
+            "imports add N prices F",
+            "diff N 1 2026-03-01",
             "--home H --plugins P --json -v features list",
             "features list --json -q --home H",
         ] {

@@ -15,7 +15,7 @@ use crate::store::DatasetInfo;
 
 /// A dataset with a column of each type.
 fn estate() -> (Connection, Manifest, Vec<DatasetInfo>) {
-    let Estate { connection, mut manifest, mut datasets } = Estate::new();
+    let Estate { connection, mut manifest, mut datasets, .. } = Estate::new();
     let fields = [
         ("Id", FieldType::Integer),
         ("Owner.Name", FieldType::Text),

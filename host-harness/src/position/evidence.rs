@@ -56,6 +56,31 @@ impl<'a> Evidence<'a> {
         })
     }
 
+    /// The statements that show uses of a family's seats.
+    pub(crate) fn use_views(&self, family: &str) -> impl Iterator<Item = &'a PositionView> {
+        self.views(CanonicalTable::Activity, family).chain(self.views(CanonicalTable::Use, family))
+    }
+
+    /// Why not all uses of a family's seats are there.
+    pub(crate) fn use_causes(&self, family: &str) -> Vec<Cause> {
+        let mut causes = self.causes(CanonicalTable::Activity, family);
+        causes.extend(self.causes(CanonicalTable::Use, family));
+        causes.dedup();
+        causes
+    }
+
+    /// The families for which there are statements that show uses, in their order.
+    pub(crate) fn use_families(&self) -> Vec<&'a str> {
+        let mut families: Vec<&str> = Vec::new();
+        for view in &self.manifest.position.views {
+            let shows = matches!(view.table, CanonicalTable::Activity | CanonicalTable::Use);
+            if shows && !families.contains(&view.family.as_str()) {
+                families.push(&view.family);
+            }
+        }
+        families
+    }
+
     /// Why a family's rows of a table are not all there; empty if they are.
     pub(crate) fn causes(&self, table: CanonicalTable, family: &str) -> Vec<Cause> {
         let mut causes = Vec::new();
@@ -73,7 +98,8 @@ impl<'a> Evidence<'a> {
     /// columns that were not shown, which says enough; but a seat or a use could be missing as a
     /// whole, because the statement filters by such a column.
     pub(crate) fn causes_of(&self, view: &PositionView) -> Vec<Cause> {
-        let rows_may_vanish = matches!(view.table, CanonicalTable::Seat | CanonicalTable::Activity);
+        let rows_may_vanish =
+            !matches!(view.table, CanonicalTable::License | CanonicalTable::Person);
         let mut causes = self.causes_of_needs(&view.needs);
         if rows_may_vanish {
             causes.extend(view.needs.iter().filter_map(|dataset| {
@@ -123,11 +149,11 @@ impl<'a> Evidence<'a> {
 
     /// The worst status of all datasets a family's figures are made from.
     pub(crate) fn completeness(&self, family: &str) -> &'static str {
-        use CanonicalTable::{Activity, License, Person, Seat};
+        use CanonicalTable::{Activity, License, Person, Seat, Use};
         // Accounts and uses matter to a family only if people hold its licences.
         let held = self.views(Seat, family).next().is_some();
         let tables: &[CanonicalTable] =
-            if held { &[License, Seat, Person, Activity] } else { &[License] };
+            if held { &[License, Seat, Person, Activity, Use] } else { &[License] };
         tables
             .iter()
             .flat_map(|table| self.views(*table, family))

@@ -1,25 +1,47 @@
-//! The report as one HTML file: no script, nothing loaded from elsewhere, light and dark.
+//! The report as one HTML file: no script, nothing loaded from elsewhere, light and dark, for print too.
 
 use askama::Template;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
 
+use super::chart;
 use super::model::Position;
 use super::show::{self, FamilyTable};
 use crate::error::HostError;
+use crate::findings::list::Listing;
+use crate::findings::{Effect, RuleResult};
+use crate::money::{Amount, Amounts, Point};
 use crate::redact;
 use crate::time::rfc3339;
+
+/// The page's one style sheet; the policy in its head allows nothing else.
+const STYLE: &str = include_str!("../../templates/report.css");
+/// People shown under each rule; all are in `findings --rule`.
+const SHOWN: usize = 25;
 
 /// The page. Askama escapes every value; control and direction characters are spelt out before.
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page {
+    style: &'static str,
+    style_hash: String,
     headline: String,
     connector: String,
     organization: String,
     provenance: String,
     as_of: String,
     legend: String,
+    cards: Vec<[String; 3]>,
+    supposed: Vec<String>,
     coverage: Vec<String>,
+    seats: Option<String>,
+    classes: Vec<(usize, &'static str)>,
     families: Vec<Family>,
+    money: Vec<Money>,
+    trends: Vec<(String, String)>,
+    rules: Vec<RuleSection>,
+    quiet: Vec<[String; 4]>,
     footnotes: Vec<String>,
     lines: Vec<[String; 6]>,
     incomplete: Vec<Vec<String>>,
@@ -32,6 +54,22 @@ struct Family {
     remark: Option<String>,
 }
 
+struct Money {
+    name: String,
+    cells: Vec<String>,
+    /// Rules whose findings make the seats.
+    rules: Vec<&'static str>,
+}
+
+struct RuleSection {
+    id: &'static str,
+    title: String,
+    facts: Vec<String>,
+    pools: Vec<[String; 3]>,
+    people: Vec<[String; 4]>,
+    left_out: Option<String>,
+}
+
 impl Family {
     /// Whether the column of that number holds numbers.
     fn is_number(&self, column: &usize) -> bool {
@@ -39,23 +77,51 @@ impl Family {
     }
 }
 
-/// Renders the report.
+/// Renders the report with the findings of `listing` under their rules.
 ///
 /// # Errors
-/// When the template fails, which it does not.
-pub fn render(position: &Position) -> Result<String, HostError> {
+/// When a chart or the template fails, which they do not.
+pub fn render(position: &Position, listing: &Listing) -> Result<String, HostError> {
     let safe = |texts: Vec<String>| -> Vec<String> {
         texts.iter().map(|text| redact::shown(text)).collect()
     };
     let number = |value: Option<i64>| value.map_or_else(|| "-".to_owned(), super::grouped);
+    let (found, quiet): (Vec<&RuleResult>, Vec<&RuleResult>) =
+        position.rules.iter().partition(|rule| rule.status == "found");
+    let digest = Sha256::digest(STYLE.as_bytes());
+    let user = |paid: bool| -> Vec<&super::License> {
+        let of = position.licenses.iter().filter(|license| license.family == "user");
+        of.filter(|license| !paid || license.money.paid).collect()
+    };
+    // A pool of thousands that cost nothing would leave the others no room.
+    let seats = match chart::seats(&user(true))? {
+        Some(svg) => Some(svg),
+        None => chart::seats(&user(false))?,
+    };
+    let mut trends = Vec::new();
+    for license in position.licenses.iter().filter(|license| license.money.paid) {
+        if let Some(svg) = chart::trend(&license.trend)? {
+            trends.push((trend_title(license, &license.trend), svg));
+        }
+    }
     let page = Page {
+        style: STYLE,
+        style_hash: STANDARD.encode(digest),
         headline: redact::shown(&position.headline),
         connector: redact::shown(&position.connector),
         organization: redact::shown(&show::organization(position)),
         provenance: redact::shown(&show::provenance(position)),
         as_of: rfc3339(position.as_of),
         legend: show::legend(position),
+        cards: cards(position),
+        supposed: position
+            .supposed
+            .iter()
+            .map(|(name, value)| redact::shown(&format!("{name} = {value}")))
+            .collect(),
         coverage: safe(show::coverage(position)),
+        seats,
+        classes: chart::CLASSES.iter().map(|(name, _)| *name).enumerate().collect(),
         families: show::families(position)
             .into_iter()
             .map(|table| Family {
@@ -63,6 +129,29 @@ pub fn render(position: &Position) -> Result<String, HostError> {
                 head: table.head,
                 rows: table.rows.into_iter().map(safe).collect(),
                 remark: table.remark,
+            })
+            .collect(),
+        money: money(position),
+        trends,
+        rules: found.into_iter().map(|rule| section(rule, listing)).collect(),
+        quiet: quiet
+            .into_iter()
+            .map(|rule| {
+                let labels: Vec<&str> =
+                    rule.permissions.iter().map(|right| right.label.as_str()).collect();
+                [
+                    rule.id.to_owned(),
+                    rule.title.to_owned(),
+                    if rule.status == "none" { "nothing found" } else { rule.status }.to_owned(),
+                    match (&rule.reason, labels.is_empty()) {
+                        (Some(reason), true) => redact::shown(reason),
+                        (Some(reason), false) => {
+                            let labels = labels.join(" or ");
+                            redact::shown(&format!("{reason}; freed by: {labels}"))
+                        }
+                        (None, _) => redact::shown(&rule.predicate),
+                    },
+                ]
             })
             .collect(),
         footnotes: safe(position.unknown.iter().map(show::footnote).collect()),
@@ -83,4 +172,206 @@ pub fn render(position: &Position) -> Result<String, HostError> {
         incomplete: show::incomplete(position).into_iter().map(safe).collect(),
     };
     page.render().map_err(HostError::failed)
+}
+
+/// The answers at the top: a figure, its unit, and what it means.
+fn cards(position: &Position) -> Vec<[String; 3]> {
+    let paid = || position.licenses.iter().filter(|l| l.family == "user" && l.money.paid);
+    let sum = |figure: fn(&super::License) -> Option<i64>| {
+        paid()
+            .filter(|license| license.unit == "seats")
+            .map(figure)
+            .sum::<Option<i64>>()
+            .map_or_else(|| "?".to_owned(), super::grouped)
+    };
+    let money = &position.money;
+    let or_seats = |amounts: &Amounts, seats: String| {
+        if amounts.is_empty() { format!("{seats} seats") } else { amounts.to_string() }
+    };
+    let over = position.rules.iter().find(|rule| rule.id == "R13");
+    vec![
+        [
+            format!("{} seats", sum(|license| license.money.reclaimable)),
+            "can be taken back now".into(),
+            "paid user licences of people who do not use them; it frees seats, the bill stays"
+                .into(),
+        ],
+        [
+            or_seats(
+                &money.reducible_at_renewal,
+                sum(|license| license.money.reducible_at_renewal),
+            ),
+            "need not be bought again at renewal".into(),
+            match (money.reducible_at_renewal.is_empty(), money.list_price_estimate) {
+                (true, _) => "no prices were imported, so these are seats and no amount",
+                (false, true) => "list-price estimate over the next term",
+                (false, false) => "over the next term",
+            }
+            .into(),
+        ],
+        [
+            over.map_or_else(
+                || "?".into(),
+                |rule| match rule.status {
+                    "withheld" => "?".into(),
+                    _ => super::grouped(rule.details.iter().map(|pool| pool.quantity).sum()),
+                },
+            ) + " seats",
+            "are assigned beyond what was bought".into(),
+            "exposure to a true-up".into(),
+        ],
+    ]
+}
+
+fn money(position: &Position) -> Vec<Money> {
+    let number = |value: Option<i64>| value.map_or_else(|| "?".to_owned(), super::grouped);
+    let or_dash = |value: Option<i64>| value.map_or_else(|| "-".to_owned(), super::grouped);
+    let amount =
+        |amount: &Option<Amount>| amount.as_ref().map_or_else(|| "-".to_owned(), Amount::to_string);
+    position
+        .licenses
+        .iter()
+        .filter(|license| license.money.paid && license.unit == "seats" && !license.is_dormant())
+        .map(|license| {
+            let money = &license.money;
+            let price = money.price.as_ref().map_or_else(
+                || "unpriced".to_owned(),
+                |price| format!("{} ({})", price.times(1), price.basis),
+            );
+            let forecast = money.forecast.as_ref().map_or_else(
+                || "-".to_owned(),
+                |f| {
+                    let [low, expected, high] = [f.low, f.expected, f.high].map(super::grouped);
+                    format!("{expected} on {} ({low} to {high})", f.on)
+                },
+            );
+            let rules = position.rules.iter().filter(|rule| {
+                let here = |pool: &crate::findings::PoolFindings| {
+                    pool.family == license.family && pool.license_id == license.id
+                };
+                rule.effect == Effect::Reclaim && rule.pools.iter().any(here)
+            });
+            Money {
+                name: redact::shown(&license.name),
+                cells: vec![
+                    price,
+                    amount(&money.cost_per_year),
+                    number(money.reclaimable),
+                    or_dash(money.reusable_now),
+                    number(money.needed),
+                    number(money.reducible_at_renewal),
+                    amount(&money.reducible_at_renewal_amount),
+                    forecast,
+                ],
+                rules: rules.map(|rule| rule.id).collect(),
+            }
+        })
+        .collect()
+}
+
+fn section(rule: &RuleResult, listing: &Listing) -> RuleSection {
+    let confidence = format!("{:?}", rule.confidence).to_lowercase();
+    let mut facts = vec![
+        format!("Predicate: {}", rule.predicate),
+        format!("Confidence: {confidence}; what to do: {}", words(rule.effect)),
+    ];
+    facts.extend(rule.cautions.iter().map(|caution| format!("Caution: {caution}")));
+    facts.push(format!("Rests on: {}", rule.sources.join(", ")));
+    let seats = |number: i64| super::figure::counted(number, "finding", "findings");
+    let mut title = format!("{}: {}", rule.title, seats(rule.findings));
+    if rule.exempt > 0 {
+        title.push_str(&format!(", {} more exempt", super::grouped(rule.exempt)));
+    }
+    if !rule.saving_per_year.is_empty() {
+        title.push_str(&format!(", {} a year", rule.saving_per_year));
+    }
+    if rule.unpriced > 0 {
+        title.push_str(&format!(", {} seats unpriced", super::grouped(rule.unpriced)));
+    }
+    let mut pools: Vec<[String; 3]> = rule
+        .pools
+        .iter()
+        .map(|pool| {
+            [
+                pool.name.clone(),
+                format!("{} seats", super::grouped(pool.seats)),
+                pool.saving_per_year
+                    .as_ref()
+                    .map_or_else(|| "unpriced".to_owned(), |amount| format!("{amount} a year")),
+            ]
+        })
+        .collect();
+    pools.extend(rule.details.iter().map(|detail| {
+        let exempt = detail.exempt.as_deref().map(|why| format!("exempt: {why}"));
+        [
+            detail.name.clone(),
+            detail.message.clone(),
+            exempt.unwrap_or_else(|| {
+                detail
+                    .saving_per_year
+                    .as_ref()
+                    .map_or_else(|| "-".to_owned(), |amount| format!("{amount} a year"))
+            }),
+        ]
+    }));
+    let all = listing.seats.iter().filter(|finding| finding.rule == rule.id);
+    let people: Vec<[String; 4]> = all
+        .take(SHOWN)
+        .map(|finding| {
+            let because: Vec<String> = finding
+                .values
+                .iter()
+                .map(|value| {
+                    format!(
+                        "{}: {}",
+                        value.name,
+                        value.value.as_deref().unwrap_or("unknown or none")
+                    )
+                })
+                .collect();
+            let who = finding.username.clone().unwrap_or_else(|| finding.person_id.clone());
+            let mut because = because.join("; ");
+            if let Some(why) = &finding.exempt {
+                because.push_str(&format!("; exempt: {why}"));
+            }
+            [who, finding.name.clone().unwrap_or_default(), finding.license.clone(), because]
+                .map(|text| redact::shown(&text))
+        })
+        .collect();
+    let rest = rule.findings + rule.exempt - rule.details.len() as i64 - people.len() as i64;
+    RuleSection {
+        id: rule.id,
+        title: redact::shown(&title),
+        facts: facts.iter().map(|fact| redact::shown(fact)).collect(),
+        pools: pools.into_iter().map(|row| row.map(|text| redact::shown(&text))).collect(),
+        left_out: (rest > 0).then(|| {
+            format!("{} more: `findings NAME --rule {}` lists all", super::grouped(rest), rule.id)
+        }),
+        people,
+    }
+}
+
+fn words(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Reclaim => "take the seat back after asking",
+        Effect::Review => "look at it",
+        Effect::Move => "move it to a cheaper licence",
+        Effect::Reduce => "buy less at renewal",
+        Effect::Shortage => "buy more, or use less",
+        Effect::Deadline => "decide before the day",
+        Effect::Risk => "take the right away, or say why it stays",
+    }
+}
+
+fn trend_title(license: &super::License, points: &[Point]) -> String {
+    let (Some(first), Some(last)) = (points.first(), points.last()) else { return String::new() };
+    let day = |at: i64| crate::time::from_ms(at).date_naive();
+    redact::shown(&format!(
+        "{}: {} assigned on {}, {} on {}",
+        license.name,
+        super::grouped(first.assigned),
+        day(first.at),
+        super::grouped(last.assigned),
+        day(last.at)
+    ))
 }

@@ -5,26 +5,37 @@
 //! compares the counts with each other. A figure made from a dataset that was not read wholly is
 //! null and says why.
 
-mod evidence;
+pub mod base;
+mod chart;
+pub(crate) mod derive;
+pub(crate) mod evidence;
 mod figure;
 pub mod html;
+pub mod inputs;
 mod model;
 mod reconcile;
-mod scratch;
-mod seats;
+pub(crate) mod scratch;
+pub(crate) mod seats;
 pub mod show;
 mod summary;
 #[cfg(test)]
 pub(crate) mod test_estate;
+pub mod uses;
+
+use std::collections::BTreeMap;
 
 use connector_api::manifest::Manifest;
 use connector_api::position::CanonicalTable;
 use rusqlite::Connection;
 
 use crate::error::HostError;
+use crate::findings::judge::Judge;
+use crate::findings::pools::PoolJudge;
+use crate::money::{Valuer, WhatIf, pool_money};
 use crate::store::DatasetInfo;
 use crate::time::from_ms;
 use evidence::{Cause, Evidence};
+use inputs::{BaseInputs, Imported, RuleSettings};
 use model::SEATS;
 use scratch::{Scratch, Window};
 use seats::{Census, Rules};
@@ -32,14 +43,45 @@ use seats::{Census, Rules};
 pub(crate) use evidence::{NOT_COLLECTED, plain_reason};
 pub use figure::grouped;
 pub use model::{
-    Coverage, DatasetLine, Gap, License, Line, LineStatus, Organization, PoolDifference, Position,
-    SnapshotMeta, Thresholds, Unknown, UnknownBecause,
+    Coverage, DatasetLine, Gap, License, Line, LineStatus, MoneyTotal, Organization,
+    PoolDifference, Position, SnapshotMeta, Thresholds, Unknown, UnknownBecause,
 };
 
 /// The classes that need uses to be readable.
 const CLASSES: [&str; 4] = ["active", "inactive", "never", "machine_only"];
 
-/// Computes the licence position of a snapshot.
+/// What a position is computed from beside the snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    /// Limits of classes and rules.
+    pub settings: RuleSettings,
+    /// What the administrator imported.
+    pub imported: Imported,
+    /// Suppositions.
+    pub what_if: WhatIf,
+}
+
+/// A position with what it was computed from, to look closer at.
+#[derive(Debug)]
+pub struct Analysis<'a> {
+    /// The position.
+    pub position: Position,
+    pub(crate) manifest: &'a Manifest,
+    pub(crate) imported: &'a Imported,
+    pub(crate) scratch: Scratch,
+    pub(crate) judge: Judge<'a>,
+    rules: BTreeMap<String, Rules>,
+    fallback: Rules,
+}
+
+impl Analysis<'_> {
+    /// What a family's seats are classified by.
+    pub(crate) fn rules(&self, family: &str) -> Rules {
+        self.rules.get(family).copied().unwrap_or(self.fallback)
+    }
+}
+
+/// Computes the licence position of a snapshot: a function of what is passed in and nothing else.
 ///
 /// `connection` shows each dataset of the manifest as a table or view of its name with the
 /// manifest's columns; it is only read. Memory does not grow with the number of people.
@@ -47,23 +89,67 @@ const CLASSES: [&str; 4] = ["active", "inactive", "never", "machine_only"];
 /// # Errors
 /// When the datasets cannot be read, a statement of the manifest does not fit its table, or the
 /// seat classes of a pool do not sum to its holders.
-pub fn compute(
+pub fn compute<'a>(
     connection: &Connection,
     meta: &SnapshotMeta,
-    manifest: &Manifest,
+    manifest: &'a Manifest,
     datasets: &[DatasetInfo],
-    thresholds: Thresholds,
-) -> Result<Position, HostError> {
-    let evidence = Evidence::new(manifest, datasets);
-    let scratch = Scratch::load(connection, &evidence)?;
-    let sight = Sight::new(&scratch, &evidence, meta, thresholds)?;
-    let census = seats::count(&scratch, |family| sight.rules(family).0)?;
+    inputs: &'a Inputs,
+) -> Result<Analysis<'a>, HostError> {
+    let base = BaseInputs::new(
+        meta.as_of.timestamp_millis(),
+        manifest,
+        &inputs.settings,
+        &inputs.imported,
+    );
+    let scratch = Scratch::load(connection, &Evidence::new(manifest, datasets), &base)?;
+    compute_on(scratch, connection, meta, manifest, datasets, inputs)
+}
 
+/// The same over canonical tables that were filled before.
+pub(crate) fn compute_on<'a>(
+    scratch: Scratch,
+    connection: &Connection,
+    meta: &SnapshotMeta,
+    manifest: &'a Manifest,
+    datasets: &[DatasetInfo],
+    inputs: &'a Inputs,
+) -> Result<Analysis<'a>, HostError> {
+    let Inputs { settings, imported, what_if } = inputs;
+    let evidence = Evidence::new(manifest, datasets);
+    let thresholds = settings.thresholds();
+    let sight = Sight::new(&scratch, &evidence, meta, thresholds)?;
+    let valuer = Valuer::new(imported, meta.as_of);
     let mut licenses = scratch.licenses()?;
+    let mut judge =
+        Judge::new(&scratch, &evidence, &sight, settings, imported, &licenses, &valuer)?;
+    // Vendors measure who used a licence in the 30 days before, by whatever use.
+    let month_ago = meta.as_of.timestamp_millis() - 30 * 86_400_000;
+    let mut used_lately: BTreeMap<(String, String), i64> = BTreeMap::new();
+    let census = seats::count(
+        &scratch,
+        |family| sight.rules(family).0,
+        |pool, facts, class| {
+            judge.see(pool, facts, class);
+            let account = &facts.account;
+            let last = account.human_at.max(account.machine_at).max(account.last_login_at);
+            if facts.is_active == Some(true) && last.is_some_and(|at| at >= month_ago) {
+                match used_lately.get_mut(pool) {
+                    Some(number) => *number += 1,
+                    None => drop(used_lately.insert(pool.clone(), 1)),
+                }
+            }
+            Ok(())
+        },
+    )?;
     for license in &mut licenses {
         fill(license, &evidence, &sight, &census);
     }
-    let reconciliation = reconcile::lines(&scratch, &evidence, &sight, &licenses, &census)?;
+    let mut reconciliation = reconcile::lines(&scratch, &evidence, &sight, &licenses, &census)?;
+    let measured = reconcile::measured_lines(&scratch, &evidence, &sight, &licenses, &used_lately)?;
+    let before = reconciliation.iter().position(|line| line.id > "I4");
+    let at = before.unwrap_or(reconciliation.len());
+    reconciliation.splice(at..at, measured);
     if let Some(line) = reconciliation
         .iter()
         .find(|line| line.id == reconcile::SUM && line.status == LineStatus::Difference)
@@ -74,7 +160,25 @@ pub fn compute(
         ))
         .with_hint("this is a fault of this program; no report is better than a wrong one"));
     }
-    Ok(Position {
+    judge.doubt(&reconciliation);
+    for license in &mut licenses {
+        let (reclaimable, exempt) = judge.reclaimable(license);
+        license.money = pool_money(license, reclaimable, exempt, &valuer, settings, what_if);
+        license.money.paid = judge.paid(license);
+        let key = (license.family.clone(), license.key.clone());
+        license.trend = imported.trend.get(&key).cloned().unwrap_or_default();
+    }
+    let mut rules = judge.results(&evidence, &licenses, &valuer);
+    let pools = PoolJudge {
+        licenses: &licenses,
+        settings,
+        imported,
+        valuer,
+        as_of: meta.as_of,
+        free: &manifest.position.free_licenses,
+    };
+    pools.judge(&scratch, &mut rules)?;
+    let position = Position {
         connector: meta.connector.clone(),
         snapshot: meta.snapshot,
         as_of: meta.as_of,
@@ -83,13 +187,23 @@ pub fn compute(
         title: manifest.title.clone(),
         org: summary::organization(connection, &evidence)?,
         thresholds,
+        supposed: what_if.supposed(),
         headline: summary::headline(&licenses, thresholds),
+        money: summary::money(&licenses),
+        rules,
         reconciliation,
         coverage: sight.coverage(),
         unknown: summary::unknown(&evidence, &sight, &licenses),
         datasets: evidence.lines(),
         licenses,
-    })
+    };
+    let by_family = position
+        .licenses
+        .iter()
+        .map(|license| (license.family.clone(), sight.rules(&license.family).0))
+        .collect();
+    let fallback = sight.rules("").0;
+    Ok(Analysis { position, manifest, imported, judge, rules: by_family, fallback, scratch })
 }
 
 /// How well uses can be seen, by family.
@@ -100,9 +214,7 @@ pub(crate) struct Sight<'a> {
     rules: Rules,
     /// Accounts that are active; none if that was not shown of all of them.
     pub(crate) active_people: Option<i64>,
-    /// Accounts with any use, by the family of the statement.
-    people: std::collections::BTreeMap<String, i64>,
-    as_of_ms: i64,
+    pub(crate) as_of_ms: i64,
     retention_days: Option<u32>,
 }
 
@@ -116,9 +228,10 @@ impl<'a> Sight<'a> {
         let as_of_ms = meta.as_of.timestamp_millis();
         let mut rules = Rules::new(as_of_ms, thresholds);
         let people_known = evidence.causes(CanonicalTable::Person, "").is_empty();
-        let undecided = scratch.number("SELECT COUNT(*) FROM person WHERE is_active IS NULL")?;
+        let undecided =
+            scratch.number("SELECT COUNT(*) FROM person WHERE listed AND is_active IS NULL")?;
         let active_people = if people_known && undecided == 0 {
-            Some(scratch.number("SELECT COUNT(*) FROM person WHERE is_active")?)
+            Some(scratch.number("SELECT COUNT(*) FROM person WHERE listed AND is_active")?)
         } else {
             None
         };
@@ -131,17 +244,8 @@ impl<'a> Sight<'a> {
             .any(|view| evidence.names_hidden_columns(view));
         rules.last_login_shown =
             !hidden || scratch.number("SELECT COUNT(last_login_at) FROM person")? > 0;
-        let mut people = std::collections::BTreeMap::new();
-        for family in scratch.windows.keys() {
-            let number = scratch.connection.query_row(
-                "SELECT COUNT(*) FROM activity WHERE family = ?1",
-                [family],
-                |row| row.get(0),
-            )?;
-            people.insert(family.clone(), number);
-        }
         let retention_days = evidence.manifest.position.activity_retention_days;
-        Ok(Sight { evidence, scratch, rules, active_people, people, as_of_ms, retention_days })
+        Ok(Sight { evidence, scratch, rules, active_people, as_of_ms, retention_days })
     }
 
     /// What a family's seats are classified by, and why uses are not readable if they are not.
@@ -162,6 +266,9 @@ impl<'a> Sight<'a> {
             if scope.is_empty() || scope == family {
                 sum.first_at = [sum.first_at, window.first_at].into_iter().flatten().min();
                 sum.events = sum.events.saturating_add(window.events);
+                sum.people += window.people;
+                sum.failed += window.failed;
+                sum.ambiguous += window.ambiguous;
             }
         }
         sum
@@ -169,13 +276,12 @@ impl<'a> Sight<'a> {
 
     /// Accounts with any use; an account seen in two scopes counts for each.
     pub(crate) fn people(&self, family: &str) -> i64 {
-        let scopes = self.people.iter();
-        scopes.filter(|(scope, _)| scope.is_empty() || *scope == family).map(|(_, n)| n).sum()
+        self.window(family).people
     }
 
     /// Why uses of everybody are not there.
     pub(crate) fn blind(&self, family: &str) -> Option<Cause> {
-        let mut views = self.evidence.views(CanonicalTable::Activity, family);
+        let mut views = self.evidence.use_views(family);
         let Some(view) = views.next() else {
             return Some(Cause {
                 dataset: String::new(),
@@ -183,9 +289,7 @@ impl<'a> Sight<'a> {
                 reason: "the connector reads no uses".into(),
             });
         };
-        if let Some(cause) =
-            self.evidence.causes(CanonicalTable::Activity, family).into_iter().next()
-        {
+        if let Some(cause) = self.evidence.use_causes(family).into_iter().next() {
             return Some(cause);
         }
         // Where an account may only see its own uses, some vendors answer without an error.
@@ -205,19 +309,14 @@ impl<'a> Sight<'a> {
     }
 
     fn coverage(&self) -> Vec<Coverage> {
-        let mut families: Vec<&str> = Vec::new();
-        for view in &self.evidence.manifest.position.views {
-            if view.table == CanonicalTable::Activity && !families.contains(&view.family.as_str()) {
-                families.push(&view.family);
-            }
-        }
+        let families = self.evidence.use_families();
         families.into_iter().map(|family| self.coverage_of(family)).collect()
     }
 
     fn coverage_of(&self, family: &str) -> Coverage {
         let (rules, blind) = self.rules(family);
         let mut datasets: Vec<String> = Vec::new();
-        for need in self.evidence.views(CanonicalTable::Activity, family).flat_map(|v| &v.needs) {
+        for need in self.evidence.use_views(family).flat_map(|v| &v.needs) {
             if !datasets.contains(need) {
                 datasets.push(need.clone());
             }
@@ -232,6 +331,8 @@ impl<'a> Sight<'a> {
             to: if read { read_at.chain([from_ms(self.as_of_ms)]).min() } else { None },
             events: read.then(|| self.window(family).events),
             people: read.then(|| self.people(family)),
+            failed: read.then(|| self.window(family).failed),
+            ambiguous: read.then(|| self.window(family).ambiguous),
             retention_days: self.retention_days,
             shorter_than_threshold: rules.covers_too_little(),
             reason: blind.map(|cause| cause.reason),

@@ -1,9 +1,13 @@
 //! What a licence position says: the shape of the report's JSON document.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use connector_api::manifest::PermissionSpec;
 use serde::{Serialize, Serializer};
 
+use crate::findings::RuleResult;
+use crate::money::{Amounts, Point, PoolMoney};
 use crate::time::rfc3339;
 
 /// The limits the seat classes are told apart by.
@@ -61,6 +65,12 @@ pub struct Position {
     pub thresholds: Thresholds,
     /// The answer in one sentence.
     pub headline: String,
+    /// What was supposed instead of the settings and imports, by name; empty if nothing was.
+    pub supposed: BTreeMap<String, String>,
+    /// The sums of money over all pools.
+    pub money: MoneyTotal,
+    /// What came of each rule.
+    pub rules: Vec<RuleResult>,
     /// One entry for each licence pool, by family in the manifest's order.
     pub licenses: Vec<License>,
     /// Whether the figures fit each other.
@@ -71,6 +81,22 @@ pub struct Position {
     pub unknown: Vec<Unknown>,
     /// How each dataset of the manifest stands.
     pub datasets: Vec<DatasetLine>,
+}
+
+/// Money over all pools, by currency. Two different things: what planned additions need not buy, and
+/// what need not be bought again at renewal.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct MoneyTotal {
+    /// What the purchased units cost in a year.
+    pub cost_per_year: Amounts,
+    /// Cost avoided until the end of the contracts.
+    pub reusable_now: Amounts,
+    /// Reduction over the next terms.
+    pub reducible_at_renewal: Amounts,
+    /// Seats reducible at renewal whose price is not known.
+    pub unpriced_reducible_seats: i64,
+    /// Whether all prices are list prices: the amounts are an estimate then.
+    pub list_price_estimate: bool,
 }
 
 /// The organization's facts; null where they were not shown.
@@ -137,6 +163,10 @@ pub struct License {
     /// When the pool ends.
     #[serde(serialize_with = "optional_instant")]
     pub expires_at: Option<DateTime<Utc>>,
+    /// What it costs, and what could be saved.
+    pub money: PoolMoney,
+    /// How it stood at earlier snapshots and at the vendor's own measurements, oldest first.
+    pub trend: Vec<Point>,
     /// The worst status of the datasets these figures are made from.
     pub completeness: &'static str,
     /// Which figures are null, and why.
@@ -193,7 +223,7 @@ impl LineStatus {
 /// One line of reconciliation.
 #[derive(Clone, Debug, Serialize)]
 pub struct Line {
-    /// `I1`, `I2`, `I3`, `I6` or `SUM`.
+    /// `I1`, `I2`, `I3`, `I4`, `I6` or `SUM`.
     pub id: &'static str,
     /// How it came out.
     pub status: LineStatus,
@@ -249,6 +279,11 @@ pub struct Coverage {
     pub events: Option<i64>,
     /// Accounts they belong to.
     pub people: Option<i64>,
+    /// Attempts that failed; they prove no use.
+    pub failed: Option<i64>,
+    /// Successful uses of which it is not known whether a person or a machine made them; they count
+    /// as a person's.
+    pub ambiguous: Option<i64>,
     /// How far back the vendor keeps them, in days.
     pub retention_days: Option<u32>,
     /// Whether the time covered is shorter than the threshold: then the accounts' last-login field

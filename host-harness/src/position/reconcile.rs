@@ -1,5 +1,7 @@
 //! Whether the figures fit each other: the lines shown under every position.
 
+use std::collections::BTreeMap;
+
 use connector_api::message::DatasetStatus;
 use connector_api::position::CanonicalTable;
 
@@ -218,13 +220,15 @@ fn one_seat_line(
         let message = "it was not shown which accounts are active".to_owned();
         return Ok(Some(not_assessed("I2", USER, message)));
     };
-    let services = scratch
-        .number("SELECT COUNT(*) FROM person WHERE is_active AND COALESCE(is_service, 0) <> 0")?;
+    let services = scratch.number(
+        "SELECT COUNT(*) FROM person WHERE listed AND is_active AND COALESCE(is_service, 0) <> 0",
+    )?;
     let (one, several, services_with): (i64, i64, i64) = scratch.connection.query_row(
         "SELECT COALESCE(SUM(seats = 1), 0), COALESCE(SUM(seats > 1), 0), COALESCE(SUM(service), 0)
          FROM (SELECT COUNT(*) AS seats, MAX(COALESCE(p.is_service, 0) <> 0) AS service
-               FROM seat s JOIN person p ON p.id = s.person_id
-               WHERE s.family = 'user' AND p.is_active GROUP BY s.person_id)",
+               FROM seat s CROSS JOIN person p ON p.no = s.person_no
+               WHERE s.pool_no IN (SELECT no FROM pool WHERE family = 'user') AND p.is_active
+               GROUP BY s.person_no)",
         [],
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
     )?;
@@ -260,15 +264,9 @@ fn one_seat_line(
 
 /// I3: uses of others than the connecting account were read.
 fn activity_lines(evidence: &Evidence<'_>, sight: &Sight<'_>) -> Vec<Line> {
-    let mut families: Vec<&str> = Vec::new();
-    for view in &evidence.manifest.position.views {
-        if view.table == CanonicalTable::Activity && !families.contains(&view.family.as_str()) {
-            families.push(&view.family);
-        }
-    }
     let line = |family: &str| {
         let subject = if family.is_empty() { ORGANIZATION } else { family };
-        let causes = evidence.causes(CanonicalTable::Activity, family);
+        let causes = evidence.use_causes(family);
         if !causes.is_empty() {
             return not_assessed("I3", subject, because(&causes));
         }
@@ -285,7 +283,65 @@ fn activity_lines(evidence: &Evidence<'_>, sight: &Sight<'_>) -> Vec<Line> {
         };
         Line { status, left: Some(people), message, ..not_assessed("I3", subject, String::new()) }
     };
-    families.into_iter().map(line).collect()
+    evidence.use_families().into_iter().map(line).collect()
+}
+
+/// I4: holders used in 30 days as counted here, against the vendor's own newest measurement. The two
+/// are taken at different instants, so a difference of at most a twentieth is agreement.
+pub(crate) fn measured_lines(
+    scratch: &Scratch,
+    evidence: &Evidence<'_>,
+    sight: &Sight<'_>,
+    licenses: &[License],
+    used_lately: &BTreeMap<(String, String), i64>,
+) -> Result<Vec<Line>, HostError> {
+    let mut newest = scratch.connection.prepare(
+        "SELECT license_id, active, MAX(at) FROM measure
+         WHERE family = ?1 AND active IS NOT NULL GROUP BY license_id",
+    )?;
+    let mut lines = Vec::new();
+    for family in held_families(evidence, licenses) {
+        if evidence.views(CanonicalTable::Measure, family).next().is_none() {
+            continue;
+        }
+        let causes = evidence.causes(CanonicalTable::Measure, family);
+        if !causes.is_empty() {
+            lines.push(not_assessed("I4", family, because(&causes)));
+            continue;
+        }
+        if let Some(cause) = sight.blind(family) {
+            lines.push(not_assessed("I4", family, because(&[cause])));
+            continue;
+        }
+        let measured: Vec<(String, i64, i64)> = newest
+            .query_map([family], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+            .collect::<Result<_, _>>()?;
+        let Some(at) = measured.iter().map(|(.., at)| *at).max() else {
+            let message = "the vendor shows no measurement".to_owned();
+            lines.push(not_assessed("I4", family, message));
+            continue;
+        };
+        let here = |id: &str| used_lately.get(&(family.to_owned(), id.to_owned())).copied();
+        let left = measured.iter().map(|(id, ..)| here(id).unwrap_or(0)).sum::<i64>();
+        let right: i64 = measured.iter().map(|(_, active, _)| active).sum();
+        let agrees = (left - right).abs() * 20 <= left.max(right);
+        lines.push(Line {
+            id: "I4",
+            status: if agrees { LineStatus::Ok } else { LineStatus::Difference },
+            subject: family.to_owned(),
+            left: Some(left),
+            right: Some(right),
+            difference: Some(left - right),
+            message: format!(
+                "{} used in 30 days as counted here, {} as the vendor measured on {}",
+                counted(left, "seat", "seats"),
+                grouped(right),
+                crate::time::from_ms(at).date_naive()
+            ),
+            pools: Vec::new(),
+        });
+    }
+    Ok(lines)
 }
 
 /// I6: the datasets that were planned against those that were read. What the organization does not

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::types::ValueRef;
-
 use super::model::{Thresholds, UnknownBecause};
 use super::scratch::Scratch;
 use crate::error::HostError;
@@ -161,52 +159,121 @@ impl Tally {
 /// Seats by family and pool.
 pub(crate) type Census = BTreeMap<(String, String), Tally>;
 
-/// Counts and classifies all seats, in one pass over them.
+/// What is known of one seat and who holds it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SeatFacts {
+    /// The holder's number.
+    pub(crate) person_no: i64,
+    /// Whether the holder's account was shown at all.
+    pub(crate) listed: bool,
+    pub(crate) is_active: Option<bool>,
+    pub(crate) account: Account,
+    /// On how many days of the window a person used the account.
+    pub(crate) human_days: Option<i64>,
+    pub(crate) is_internal: Option<bool>,
+    pub(crate) frozen: bool,
+    pub(crate) frozen_since: Option<i64>,
+    pub(crate) activated_at: Option<i64>,
+    /// See [`super::derive`].
+    pub(crate) flags: i64,
+    /// Whether the holder has a set of rights that works with this licence.
+    pub(crate) consumed: Option<bool>,
+}
+
+/// Reads all seats, pool by pool.
 ///
 /// # Errors
-/// When the canonical tables cannot be read.
-pub(crate) fn count(scratch: &Scratch, rules: impl Fn(&str) -> Rules) -> Result<Census, HostError> {
-    let mut census = Census::new();
-    let mut statement = scratch.connection.prepare(
-        "SELECT s.family, s.license_id, p.id IS NOT NULL, p.is_active, p.created_at, p.last_login_at,
-                COALESCE(p.is_service, 0) <> 0,
-                COALESCE(MAX(a.human_at, f.human_at), a.human_at, f.human_at),
-                COALESCE(MAX(a.machine_at, f.machine_at), a.machine_at, f.machine_at)
-         FROM seat s
-         LEFT JOIN person p ON p.id = s.person_id
-         LEFT JOIN activity a ON a.family = '' AND a.person_id = s.person_id
-         LEFT JOIN activity f ON f.family = s.family AND f.person_id = s.person_id AND f.family <> ''
-         ORDER BY s.family, s.license_id",
-    )?;
+/// When the canonical tables cannot be read, or `each` fails.
+pub(crate) fn scan(
+    scratch: &Scratch,
+    mut each: impl FnMut(&(String, String), &SeatFacts) -> Result<(), HostError>,
+) -> Result<(), HostError> {
+    let by_family: bool =
+        scratch
+            .connection
+            .query_row("SELECT EXISTS(SELECT 1 FROM activity)", [], |row| row.get(0))?;
+    let (columns, join) = if by_family {
+        (
+            "COALESCE(MAX(q.human_at, f.human_at), q.human_at, f.human_at),
+             COALESCE(MAX(q.machine_at, f.machine_at), q.machine_at, f.machine_at)",
+            "LEFT JOIN activity f ON f.person_no = q.no
+                 AND f.family = (SELECT family FROM pool WHERE no = s.pool_no)",
+        )
+    } else {
+        ("q.human_at, q.machine_at", "")
+    };
+    let pools: std::collections::HashMap<i64, (String, String)> = scratch
+        .connection
+        .prepare("SELECT no, family, license_id FROM pool")?
+        .query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?
+        .collect::<Result<_, _>>()?;
+    let mut statement = scratch.connection.prepare(&format!(
+        "SELECT s.pool_no, q.no, q.listed, q.is_active, q.created_at, q.last_login_at,
+                COALESCE(q.is_service, 0) <> 0, {columns}, q.human_days, q.is_internal, q.frozen,
+                q.frozen_since, q.activated_at, q.flags, s.consumed
+         FROM seat s CROSS JOIN person q ON q.no = s.person_no {join}
+         ORDER BY s.pool_no, s.person_no"
+    ))?;
     let mut rows = statement.query([])?;
-    let mut pool = None::<((String, String), Rules, Tally)>;
     while let Some(row) = rows.next()? {
-        let seat = (row.get_ref(0)?, row.get_ref(1)?);
-        let same = pool.as_ref().is_some_and(|((family, license), ..)| {
-            seat == (ValueRef::from(family.as_str()), ValueRef::from(license.as_str()))
-        });
-        if !same {
-            let key: (String, String) = (row.get(0)?, row.get(1)?);
-            let rules = rules(&key.0);
-            if let Some((key, _, tally)) = pool.replace((key, rules, Tally::default())) {
-                census.insert(key, tally);
-            }
-        }
-        let Some((_, rules, tally)) = pool.as_mut() else { continue };
-        match (row.get::<_, bool>(2)?, row.get::<_, Option<bool>>(3)?) {
-            (false, _) => tally.held_by_unlisted += 1,
-            (true, None) => tally.undecided += 1,
-            (true, Some(false)) => tally.held_by_inactive += 1,
-            (true, Some(true)) => tally.add(rules.classify(&Account {
+        let Some(pool) = pools.get(&row.get(0)?) else { continue };
+        let facts = SeatFacts {
+            person_no: row.get(1)?,
+            listed: row.get(2)?,
+            is_active: row.get(3)?,
+            account: Account {
                 created_at: row.get(4)?,
                 last_login_at: row.get(5)?,
                 is_service: row.get(6)?,
                 human_at: row.get(7)?,
                 machine_at: row.get(8)?,
-            })),
-        }
+            },
+            human_days: row.get(9)?,
+            is_internal: row.get(10)?,
+            frozen: row.get(11)?,
+            frozen_since: row.get(12)?,
+            activated_at: row.get(13)?,
+            flags: row.get(14)?,
+            consumed: row.get(15)?,
+        };
+        each(pool, &facts)?;
     }
-    census.extend(pool.map(|(key, _, tally)| (key, tally)));
+    Ok(())
+}
+
+/// Counts and classifies all seats, in one pass over them; `each` sees every seat with its class.
+///
+/// # Errors
+/// When the canonical tables cannot be read.
+pub(crate) fn count(
+    scratch: &Scratch,
+    rules: impl Fn(&str) -> Rules,
+    mut each: impl FnMut(&(String, String), &SeatFacts, Option<(Class, bool)>) -> Result<(), HostError>,
+) -> Result<Census, HostError> {
+    let mut census = Census::new();
+    let mut current: Option<((String, String), Rules, Tally)> = None;
+    scan(scratch, |pool, facts| {
+        if current.as_ref().is_none_or(|(known, ..)| known != pool) {
+            let next = (pool.clone(), rules(&pool.0), Tally::default());
+            if let Some((key, _, tally)) = current.replace(next) {
+                census.insert(key, tally);
+            }
+        }
+        let Some((_, rules, tally)) = current.as_mut() else { return Ok(()) };
+        let mut class = None;
+        match (facts.listed, facts.is_active) {
+            (false, _) => tally.held_by_unlisted += 1,
+            (true, None) => tally.undecided += 1,
+            (true, Some(false)) => tally.held_by_inactive += 1,
+            (true, Some(true)) => {
+                let found = rules.classify(&facts.account);
+                tally.add(found);
+                class = Some(found);
+            }
+        }
+        each(pool, facts, class)
+    })?;
+    census.extend(current.map(|(key, _, tally)| (key, tally)));
     count_holders(scratch, &mut census)?;
     Ok(census)
 }
@@ -214,8 +281,9 @@ pub(crate) fn count(scratch: &Scratch, rules: impl Fn(&str) -> Rules) -> Result<
 /// The other way to the same number, for the check that the classes sum to it.
 fn count_holders(scratch: &Scratch, census: &mut Census) -> Result<(), HostError> {
     let mut statement = scratch.connection.prepare(
-        "SELECT s.family, s.license_id, COUNT(*) FROM seat s JOIN person p ON p.id = s.person_id
-         WHERE p.is_active GROUP BY s.family, s.license_id",
+        "SELECT p.family, p.license_id, h.holders FROM pool p JOIN
+             (SELECT s.pool_no, COUNT(*) AS holders FROM seat s CROSS JOIN person q ON q.no = s.person_no
+              WHERE q.listed AND q.is_active GROUP BY s.pool_no) h ON h.pool_no = p.no",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::Sight;
 use super::evidence::{Evidence, plain_reason};
 use super::figure::{counted, grouped};
-use super::model::{ACTIVE, License, Organization, SEATS, Thresholds, Unknown};
+use super::model::{ACTIVE, License, MoneyTotal, Organization, SEATS, Thresholds, Unknown};
 use super::scratch::select;
 use crate::error::HostError;
 
@@ -87,6 +87,36 @@ pub(crate) fn headline(licenses: &[License], thresholds: Thresholds) -> String {
         None => "who uses them is unknown".to_owned(),
     };
     format!("{family} licences: {assigned}; {used}")
+}
+
+/// Sums the money of all pools.
+pub(crate) fn money(licenses: &[License]) -> MoneyTotal {
+    let mut total = MoneyTotal { list_price_estimate: true, ..MoneyTotal::default() };
+    let mut priced = false;
+    for license in licenses {
+        let money = &license.money;
+        for (sum, amount) in [
+            (&mut total.cost_per_year, &money.cost_per_year),
+            (&mut total.reusable_now, &money.reusable_now_amount),
+            (&mut total.reducible_at_renewal, &money.reducible_at_renewal_amount),
+        ] {
+            if let Some(amount) = amount {
+                sum.add(amount);
+            }
+        }
+        match (&money.price, money.reducible_at_renewal) {
+            (Some(price), _) => {
+                priced = true;
+                total.list_price_estimate &= price.basis == "list";
+            }
+            (None, Some(seats)) if license.family == "user" && money.paid => {
+                total.unpriced_reducible_seats += seats;
+            }
+            _ => {}
+        }
+    }
+    total.list_price_estimate &= priced;
+    total
 }
 
 /// Every dataset that was not read wholly, with the figures it takes away.

@@ -6,7 +6,7 @@ use connector_api::message::DatasetStatus;
 use connector_api::position::{CanonicalTable, OrganizationView, PositionModel, PositionView};
 use rusqlite::{Connection, params};
 
-use super::{License, Position, SnapshotMeta, Thresholds, compute};
+use super::{Inputs, License, Position, SnapshotMeta, compute};
 use crate::error::HostError;
 use crate::store::DatasetInfo;
 
@@ -127,6 +127,7 @@ pub(crate) fn manifest() -> Manifest {
             sql: r#"SELECT "Id", "Name", 'Team', 0, 'EU1' FROM "company""#.into(),
         }),
         activity_retention_days: Some(180),
+        ..PositionModel::default()
     };
     manifest
 }
@@ -136,6 +137,7 @@ pub(crate) struct Estate {
     pub(crate) connection: Connection,
     pub(crate) manifest: Manifest,
     pub(crate) datasets: Vec<DatasetInfo>,
+    pub(crate) inputs: Inputs,
 }
 
 /// One account; the defaults are an old, enabled person on plan `P1` who never logged in.
@@ -187,7 +189,7 @@ impl Estate {
                 as_of: now(),
             })
             .collect();
-        Estate { connection, manifest, datasets }
+        Estate { connection, manifest, datasets, inputs: Inputs::default() }
     }
 
     /// One plan `P1` for people, with that many seats bought and reported as used, and two members
@@ -256,8 +258,9 @@ impl Estate {
             finished_at: now(),
             status: "complete".into(),
         };
-        let thresholds = Thresholds::default();
-        compute(&self.connection, &meta, &self.manifest, &self.datasets, thresholds)
+        let analysis =
+            compute(&self.connection, &meta, &self.manifest, &self.datasets, &self.inputs)?;
+        Ok(analysis.position)
     }
 
     pub(crate) fn position(&self) -> Position {

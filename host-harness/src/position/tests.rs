@@ -70,9 +70,11 @@ fn the_limits_are_those_that_were_asked_for() {
             finished_at: crate::time::from_ms(NOW),
             status: "complete".into(),
         };
-        let limits = super::Thresholds { active_days, grace_days };
-        super::compute(&estate.connection, &meta, &estate.manifest, &estate.datasets, limits)
+        let mut inputs = super::Inputs::default();
+        (inputs.settings.active_days, inputs.settings.grace_days) = (active_days, grace_days);
+        super::compute(&estate.connection, &meta, &estate.manifest, &estate.datasets, &inputs)
             .unwrap()
+            .position
     };
     let of = |active, grace| classes(&meta(&estate, active, grace).licenses[0]);
     assert_eq!(of(90, 30), [Some(3), Some(0), Some(0), Some(0), Some(0)]);
@@ -420,14 +422,22 @@ fn the_report_is_a_json_document_of_the_agreed_shape() {
     assert_eq!(document["coverage"][0]["events"], 3);
 }
 
+fn page(estate: &Estate) -> String {
+    let nothing = crate::findings::list::Listing { seats: vec![], pools: vec![], left_out: 0 };
+    html::render(&estate.position(), &nothing).unwrap()
+}
+
 #[test]
 fn hostile_names_reach_the_page_as_text() {
     let estate = Estate::with_plan(10, 2);
     let sql = "UPDATE plan SET Name = ?1, Key = ?2";
     let name = "<script>alert(1)</script>\u{202e}\u{1b}[31m\"'&";
     estate.connection.execute(sql, [name, "</td><img src=x onerror=1>"]).unwrap();
-    let page = html::render(&estate.position()).unwrap();
-    assert!(!page.contains("<script") && !page.contains("<img") && !page.contains("<b>"), "{page}");
+    let page = page(&estate);
+    assert!(
+        !page.contains("<script") && !page.contains("<img") && !page.contains("<b>&"),
+        "{page}"
+    );
     assert!(!page.contains(['\u{202e}', '\u{1b}']));
     assert!(page.contains("alert(1)") && page.contains("lang=\"en\""));
     assert!(page.contains("2026-03-01T04:05:06Z"));
@@ -437,7 +447,7 @@ fn hostile_names_reach_the_page_as_text() {
 fn the_page_explains_what_is_unknown() {
     let mut estate = Estate::with_plan(10, 2);
     estate.status("use", DatasetStatus::Denied).reason = Some("no <right>".into());
-    let page = html::render(&estate.position()).unwrap();
+    let page = page(&estate);
     assert!(
         page.contains("?[1]") && page.contains("See use") && page.contains("no &#60;right"),
         "{page}"

@@ -4,8 +4,10 @@
 //! `_from <= S` and (`_to` is null or `_to > S`). A run adds versions that no published snapshot can
 //! see, and publishing is one transaction; a run that fails takes its versions back.
 
+mod additions;
 mod checkpoints;
 mod connectors;
+mod daily;
 mod journal;
 mod read;
 mod retention;
@@ -20,6 +22,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::error::HostError;
 use crate::home::Home;
 
+pub use additions::{Import, ImportKind};
 pub use connectors::{Connector, FeatureState, NewConnector};
 pub(crate) use connectors::{Sealed, SealedChanges};
 pub use journal::JournalRow;

@@ -7,9 +7,11 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 
+use super::daily;
 use super::schema::{self, quote};
 use crate::error::HostError;
 use crate::home::Home;
+use crate::position::uses;
 
 /// The store, opened for reading.
 #[derive(Debug)]
@@ -92,6 +94,86 @@ impl super::Store {
 }
 
 impl ReadStore {
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The home the store lies in.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// All connectors by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn connectors(&self) -> Result<Vec<ConnectorInfo>, HostError> {
+        let mut statement = self.connection.prepare("SELECT name FROM connector ORDER BY name")?;
+        let names: Vec<String> =
+            statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let found = names.iter().map(|name| self.connector(name));
+        found.filter_map(Result::transpose).collect()
+    }
+
+    /// The last snapshot published up to an instant.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn snapshot_at(
+        &self,
+        connector_id: i64,
+        at: DateTime<Utc>,
+    ) -> Result<Option<SnapshotInfo>, HostError> {
+        self.find(
+            "WHERE s.connector_id = ?1 AND s.as_of <= ?2 ORDER BY s.run_id DESC LIMIT 1",
+            [connector_id, at.timestamp_millis()],
+        )
+    }
+
+    /// How the last run of a connector that ended went: its status and when it ended.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn last_run(
+        &self,
+        connector_id: i64,
+    ) -> Result<Option<(String, DateTime<Utc>)>, HostError> {
+        let last = self
+            .connection
+            .query_row(
+                "SELECT status, finished_at FROM run
+                 WHERE connector_id = ?1 AND finished_at IS NOT NULL ORDER BY id DESC LIMIT 1",
+                [connector_id],
+                |row| Ok((row.get(0)?, crate::time::from_ms(row.get(1)?))),
+            )
+            .optional()?;
+        Ok(last)
+    }
+
+    /// Whether records of a dataset were added, changed or removed between two snapshots.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) fn has_changes(
+        &self,
+        snapshot: &SnapshotInfo,
+        dataset: &str,
+        after: i64,
+        until: i64,
+    ) -> Result<bool, HostError> {
+        let feature = &snapshot.manifest.id;
+        let Some(table) = schema::dataset_table(&self.connection, feature, dataset)? else {
+            return Ok(false);
+        };
+        let sql = format!(
+            "SELECT EXISTS(SELECT 1 FROM {table} WHERE _connector = ?1 AND _from > ?2 AND _from <= ?3)
+                 OR EXISTS(SELECT 1 FROM {table} WHERE _connector = ?1 AND _to > ?2 AND _to <= ?3)",
+            table = quote(&table)
+        );
+        let params = [snapshot.connector_id, after, until];
+        Ok(self.connection.query_row(&sql, params, |row| row.get(0))?)
+    }
+
     /// The connector of that name.
     ///
     /// # Errors
@@ -196,6 +278,19 @@ impl ReadStore {
     /// # Errors
     /// When the store cannot be read.
     pub fn snapshot_connection(&self, snapshot: &SnapshotInfo) -> Result<Connection, HostError> {
+        self.restricted_connection(snapshot, None)
+    }
+
+    /// As [`ReadStore::snapshot_connection`]; of one dataset only the records that were added,
+    /// changed or removed between two snapshots are shown.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) fn restricted_connection(
+        &self,
+        snapshot: &SnapshotInfo,
+        only: Option<(&str, i64, i64)>,
+    ) -> Result<Connection, HostError> {
         let mut connection = schema::open_read_only(&self.home.store_file())?;
         for dataset in &snapshot.manifest.datasets {
             let feature = &snapshot.manifest.id;
@@ -215,11 +310,18 @@ impl ReadStore {
                     }
                 })
                 .collect();
+            let changed = match only {
+                Some((name, after, until)) if name == dataset.name => {
+                    let keys: Vec<String> = dataset.key.iter().map(|key| quote(key)).collect();
+                    changed_keys(&table, &keys.join(", "), snapshot.connector_id, after, until)
+                }
+                _ => String::new(),
+            };
             let source = if stored.is_empty() {
                 "WHERE 0".to_owned()
             } else {
                 format!(
-                    "FROM main.{} WHERE _connector = {} AND _from <= {id} AND (_to IS NULL OR _to > {id})",
+                    "FROM main.{} WHERE _connector = {} AND _from <= {id} AND (_to IS NULL OR _to > {id}){changed}",
                     quote(&table),
                     snapshot.connector_id,
                     id = snapshot.id
@@ -231,10 +333,33 @@ impl ReadStore {
                 quote(&dataset.name)
             ))?;
         }
+        let connector = snapshot.connector_id;
+        if let Some(from) = daily::covered_from(&connection, connector, snapshot.id)? {
+            connection.execute_batch(&format!(
+                "CREATE TEMP VIEW {} AS
+                     SELECT person_id, day, method, detail, application, succeeded, first_at, last_at, events
+                     FROM main.use_day CROSS JOIN main.use_way ON no = way_no
+                     WHERE connector_id = {connector};
+                 CREATE TEMP VIEW {} AS SELECT {from} AS covered_from",
+                uses::DAILY,
+                uses::COVERED,
+            ))?;
+        }
         connection.pragma_update(None, "query_only", true)?;
         connection.authorizer(Some(only_reading))?;
         Ok(connection)
     }
+}
+
+/// A condition on a dataset's table: the keys of records that changed between two snapshots.
+fn changed_keys(table: &str, keys: &str, connector: i64, after: i64, until: i64) -> String {
+    let table = quote(table);
+    format!(
+        " AND ({keys}) IN (SELECT {keys} FROM main.{table}
+              WHERE _connector = {connector} AND _from > {after} AND _from <= {until}
+              UNION SELECT {keys} FROM main.{table}
+              WHERE _connector = {connector} AND _to > {after} AND _to <= {until})"
+    )
 }
 
 fn only_reading(context: AuthContext<'_>) -> Authorization {

@@ -13,7 +13,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Each entry brings the store from the version of its position to the next. Never edit one that
 /// was released: append.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE meta(
     key TEXT PRIMARY KEY,
     value BLOB NOT NULL
@@ -116,7 +117,65 @@ CREATE TABLE dataset_column(
     type TEXT NOT NULL,
     PRIMARY KEY(table_name, name)
 ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+CREATE TABLE use_way(
+    no INTEGER PRIMARY KEY,
+    method TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    application TEXT NOT NULL,
+    UNIQUE(method, detail, application)
+) STRICT;
+CREATE TABLE use_day(
+    connector_id INTEGER NOT NULL REFERENCES connector ON DELETE CASCADE,
+    person_id TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    way_no INTEGER NOT NULL,
+    succeeded INTEGER NOT NULL,
+    first_at INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    PRIMARY KEY(connector_id, person_id, day, way_no, succeeded)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE use_covered(
+    connector_id INTEGER NOT NULL REFERENCES connector ON DELETE CASCADE,
+    run_id INTEGER NOT NULL,
+    from_at INTEGER NOT NULL,
+    to_at INTEGER NOT NULL,
+    PRIMARY KEY(connector_id, run_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE license_point(
+    connector_id INTEGER NOT NULL REFERENCES connector ON DELETE CASCADE,
+    family TEXT NOT NULL,
+    key TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    purchased INTEGER,
+    assigned INTEGER,
+    PRIMARY KEY(connector_id, family, key, at)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE import(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    connector_id INTEGER NOT NULL REFERENCES connector ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    imported_at INTEGER NOT NULL,
+    removed_at INTEGER,
+    content TEXT NOT NULL
+) STRICT;
+CREATE TABLE exemption(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    connector_id INTEGER NOT NULL REFERENCES connector ON DELETE CASCADE,
+    rule TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    subject_name TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    expires_on TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    removed_at INTEGER
+) STRICT;
+",
+];
 
 /// Opens the store for writing: makes it if there is none, brings an older one up to date.
 pub(crate) fn open_writable(path: &Path) -> Result<Connection, HostError> {

@@ -23,6 +23,11 @@ pub(super) const DATASET: Dataset = Dataset {
             optional(text("PermissionSetGroupId")),
             text("LicenseId"),
             text("NamespacePrefix"),
+            // Rights over everything; the licence position looks at who has them and does not log in.
+            optional(boolean("PermissionsModifyAllData")),
+            optional(boolean("PermissionsViewAllData")),
+            optional(boolean("PermissionsManageUsers")),
+            optional(boolean("PermissionsAuthorApex")),
             timestamp("SystemModstamp"),
         ],
     )

@@ -1,6 +1,9 @@
 //! The licence position for a terminal: the answer first, then what it rests on.
 
 use crate::cli::Table;
+use crate::cli::findings::rule_table;
+use crate::findings::RuleResult;
+use crate::money::{Amount, Amounts};
 use crate::position::show::{self, FamilyTable};
 use crate::position::{Position, grouped};
 use crate::redact;
@@ -26,6 +29,10 @@ pub(super) fn render(position: &Position) -> String {
     text.push('\n');
     text.push_str(&redact::shown(&show::legend(position)));
     text.push('\n');
+    push_money(&mut text, position);
+    section(&mut text, "What the rules found");
+    let rules: Vec<&RuleResult> = position.rules.iter().collect();
+    text.push_str(&rule_table(&rules));
     push_footnotes(&mut text, position);
     push_reconciliation(&mut text, position);
     push_incomplete(&mut text, position);
@@ -49,6 +56,85 @@ fn push_family(text: &mut String, family: &FamilyTable) {
     }
     if let Some(remark) = &family.remark {
         text.push_str(&format!("{remark} (they are in --json)\n"));
+    }
+}
+
+fn push_money(text: &mut String, position: &Position) {
+    section(text, "Seats and money");
+    for (name, value) in &position.supposed {
+        text.push_str(&redact::shown(&format!("supposed: {name} = {value}")));
+        text.push('\n');
+    }
+    let head = [
+        "LICENCE",
+        "PRICE A YEAR",
+        "BASIS",
+        "COST A YEAR",
+        "RECLAIMABLE",
+        "REUSABLE NOW",
+        "REDUCIBLE AT RENEWAL",
+        "WORTH",
+        "FORECAST",
+    ];
+    let mut table = Table::new(&head).right(&[1, 3, 4, 5, 6, 7]);
+    let number = |value: Option<i64>| value.map_or_else(|| "?".to_owned(), grouped);
+    for license in position.licenses.iter().filter(|license| license.money.paid) {
+        let money = &license.money;
+        if license.unit != "seats" || license.is_dormant() {
+            continue;
+        }
+        let (price, basis) = match &money.price {
+            Some(price) => (price.times(1).to_string(), price.basis.clone()),
+            None => ("unpriced".into(), "-".into()),
+        };
+        let amount = |amount: &Option<Amount>| {
+            amount.as_ref().map_or_else(|| "-".to_owned(), Amount::to_string)
+        };
+        let forecast = money.forecast.as_ref().map_or_else(
+            || "-".to_owned(),
+            |f| {
+                format!(
+                    "{} ({} to {}) on {}",
+                    grouped(f.expected),
+                    grouped(f.low),
+                    grouped(f.high),
+                    f.on
+                )
+            },
+        );
+        table.row(vec![
+            license.name.clone(),
+            price,
+            basis,
+            amount(&money.cost_per_year),
+            number(money.reclaimable),
+            money.reusable_now.map_or_else(|| "-".to_owned(), grouped),
+            number(money.reducible_at_renewal),
+            amount(&money.reducible_at_renewal_amount),
+            forecast,
+        ]);
+    }
+    if !table.is_empty() {
+        text.push_str(&table.render());
+    }
+    let money = &position.money;
+    if !money.cost_per_year.is_empty() {
+        let estimate = if money.list_price_estimate { " (list-price estimate)" } else { "" };
+        let or_none = |amounts: &Amounts| {
+            if amounts.is_empty() { "not known".to_owned() } else { amounts.to_string() }
+        };
+        text.push_str(&format!(
+            "cost a year {}{estimate}; reusable now, cost avoided: {}; reducible at renewal: {}\n",
+            money.cost_per_year,
+            or_none(&money.reusable_now),
+            or_none(&money.reducible_at_renewal)
+        ));
+    }
+    if money.unpriced_reducible_seats > 0 {
+        text.push_str(&format!(
+            "{} seats reducible at renewal have no price (`imports template prices`)\n",
+            grouped(money.unpriced_reducible_seats)
+        ));
     }
 }
 
