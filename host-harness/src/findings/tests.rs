@@ -271,6 +271,8 @@ fn r06_finds_who_has_no_access_to_what_the_licence_is_for() {
     case.person("other_plan", Member { plan: Some("FREE"), ..Member::default() });
     case.person("starter", Member { created: ago(3), ..Member::default() });
     case.finds("R06", &["plain"]);
+    case.estate.connection.execute("DELETE FROM role_right", []).unwrap();
+    assert_eq!(case.rule("R06").1.status, "withheld", "nobody with access is no evidence");
 }
 
 #[test]
