@@ -104,8 +104,22 @@ impl<'a> Judge<'a> {
             covered_from: sight.rules("user").0.covered_from,
             tier_objects,
         };
-        let withheld: Vec<Option<Withheld>> =
+        let mut withheld: Vec<Option<Withheld>> =
             RULES.iter().map(|rule| withheld(rule, evidence, sight, settings, imported)).collect();
+        // Nobody with access to any of the objects: it is the access that was not shown.
+        if scratch.number("SELECT EXISTS(SELECT 1 FROM person WHERE flags & 1)")? == 0 {
+            for (rule, state) in RULES.iter().zip(&mut withheld) {
+                if rule.id == "R06" && state.is_none() {
+                    *state = Some(Withheld {
+                        status: "withheld",
+                        reason: "no account reads any of the objects that need the licence: what \
+                                 was read of access cannot be all of it"
+                            .into(),
+                        permissions: Vec::new(),
+                    });
+                }
+            }
+        }
         let mut by_family: BTreeMap<&str, Vec<(usize, &Rule)>> = BTreeMap::new();
         for (place, rule) in RULES.iter().enumerate() {
             if let Subject::Seats(family) = rule.subject
