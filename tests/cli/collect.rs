@@ -176,10 +176,15 @@ fn a_run_killed_at_any_moment_leaves_the_last_snapshot_whole() {
     let whole = Instant::now();
     host.collect(0);
     let whole = whole.elapsed();
+    let figures =
+        ["purchased", "assigned", "active", "inactive", "never", "machine_only", "unknown"];
     // The counters of requests move with every run.
-    let seats = |report: &serde_json::Value| -> Vec<serde_json::Value> {
+    let seats = |report: &serde_json::Value| -> Vec<Vec<serde_json::Value>> {
         let licenses = report["licenses"].as_array().expect("licences").iter();
-        licenses.filter(|license| license["family"] != "limit").cloned().collect()
+        licenses
+            .filter(|license| license["family"] != "limit")
+            .map(|license| figures.iter().map(|figure| license[*figure].clone()).collect())
+            .collect()
     };
     let first = seats(&host.report());
     let users = ids(&host, "user");

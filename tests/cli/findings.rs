@@ -175,8 +175,10 @@ fn two_snapshots_of_an_unchanged_org_do_not_differ_and_days_name_snapshots() {
     assert_eq!(report["snapshot"], 2);
     let (first, _) = host.json(&["report", NAME, "--as-of", "1"]);
     assert_eq!(report["coverage"][0]["events"], first["coverage"][0]["events"], "summed once");
-    let points = |report: &Value| license(report, "SFDC")["trend"].as_array().map(Vec::len);
-    assert_eq!((points(&first), points(&report)), (Some(1), Some(2)));
+    // One point for each snapshot, beside those of the vendor's own daily measurements.
+    let points = |report: &Value| license(report, "SFDC")["trend"].as_array().map_or(0, Vec::len);
+    assert!(points(&first) >= 1, "{first:#}");
+    assert_eq!(points(&report), points(&first) + 1);
     host.run(&["report", NAME, "--as-of", "2001-01-01"]).code(1).one_error("2001-01-01", "2, 1");
     host.run(&["report", NAME, "--as-of", "yesterday"])
         .code(2)
