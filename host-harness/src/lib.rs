@@ -16,6 +16,8 @@ pub mod authorize;
 pub mod connector_admin;
 pub mod run;
 pub mod schedule;
+pub mod scheduler;
+pub mod server;
 
 pub mod export;
 pub mod position;
@@ -30,11 +32,14 @@ pub mod sink;
 
 pub mod cancel;
 pub mod error;
+pub mod failure_hook;
 pub mod home;
 pub mod locks;
+pub mod metrics;
 mod process;
 pub mod redact;
 pub mod secret_store;
+mod service_manager;
 pub mod settings;
 pub mod store;
 pub mod time;

@@ -32,6 +32,8 @@ pub struct Plugin {
     pub manifest: Manifest,
     /// The contract it was built with.
     pub handshake: Handshake,
+    /// The file's SHA-256 in hexadecimal; empty for one that was made from no file.
+    pub digest: String,
     module: ConnectorMod_Ref,
 }
 
@@ -59,7 +61,10 @@ impl Plugin {
             .map_err(|error| {
                 bad(format!("its root module cannot be made: {}", one_line(&error)))
             })?;
-        Plugin::from_module(path, handshake, module).map_err(bad)
+        let digest = crate::plugin_pins::sha256(&path)
+            .map_err(|error| bad(format!("it cannot be read: {error}")))?;
+        let plugin = Plugin::from_module(path, handshake, module).map_err(bad)?;
+        Ok(Plugin { digest, ..plugin })
     }
 
     /// A plugin from a root module in this process.
@@ -77,7 +82,7 @@ impl Plugin {
             .map_err(|error| format!("its description is not understood: {error}"))?;
         manifest_check::check(&manifest)
             .map_err(|reason| format!("its description is not usable: {reason}"))?;
-        Ok(Plugin { path, manifest, handshake, module })
+        Ok(Plugin { path, manifest, handshake, digest: String::new(), module })
     }
 
     /// The contract it was built with, as people write it.

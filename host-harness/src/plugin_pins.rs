@@ -135,7 +135,8 @@ fn replace(
     Ok(())
 }
 
-fn sha256(path: &Path) -> std::io::Result<String> {
+/// A file's SHA-256 in hexadecimal.
+pub(crate) fn sha256(path: &Path) -> std::io::Result<String> {
     let mut file = std::fs::File::open(path)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 64 << 10];

@@ -1,8 +1,10 @@
 //! One collection: configure, enable, collect in a thread of its own, publish or take back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use connector_api::message::{
@@ -21,6 +23,9 @@ use crate::services::{Context, Watcher};
 use crate::sink::RunSink;
 use crate::store::{Connector, RowWriter, Run, RunEnd, RunError, RunStatus};
 use crate::time;
+
+/// How often a run looks whether its feature is still enabled.
+const FEATURE_POLL: Duration = Duration::from_millis(500);
 
 /// What to collect and how patient to be.
 #[derive(Clone, Debug)]
@@ -109,11 +114,67 @@ pub fn collect(
     let context = Arc::new(context);
     log::info!("run {} of `{}` began", run.id, connector.name);
 
-    let collected = attempt(deployment, plugin, connector, options, &run, &context);
+    let disabled = Arc::new(AtomicBool::new(false));
+    let _guard = FeatureGuard::start(deployment, &plugin.manifest.id, cancel, &disabled);
+    let collected =
+        attempt(deployment, plugin, connector, options, &run, &context).map_err(|error| {
+            let withdrawn = error.kind == ErrorKind::CANCELLED && disabled.load(Ordering::Relaxed);
+            if withdrawn { feature_disabled(&plugin.manifest.id) } else { error }
+        });
     let end = judge(plugin, options, &context, collected);
     settle(deployment, plugin, &run, &end)?;
     log::info!("run {} ended: {}", run.id, end.status.as_str());
     Ok(outcome(&run, connector, end))
+}
+
+/// Cancels a run when its feature is disabled, until dropped.
+struct FeatureGuard {
+    over: Cancel,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl FeatureGuard {
+    fn start(
+        deployment: &Deployment,
+        feature: &str,
+        cancel: &Cancel,
+        disabled: &Arc<AtomicBool>,
+    ) -> FeatureGuard {
+        let over = Cancel::default();
+        let (store, feature) = (Arc::clone(&deployment.store), feature.to_owned());
+        let (cancel, disabled, ended) = (cancel.clone(), Arc::clone(disabled), over.clone());
+        let watch = move || {
+            while !ended.sleep(FEATURE_POLL) {
+                if matches!(store.feature_state(&feature), Ok(Some(false))) {
+                    log::info!("feature `{feature}` was disabled: its run is stopped");
+                    disabled.store(true, Ordering::Relaxed);
+                    cancel.set();
+                    return;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("feature".into()).spawn(watch);
+        FeatureGuard { over, thread: thread.ok() }
+    }
+}
+
+impl Drop for FeatureGuard {
+    fn drop(&mut self) {
+        self.over.set();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            log::error!("the thread that watches the feature ended in a panic");
+        }
+    }
+}
+
+fn feature_disabled(feature: &str) -> Error {
+    Error::new(
+        ErrorKind::CANCELLED,
+        format_args!("the feature `{feature}` was disabled during the run"),
+    )
+    .with_hint(format_args!("nothing was published; `features enable {feature}` lets it run again"))
 }
 
 /// What came out of a connector: its summary, and the rows that really arrived.

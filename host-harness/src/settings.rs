@@ -186,6 +186,14 @@ pub struct Config {
     pub time_zone: Option<String>,
     /// Snapshots older than this are removed after a run.
     pub retention_days: Option<u32>,
+    /// `serve` runs so many collections at once; 4 if not set.
+    pub parallel_runs: Option<u32>,
+    /// `serve` begins a run up to so many minutes after its slot; 5 if not set.
+    pub jitter_minutes: Option<u32>,
+    /// A program and its arguments that `serve` calls when a run fails; it gets the run as JSON.
+    pub on_failure: Option<Vec<String>>,
+    /// The loopback address on which `serve` shows its health and its metrics; none if not set.
+    pub metrics: Option<std::net::SocketAddr>,
 }
 
 impl Config {
@@ -239,7 +247,7 @@ impl Config {
                 let hint = if ["secret", "password", "token"].iter().any(|word| key.contains(word)) {
                     "secrets do not belong into this file: enter them with `connectors new` or `connectors edit`"
                 } else {
-                    "it may hold proxy, no_proxy, ca_file, plugins, time_zone and retention_days"
+                    "it may hold proxy, no_proxy, ca_file, plugins, time_zone, retention_days, parallel_runs, jitter_minutes, on_failure and metrics"
                 };
                 return HostError::config(format_args!("line {line}: unknown key `{key}`"))
                     .with_hint(hint);
@@ -255,6 +263,21 @@ impl Config {
         })?;
         if config.retention_days == Some(0) {
             return Err(HostError::config("`retention_days` must be 1 or more"));
+        }
+        if config.parallel_runs == Some(0) {
+            return Err(HostError::config("`parallel_runs` must be 1 or more"));
+        }
+        if config.jitter_minutes.is_some_and(|minutes| minutes > 1_440) {
+            return Err(HostError::config("`jitter_minutes` must be 1440 or less"));
+        }
+        if config.on_failure.as_ref().is_some_and(Vec::is_empty) {
+            return Err(HostError::config("`on_failure` names no program"));
+        }
+        if let Some(address) = config.metrics.filter(|address| !address.ip().is_loopback()) {
+            return Err(HostError::config(format_args!(
+                "`metrics`: {address} is not a loopback address"
+            ))
+            .with_hint("they are shown without a password: use for example `127.0.0.1:9464`"));
         }
         if config.time_zone.as_deref().is_some_and(|zone| zone.trim().is_empty()) {
             return Err(HostError::config("`time_zone` is empty"));

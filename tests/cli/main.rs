@@ -11,4 +11,6 @@ mod plugins;
 mod refresh;
 mod report;
 mod secrets;
+mod serve;
+mod store;
 mod tidy;

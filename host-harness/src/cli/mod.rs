@@ -13,6 +13,10 @@ pub mod report;
 mod reporter;
 mod runs;
 mod secret_input;
+mod serve;
+mod shell;
+mod status;
+mod store;
 mod table;
 
 use std::cell::OnceCell;
@@ -123,6 +127,25 @@ enum Command {
     Report(report::Args),
     /// Write the collected inventory to files
     Export(export::Args),
+    /// Run collections by their schedules, until stopped
+    ///
+    /// Changes by other commands are seen within seconds. A slot missed while the server was down
+    /// is made up for by one run; a failed run is tried again after 5 minutes, then ever later, up
+    /// to 6 hours; one that a person has to mend waits until settings or grant change. `status`
+    /// says how everything stands. SIGTERM or Ctrl-C stops it within 10 seconds, a second one at
+    /// once. Settings in config.toml: time_zone, parallel_runs, jitter_minutes, on_failure, metrics,
+    /// retention_days.
+    Serve(serve::Args),
+    /// Show the server, its connectors with their next runs, and the store
+    ///
+    /// Exit code 4 when something needs attention.
+    Status,
+    /// The store: check, back up, restore
+    #[command(subcommand)]
+    Store(store::Command),
+    /// Print the completions of a shell, or write the manual pages
+    #[command(subcommand)]
+    Shell(shell::Command),
 }
 
 /// Runs the command line of this process.
@@ -143,7 +166,7 @@ pub fn run(environment: Environment, arguments: &[std::ffi::OsString]) -> u8 {
         Ok(cli) => cli,
         Err(error) => return usage(&error, arguments),
     };
-    logging::install(cli.verbose, cli.quiet);
+    logging::install(cli.verbose, cli.quiet, cli.log_format());
     let reporter = Reporter::new(cli.json, cli.quiet);
     let result = App::new(&cli, environment, reporter).and_then(|app| {
         let outcome = dispatch(&app, &cli.command);
@@ -155,6 +178,16 @@ pub fn run(environment: Environment, arguments: &[std::ffi::OsString]) -> u8 {
         Err(error) => {
             reporter.error(&error);
             error.kind.exit_code()
+        }
+    }
+}
+
+impl Cli {
+    /// How a server's log looks; none for other commands.
+    fn log_format(&self) -> Option<serve::LogFormat> {
+        match &self.command {
+            Command::Serve(args) => Some(args.log_format),
+            _ => None,
         }
     }
 }
@@ -197,6 +230,10 @@ fn dispatch(app: &App, command: &Command) -> Result<Outcome, HostError> {
         Command::Runs(command) => runs::run(app, command),
         Command::Report(args) => report::run(app, args),
         Command::Export(args) => export::run(app, args),
+        Command::Serve(args) => serve::run(app, args),
+        Command::Status => status::run(app),
+        Command::Store(command) => store::run(app, command),
+        Command::Shell(command) => shell::run(app, command),
     }
 }
 
@@ -238,14 +275,18 @@ impl App {
         if let Some(scan) = self.scan.get() {
             return Ok(scan);
         }
-        let folders = plugin_dir::folders(
+        let scan = plugin_dir::scan(&self.plugin_folders()?);
+        Ok(self.scan.get_or_init(|| scan))
+    }
+
+    /// The folders connector libraries are looked for in.
+    pub(crate) fn plugin_folders(&self) -> Result<Vec<plugin_dir::Folder>, HostError> {
+        plugin_dir::folders(
             self.plugins.as_deref(),
             self.environment.plugins.as_deref(),
             self.config.plugins.as_deref(),
             &self.home,
-        )?;
-        let scan = plugin_dir::scan(&folders);
-        Ok(self.scan.get_or_init(|| scan))
+        )
     }
 
     /// The home folder, if one was named rather than the platform's.
@@ -374,6 +415,14 @@ mod tests {
             "runs list N",
             "runs show 3",
             "runs journal 3",
+            "serve",
+            "serve --log-format json",
+            "status",
+            "store check",
+            "store backup F",
+            "store restore F",
+            "shell completions bash",
+            "shell manual DIR",
             "--home H --plugins P --json -v features list",
             "features list --json -q --home H",
         ] {

@@ -4,12 +4,14 @@
 //! `_from <= S` and (`_to` is null or `_to > S`). A run adds versions that no published snapshot can
 //! see, and publishing is one transaction; a run that fails takes its versions back.
 
+mod care;
 mod checkpoints;
 mod connectors;
 mod read;
 mod retention;
 mod rows;
 mod runs;
+mod schedule_state;
 pub(crate) mod schema;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,6 +21,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::error::HostError;
 use crate::home::Home;
 
+pub use care::restore;
 pub use connectors::{Connector, FeatureState, NewConnector};
 pub(crate) use connectors::{Sealed, SealedChanges};
 pub use read::{ConnectorInfo, DatasetInfo, ReadStore, SnapshotInfo};

@@ -114,6 +114,14 @@ CREATE TABLE dataset_column(
     type TEXT NOT NULL,
     PRIMARY KEY(table_name, name)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE schedule_state(
+    connector_id INTEGER PRIMARY KEY REFERENCES connector ON DELETE CASCADE,
+    state TEXT NOT NULL
+) STRICT;
+CREATE TABLE plugin_state(
+    feature TEXT PRIMARY KEY,
+    state TEXT NOT NULL
+) STRICT;
 "];
 
 /// Opens the store for writing: makes it if there is none, brings an older one up to date.
@@ -201,6 +209,24 @@ fn check_version(version: i64, path: &Path) -> Result<(), HostError> {
         ));
     }
     Ok(())
+}
+
+/// Whether an open file is a store that this program can use.
+pub(crate) fn check_is_store(connection: &Connection, path: &Path) -> Result<(), HostError> {
+    check_version(version(connection)?, path)?;
+    let tables: i64 = connection.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('meta', 'connector')",
+        [],
+        |row| row.get(0),
+    )?;
+    if tables == 2 {
+        return Ok(());
+    }
+    Err(HostError::failed(format_args!(
+        "`{}` is not a store of an endpoint server",
+        path.display()
+    ))
+    .with_hint("name a file that `store backup` wrote"))
 }
 
 fn migrate(connection: &Connection, path: &Path) -> Result<(), HostError> {

@@ -1,0 +1,64 @@
+//! `serve`: the endpoint server as a service.
+
+use std::sync::{Arc, Mutex};
+
+use super::{App, Outcome};
+use crate::error::HostError;
+use crate::failure_hook::FailureHook;
+use crate::locks::ServerLock;
+use crate::server::{Server, Shown};
+use crate::{metrics, plugin_dir, scheduler};
+
+/// Options of `serve`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How log records on standard error look
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub(super) log_format: LogFormat,
+}
+
+/// How log records look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Time, level, target and message on one line
+    #[default]
+    Text,
+    /// One JSON object on one line
+    Json,
+}
+
+pub(crate) fn run(app: &App, _: &Args) -> Result<Outcome, HostError> {
+    app.home.ensure()?;
+    let _lock = ServerLock::take(&app.home)?;
+    let settings = settings(app)?;
+    let shown = Arc::new(Mutex::new(Shown::default()));
+    // A metrics address that is in use is told before anything else begins.
+    let _metrics =
+        app.config.metrics.map(|at| metrics::listen(at, Arc::clone(&shown))).transpose()?;
+    let deployment = app.deployment()?.clone();
+    deployment.store.quick_check()?;
+    let scan = plugin_dir::scan(&app.plugin_folders()?);
+    for refused in &scan.refused {
+        log::warn!("`{}` was refused: {}", refused.path.display(), refused.reason);
+    }
+    let stop = app.cancel_on_interrupt();
+    let server = Server {
+        deployment,
+        scan,
+        settings,
+        retention_days: app.config.retention_days,
+        on_failure: app.config.on_failure.clone().map(FailureHook::new),
+        shown,
+    };
+    server.serve(&stop)?;
+    Ok(Outcome::DONE)
+}
+
+/// How the scheduler works, by `config.toml`.
+pub(super) fn settings(app: &App) -> Result<scheduler::Settings, HostError> {
+    Ok(scheduler::Settings {
+        zone: crate::schedule::zone(app.config.time_zone.as_deref())?,
+        most_runs: app.config.parallel_runs.unwrap_or(4) as usize,
+        jitter: chrono::Duration::minutes(i64::from(app.config.jitter_minutes.unwrap_or(5))),
+    })
+}
