@@ -38,11 +38,14 @@ pub mod locks;
 pub mod metrics;
 mod process;
 pub mod redact;
+mod sealed;
 pub mod secret_store;
 mod service_manager;
 pub mod settings;
 pub mod store;
 pub mod time;
+pub mod trust;
+pub mod worker;
 
 #[cfg(feature = "demo")]
 pub mod demo;

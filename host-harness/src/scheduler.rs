@@ -108,6 +108,11 @@ pub struct PluginState {
     pub digest: String,
 }
 
+/// States of connectors to be remembered, by number.
+pub type JobChanges = Vec<(i64, JobState)>;
+/// States of libraries to be remembered, by feature.
+pub type PluginChanges = Vec<(String, PluginState)>;
+
 /// How a run ended, as far as the schedule is concerned.
 #[derive(Clone, Debug)]
 pub enum Ended {
@@ -473,7 +478,7 @@ impl Scheduler {
     }
 
     /// What changed since the last call and is to be remembered.
-    pub fn take_changes(&mut self) -> (Vec<(i64, JobState)>, Vec<(String, PluginState)>) {
+    pub fn take_changes(&mut self) -> (JobChanges, PluginChanges) {
         let jobs = std::mem::take(&mut self.changed_jobs)
             .into_iter()
             .filter_map(|id| Some((id, self.jobs.get(&id)?.state.clone())))

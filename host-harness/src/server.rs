@@ -21,6 +21,7 @@ use crate::service_manager;
 use crate::services::Unwatched;
 use crate::store::{Connector, RunStatus, Store};
 use crate::time;
+use crate::worker::Limits;
 
 /// How often the loop looks around.
 const TICK: Duration = Duration::from_millis(250);
@@ -37,6 +38,10 @@ pub struct Server {
     pub deployment: Deployment,
     /// The connector libraries.
     pub scan: Scan,
+    /// Run connectors in processes of their own, with these limits.
+    pub isolate: Option<Limits>,
+    /// A connector that gives no sign for so long is asked to stop.
+    pub silence: Option<Duration>,
     /// How the scheduler works.
     pub settings: scheduler::Settings,
     /// Snapshots older than this are removed after a run.
@@ -288,8 +293,14 @@ impl Server {
     fn collect(&self, name: &str, cancel: &Cancel) -> Result<Outcome, HostError> {
         let connector = self.deployment.store.connector(name)?;
         let plugin = self.scan.plugin(&connector.feature)?;
-        let options =
-            Options { mode: CollectMode::Incremental, grace: GRACE, ..Options::default() };
+        let default = Options::default();
+        let options = Options {
+            mode: CollectMode::Incremental,
+            silence: self.silence.unwrap_or(default.silence),
+            grace: GRACE,
+            isolate: self.isolate,
+            ..default
+        };
         let outcome = run::collect(
             &self.deployment,
             plugin,

@@ -11,6 +11,8 @@ use crate::error::HostError;
 use crate::home::Home;
 use crate::redact;
 use crate::secret_store::KeyPlace;
+use crate::trust::Policy;
+use crate::worker::Limits;
 
 /// What the process was started with. Read once, then taken away from the process, so that no
 /// library applies it by itself.
@@ -194,6 +196,15 @@ pub struct Config {
     pub on_failure: Option<Vec<String>>,
     /// The loopback address on which `serve` shows its health and its metrics; none if not set.
     pub metrics: Option<std::net::SocketAddr>,
+    /// Which libraries are loaded: `signed`, `pinned` or `any`.
+    pub plugins_policy: Option<Policy>,
+    /// minisign keys whose signatures on libraries count.
+    #[serde(default)]
+    pub trusted_keys: Vec<String>,
+    /// A connector that gives no sign for so many seconds is stopped; 600 if not set.
+    pub silence_seconds: Option<u64>,
+    /// Address space of a connector's own process in MiB; 1024 if not set.
+    pub worker_memory_mib: Option<u64>,
 }
 
 impl Config {
@@ -247,7 +258,7 @@ impl Config {
                 let hint = if ["secret", "password", "token"].iter().any(|word| key.contains(word)) {
                     "secrets do not belong into this file: enter them with `connectors new` or `connectors edit`"
                 } else {
-                    "it may hold proxy, no_proxy, ca_file, plugins, time_zone, retention_days, parallel_runs, jitter_minutes, on_failure and metrics"
+                    "it may hold proxy, no_proxy, ca_file, plugins, time_zone, retention_days, parallel_runs, jitter_minutes, on_failure, metrics, plugins_policy, trusted_keys, silence_seconds and worker_memory_mib"
                 };
                 return HostError::config(format_args!("line {line}: unknown key `{key}`"))
                     .with_hint(hint);
@@ -267,6 +278,12 @@ impl Config {
         if config.parallel_runs == Some(0) {
             return Err(HostError::config("`parallel_runs` must be 1 or more"));
         }
+        if config.silence_seconds == Some(0) {
+            return Err(HostError::config("`silence_seconds` must be 1 or more"));
+        }
+        if config.worker_memory_mib.is_some_and(|mib| mib < 64) {
+            return Err(HostError::config("`worker_memory_mib` must be 64 or more"));
+        }
         if config.jitter_minutes.is_some_and(|minutes| minutes > 1_440) {
             return Err(HostError::config("`jitter_minutes` must be 1440 or less"));
         }
@@ -283,6 +300,12 @@ impl Config {
             return Err(HostError::config("`time_zone` is empty"));
         }
         Ok(config)
+    }
+
+    /// What a connector's own process may use.
+    pub fn limits(&self) -> Limits {
+        let default = Limits::default();
+        Limits { memory_mib: self.worker_memory_mib.unwrap_or(default.memory_mib), ..default }
     }
 
     /// Its network settings.

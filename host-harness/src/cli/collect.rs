@@ -24,6 +24,10 @@ pub(crate) struct Args {
     /// Only this dataset; may be repeated
     #[arg(long = "dataset", value_name = "DATASET")]
     datasets: Vec<String>,
+    /// Run the connector in a process of its own, as `serve` does: a library that crashes costs
+    /// this run and nothing else
+    #[arg(long)]
+    isolate: bool,
 }
 
 pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
@@ -36,10 +40,14 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
         .with_hint(format_args!("run `connectors authorize \"{}\"`", connector.name)));
     }
     let deployment = app.deployment()?;
+    let default = Options::default();
+    let silence = app.config.silence_seconds.map(std::time::Duration::from_secs);
     let options = Options {
+        silence: silence.unwrap_or(default.silence),
         mode: if args.full { CollectMode::Full } else { CollectMode::Incremental },
         datasets: args.datasets.clone(),
-        ..Options::default()
+        isolate: args.isolate.then(|| app.config.limits()),
+        ..default
     };
     let cancel = app.cancel_on_interrupt();
     let progress = Arc::new(Progress::new(app.reporter));

@@ -31,10 +31,11 @@ use crate::connector_admin::{self, Deployment};
 use crate::error::HostError;
 use crate::home::Home;
 use crate::plugin::Plugin;
-use crate::plugin_dir::{self, Scan};
+use crate::plugin_dir::{self, Loading, Scan};
 use crate::secret_store::Vault;
 use crate::settings::{Config, Environment, Network};
 use crate::store::{Connector, Store};
+use crate::trust::TrustedKeys;
 
 pub(crate) use reporter::Reporter;
 pub(crate) use table::Table;
@@ -143,6 +144,9 @@ enum Command {
     /// The store: check, back up, restore
     #[command(subcommand)]
     Store(store::Command),
+    /// Serve one operation of a connector library for the process that started this one
+    #[command(hide = true)]
+    Worker,
     /// Print the completions of a shell, or write the manual pages
     #[command(subcommand)]
     Shell(shell::Command),
@@ -166,6 +170,10 @@ pub fn run(environment: Environment, arguments: &[std::ffi::OsString]) -> u8 {
         Ok(cli) => cli,
         Err(error) => return usage(&error, arguments),
     };
+    if let Command::Worker = cli.command {
+        // It has neither home nor settings, and a logger of its own.
+        return crate::worker::run();
+    }
     logging::install(cli.verbose, cli.quiet, cli.log_format());
     let reporter = Reporter::new(cli.json, cli.quiet);
     let result = App::new(&cli, environment, reporter).and_then(|app| {
@@ -232,6 +240,8 @@ fn dispatch(app: &App, command: &Command) -> Result<Outcome, HostError> {
         Command::Export(args) => export::run(app, args),
         Command::Serve(args) => serve::run(app, args),
         Command::Status => status::run(app),
+        // Begun before anything of this process was set up.
+        Command::Worker => Ok(Outcome::DONE),
         Command::Store(command) => store::run(app, command),
         Command::Shell(command) => shell::run(app, command),
     }
@@ -275,7 +285,7 @@ impl App {
         if let Some(scan) = self.scan.get() {
             return Ok(scan);
         }
-        let scan = plugin_dir::scan(&self.plugin_folders()?);
+        let scan = plugin_dir::scan(&self.plugin_folders()?, &self.trusted_keys()?, Loading::Here);
         Ok(self.scan.get_or_init(|| scan))
     }
 
@@ -286,7 +296,13 @@ impl App {
             self.environment.plugins.as_deref(),
             self.config.plugins.as_deref(),
             &self.home,
+            self.config.plugins_policy,
         )
+    }
+
+    /// Keys whose signatures on libraries count.
+    pub(crate) fn trusted_keys(&self) -> Result<TrustedKeys, HostError> {
+        TrustedKeys::read(&self.config.trusted_keys)
     }
 
     /// The home folder, if one was named rather than the platform's.

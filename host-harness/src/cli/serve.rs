@@ -6,8 +6,9 @@ use super::{App, Outcome};
 use crate::error::HostError;
 use crate::failure_hook::FailureHook;
 use crate::locks::ServerLock;
+use crate::plugin_dir::{self, Loading};
 use crate::server::{Server, Shown};
-use crate::{metrics, plugin_dir, scheduler};
+use crate::{metrics, scheduler};
 
 /// Options of `serve`.
 #[derive(Debug, clap::Args)]
@@ -15,6 +16,11 @@ pub(crate) struct Args {
     /// How log records on standard error look
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub(super) log_format: LogFormat,
+    /// Run connectors inside this process instead of in processes of their own
+    ///
+    /// A connector library that crashes then ends the server.
+    #[arg(long)]
+    in_process: bool,
 }
 
 /// How log records look.
@@ -27,7 +33,7 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-pub(crate) fn run(app: &App, _: &Args) -> Result<Outcome, HostError> {
+pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
     app.home.ensure()?;
     let _lock = ServerLock::take(&app.home)?;
     let settings = settings(app)?;
@@ -37,7 +43,9 @@ pub(crate) fn run(app: &App, _: &Args) -> Result<Outcome, HostError> {
         app.config.metrics.map(|at| metrics::listen(at, Arc::clone(&shown))).transpose()?;
     let deployment = app.deployment()?.clone();
     deployment.store.quick_check()?;
-    let scan = plugin_dir::scan(&app.plugin_folders()?);
+    let isolate = (!args.in_process).then(|| app.config.limits());
+    let loading = isolate.map_or(Loading::Here, Loading::Isolated);
+    let scan = plugin_dir::scan(&app.plugin_folders()?, &app.trusted_keys()?, loading);
     for refused in &scan.refused {
         log::warn!("`{}` was refused: {}", refused.path.display(), refused.reason);
     }
@@ -45,6 +53,8 @@ pub(crate) fn run(app: &App, _: &Args) -> Result<Outcome, HostError> {
     let server = Server {
         deployment,
         scan,
+        isolate,
+        silence: app.config.silence_seconds.map(std::time::Duration::from_secs),
         settings,
         retention_days: app.config.retention_days,
         on_failure: app.config.on_failure.clone().map(FailureHook::new),

@@ -431,3 +431,7 @@ fn remember_column(
         )
         .map(drop)
 }
+
+#[cfg(test)]
+#[path = "migration_tests.rs"]
+mod tests;

@@ -6,6 +6,8 @@
 //! unknown column; `types`: a column of another type; `abort`: ends the process with a secret in
 //! memory; `leak`: panics with a secret in the message). Without it, it behaves.
 
+mod hostile;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -61,6 +63,9 @@ impl Chaos {
                 std::hint::spin_loop();
             }
         }
+        let sabotage = self.behaviour.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        hostile::act(&sabotage, &self.host);
+        hostile::act(hostile::mode(&MODE), &self.host);
         let failures = [
             ("auth", ErrorKind::AUTH, "the grant was revoked"),
             ("transient", ErrorKind::RETRYABLE, "the network is down"),
@@ -168,10 +173,10 @@ impl Connector for Chaos {
     fn collect(&self, _: CollectRequest, sink: &mut Sink) -> Result<CollectSummary, Error> {
         panic_in("collect");
         self.misbehave()?;
-        if chaos("payload") {
+        if self.told("payload") {
             std::panic::panic_any(Grenade);
         }
-        if chaos("abort") {
+        if self.told("abort") {
             let secret = self.host.secret_get("client_secret")?;
             log::info!("aborting with a secret in memory: {}", secret.is_some());
             std::process::abort();
@@ -181,8 +186,20 @@ impl Connector for Chaos {
         {
             std::panic::panic_any(format!("the secret is {}", secret.expose()));
         }
-        let column = if chaos("columns") { "Colour" } else { "Size" };
-        let sizes: ArrayRef = if chaos("types") {
+        if self.told("false-length") {
+            let ids: ArrayRef = Arc::new(StringArray::from(vec!["a"]));
+            let sizes: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+            let batch = RecordBatch::try_from_iter([("Id", ids), ("Size", sizes)])
+                .map_err(|error| Error::new(ErrorKind::OTHER, error))?;
+            let mut batch = ArrowBatch::from_record_batch(batch)?;
+            batch.array.length = 60_000;
+            sink.batch("thing", batch)?;
+        }
+        if self.told("large-state") {
+            sink.checkpoint("thing", &"x".repeat(32 << 20))?;
+        }
+        let column = if self.told("columns") { "Colour" } else { "Size" };
+        let sizes: ArrayRef = if self.told("types") {
             Arc::new(StringArray::from(vec!["one", "two", "three"]))
         } else {
             Arc::new(Int64Array::from(vec![1, 2, 3]))
