@@ -278,6 +278,24 @@ pub fn configured(
     connector: &Connector,
     context: &Arc<Context>,
 ) -> Result<Instance, Error> {
+    let request = configure_request(deployment, plugin, connector)?;
+    let instance = plugin.instance(host_box(Arc::clone(context)))?;
+    let problems = instance.configure(&request)?;
+    if problems.is_empty() {
+        return Ok(instance);
+    }
+    Err(refused_settings(&problems))
+}
+
+/// The settings of a stored connector as its library gets them.
+///
+/// # Errors
+/// [`ErrorKind::CONFIG`] for a setting that names what is not there.
+pub(crate) fn configure_request(
+    deployment: &Deployment,
+    plugin: &Plugin,
+    connector: &Connector,
+) -> Result<ConfigureRequest, Error> {
     let for_run = |error: HostError| {
         let kind = match error.kind {
             crate::error::Kind::Config => ErrorKind::CONFIG,
@@ -288,21 +306,20 @@ pub fn configured(
     let draft = deployment.draft(connector).map_err(for_run)?;
     let names = deployment.store.secret_names(connector.id).map_err(for_run)?;
     let names: Vec<&String> = names.iter().collect();
-    let request = deployment.request(&plugin.manifest, &draft, &names).map_err(for_run)?;
-    let instance = plugin.instance(host_box(Arc::clone(context)))?;
-    let problems = instance.configure(&request)?;
-    if problems.is_empty() {
-        return Ok(instance);
-    }
+    deployment.request(&plugin.manifest, &draft, &names).map_err(for_run)
+}
+
+/// A connector that does not accept settings it accepted before.
+pub(crate) fn refused_settings(problems: &[Problem]) -> Error {
     let text: Vec<String> = problems
         .iter()
         .map(|problem| format!("`{}`: {}", problem.field, problem.message))
         .collect();
-    Err(Error::new(
+    Error::new(
         ErrorKind::CONFIG,
         format_args!("the connector does not accept its settings: {}", text.join("; ")),
     )
-    .with_hint("change them with `connectors edit`"))
+    .with_hint("change them with `connectors edit`")
 }
 
 /// Makes an instance ready, runs one operation on it, and puts it away.

@@ -24,6 +24,8 @@ pub enum Kind {
     Cancelled,
     /// A connector panicked.
     Panic,
+    /// Another process is at it.
+    Busy,
 }
 
 impl Kind {
@@ -38,13 +40,14 @@ impl Kind {
             Kind::Plugin => "plugin",
             Kind::Cancelled => "cancelled",
             Kind::Panic => "panic",
+            Kind::Busy => "busy",
         }
     }
 
     /// The exit code of a command that ends with this kind.
     pub fn exit_code(self) -> u8 {
         match self {
-            Kind::Failed | Kind::Cancelled | Kind::Panic => 1,
+            Kind::Failed | Kind::Cancelled | Kind::Panic | Kind::Busy => 1,
             Kind::Usage | Kind::Config => 2,
             Kind::Auth => 3,
             Kind::RateLimited => 5,

@@ -12,11 +12,14 @@
 
 pub mod cli;
 
+pub mod after_run;
 pub mod authorize;
 pub mod connector_admin;
 mod resume;
 pub mod run;
 pub mod schedule;
+pub mod scheduler;
+pub mod server;
 
 pub mod diff;
 pub mod export;
@@ -34,15 +37,21 @@ pub mod sink;
 
 pub mod cancel;
 pub mod error;
+pub mod failure_hook;
 pub mod home;
 pub mod locks;
+pub mod metrics;
 mod plausible;
 mod process;
 pub mod redact;
+mod sealed;
 pub mod secret_store;
+mod service_manager;
 pub mod settings;
 pub mod store;
 pub mod time;
+pub mod trust;
+pub mod worker;
 
 #[cfg(feature = "demo")]
 pub mod demo;

@@ -4,7 +4,7 @@
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 
-use crate::error::HostError;
+use crate::error::{HostError, Kind};
 use crate::home::{Home, make_private_folder};
 use crate::store::Connector;
 
@@ -35,10 +35,10 @@ impl RunLock {
                 let mut owner = String::new();
                 let known = file.read_to_string(&mut owner).is_ok_and(|length| length > 0);
                 let owner = if known { format!(" in process {owner}") } else { String::new() };
-                Err(HostError::failed(format_args!(
-                    "a run of `{}` is already in progress{owner}",
-                    connector.name
-                ))
+                Err(HostError::new(
+                    Kind::Busy,
+                    format_args!("a run of `{}` is already in progress{owner}", connector.name),
+                )
                 .with_hint("wait until it has ended, or stop that process"))
             }
             Err(TryLockError::Error(error)) => {
@@ -51,6 +51,55 @@ impl RunLock {
     pub fn is_held(home: &Home, connector_id: i64) -> bool {
         let Ok(file) = open_run(home, connector_id) else { return true };
         file.try_lock().is_err()
+    }
+}
+
+/// The right to be the server of a home, until dropped.
+#[derive(Debug)]
+pub struct ServerLock(#[expect(dead_code, reason = "the open file is the lock")] File);
+
+impl ServerLock {
+    /// Takes the lock.
+    ///
+    /// # Errors
+    /// When another server of this home is at work; names it.
+    pub fn take(home: &Home) -> Result<ServerLock, HostError> {
+        let mut file = open(home, "server")?;
+        match file.try_lock() {
+            Ok(()) => {
+                let since = crate::time::rfc3339(crate::time::now());
+                file.set_len(0)
+                    .and_then(|()| file.seek(SeekFrom::Start(0)))
+                    .and_then(|_| write!(file, "process {} since {since}", std::process::id()))
+                    .map_err(|error| HostError::io("write a file in", &home.locks(), &error))?;
+                Ok(ServerLock(file))
+            }
+            Err(TryLockError::WouldBlock) => Err(HostError::failed(format_args!(
+                "a server of this home folder is already running: {}",
+                owner(&mut file)
+            ))
+            .with_hint("stop that one first, or give this one another folder with `--home DIR`")),
+            Err(TryLockError::Error(error)) => {
+                Err(HostError::io("lock a file in", &home.locks(), &error))
+            }
+        }
+    }
+
+    /// The server at work on this home, as `process N since TIME`; none if there is none.
+    pub fn holder(home: &Home) -> Option<String> {
+        let mut file = File::open(home.locks().join("server")).ok()?;
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Some(owner(&mut file)),
+            _ => None,
+        }
+    }
+}
+
+fn owner(file: &mut File) -> String {
+    let mut owner = String::new();
+    match file.read_to_string(&mut owner) {
+        Ok(length) if length > 0 => owner,
+        _ => "process unknown".into(),
     }
 }
 

@@ -21,7 +21,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::chain;
-use crate::{manifest_check, preflight};
+use crate::manifest_check;
+use crate::preflight::{self, Refusal};
+use crate::sealed::Sealed;
+use crate::trust::Trust;
+use crate::worker::{self, Limits};
 
 /// A loaded connector library. Never unloaded: code and data of it live as long as the process.
 #[derive(Clone)]
@@ -32,7 +36,11 @@ pub struct Plugin {
     pub manifest: Manifest,
     /// The contract it was built with.
     pub handshake: Handshake,
-    module: ConnectorMod_Ref,
+    /// The file's SHA-256 in hexadecimal; empty for one that was made from no file.
+    pub digest: String,
+    /// Why it is trusted.
+    pub trust: Trust,
+    module: Option<ConnectorMod_Ref>,
 }
 
 impl std::fmt::Debug for Plugin {
@@ -42,26 +50,6 @@ impl std::fmt::Debug for Plugin {
 }
 
 impl Plugin {
-    /// Loads a library that passed the preflight.
-    ///
-    /// # Errors
-    /// Why it is refused.
-    pub fn load(path: &Path) -> Result<Plugin, preflight::Refusal> {
-        let handshake = preflight::check(path)?;
-        let bad = preflight::Refusal::Bad;
-        let path = path
-            .canonicalize()
-            .map_err(|error| bad(format!("its path cannot be resolved: {error}")))?;
-        let header = open(&path).map_err(bad)?;
-        check_layout(header).map_err(bad)?;
-        // SAFETY: the layouts were compared above, in the direction that matters.
-        let module = unsafe { header.init_root_module_with_unchecked_layout::<ConnectorMod_Ref>() }
-            .map_err(|error| {
-                bad(format!("its root module cannot be made: {}", one_line(&error)))
-            })?;
-        Plugin::from_module(path, handshake, module).map_err(bad)
-    }
-
     /// A plugin from a root module in this process.
     ///
     /// # Errors
@@ -77,7 +65,14 @@ impl Plugin {
             .map_err(|error| format!("its description is not understood: {error}"))?;
         manifest_check::check(&manifest)
             .map_err(|reason| format!("its description is not usable: {reason}"))?;
-        Ok(Plugin { path, manifest, handshake, module })
+        Ok(Plugin {
+            path,
+            manifest,
+            handshake,
+            digest: String::new(),
+            trust: Trust::ByPolicy,
+            module: Some(module),
+        })
     }
 
     /// The contract it was built with, as people write it.
@@ -90,7 +85,85 @@ impl Plugin {
     /// # Errors
     /// Those of the connector.
     pub fn instance(&self, host: HostBox) -> Result<Instance, Error> {
-        from_wire((self.module.new())(host)).map(Instance)
+        match &self.module {
+            Some(module) => from_wire((module.new())(host)).map(Instance),
+            None => Err(Error::new(ErrorKind::STATE, "this library runs in worker processes only")),
+        }
+    }
+}
+
+/// A library of which everything was checked that can be checked without running it.
+#[derive(Debug)]
+pub struct Checked {
+    /// Its path without links.
+    path: PathBuf,
+    sealed: Sealed,
+    handshake: Handshake,
+    trust: Trust,
+}
+
+impl Checked {
+    /// Reads a file and checks it; `judge` says whether these bytes at that path are trusted.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub(crate) fn new(
+        path: &Path,
+        judge: impl FnOnce(&Path, &Sealed) -> Result<Trust, String>,
+    ) -> Result<Checked, Refusal> {
+        preflight::check_place(path)?;
+        let unreadable =
+            |error: std::io::Error| Refusal::Bad(format!("it cannot be read: {error}"));
+        let path = path.canonicalize().map_err(unreadable)?;
+        let sealed = Sealed::read(&path).map_err(unreadable)?;
+        let file = sealed.file.try_clone().map_err(unreadable)?;
+        let handshake = preflight::check_bytes(file, sealed.length)?;
+        let trust = judge(&path, &sealed).map_err(Refusal::Bad)?;
+        Ok(Checked { path, sealed, handshake, trust })
+    }
+
+    /// Reads a file that was judged before, by its SHA-256.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub(crate) fn known(path: &Path, digest: &str) -> Result<Checked, Refusal> {
+        Checked::new(path, |_, sealed| match sealed.digest == digest {
+            true => Ok(Trust::Pinned),
+            false => Err("it was changed while the endpoint server was at work".into()),
+        })
+    }
+
+    /// Loads the very bytes that were checked, for ever.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub(crate) fn load(self) -> Result<Plugin, Refusal> {
+        let Checked { path, sealed: Sealed { path: bytes, digest, file, .. }, handshake, trust } =
+            self;
+        // The system's loader knows a library by the name it was opened with, and answers the first
+        // one for the same name: the number of this open file must never be used again, even if the
+        // library is refused below.
+        std::mem::forget(file);
+        let header = open(&bytes).map_err(Refusal::Bad)?;
+        check_layout(header).map_err(Refusal::Bad)?;
+        // SAFETY: the layouts were compared above, in the direction that matters.
+        let module = unsafe { header.init_root_module_with_unchecked_layout::<ConnectorMod_Ref>() }
+            .map_err(|error| {
+                Refusal::Bad(format!("its root module cannot be made: {}", one_line(&error)))
+            })?;
+        let plugin = Plugin::from_module(path, handshake, module).map_err(Refusal::Bad)?;
+        Ok(Plugin { digest, trust, ..plugin })
+    }
+
+    /// Gets to know a library without running anything of it in this process: a worker is asked.
+    /// It has no instances here.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub(crate) fn describe(self, limits: Limits) -> Result<Plugin, Refusal> {
+        let Checked { path, sealed, handshake, trust } = self;
+        let manifest = worker::describe(&path, &sealed.digest, limits).map_err(Refusal::Bad)?;
+        Ok(Plugin { path, manifest, handshake, digest: sealed.digest, trust, module: None })
     }
 }
 

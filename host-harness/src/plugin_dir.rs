@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{HostError, Kind};
 use crate::home::Home;
-use crate::plugin::Plugin;
+use crate::plugin::{Checked, Plugin};
 use crate::plugin_pins::Pins;
 use crate::preflight::Refusal;
+use crate::trust::{self, Policy, TrustedKeys};
+use crate::worker::Limits;
 
 /// One folder to look into.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,10 @@ pub struct Folder {
     pub path: PathBuf,
     /// Which files in it count.
     pub kind: FolderKind,
+    /// Which of these are loaded.
+    pub policy: Policy,
+    /// Named for this command by the one who runs it.
+    pub named: bool,
 }
 
 /// Which files of a folder count.
@@ -26,6 +32,15 @@ pub enum FolderKind {
     Plugins,
     /// Cargo's own folder: libraries by their usual name; those of another purpose are passed over.
     Cargo,
+}
+
+/// Where libraries run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loading {
+    /// In this process.
+    Here,
+    /// In worker processes with these limits; nothing of them runs in this one.
+    Isolated(Limits),
 }
 
 /// A file that was not loaded.
@@ -48,7 +63,9 @@ pub struct Scan {
     pub folders: Vec<PathBuf>,
 }
 
-/// The folders to look into. One named on the command line is the only one; otherwise the one of
+/// The folders to look into. In one named on the command line, and in the one a program lies in that
+/// cargo built, every library is loaded unless a policy is set; elsewhere only those that were
+/// installed or signed. One named on the command line is the only one; otherwise the one of
 /// the environment, that of `config.toml`, `<home>/plugins`, `plugins` beside the program and, for a
 /// program that cargo built, its own folder.
 ///
@@ -59,8 +76,15 @@ pub fn folders(
     environment: Option<&Path>,
     config: Option<&Path>,
     home: &Home,
+    policy: Option<Policy>,
 ) -> Result<Vec<Folder>, HostError> {
-    let plugins = |path: &Path| Folder { path: path.into(), kind: FolderKind::Plugins };
+    let plugins = |path: &Path| Folder {
+        path: path.into(),
+        kind: FolderKind::Plugins,
+        policy: policy.unwrap_or_default(),
+        named: false,
+    };
+    let by_hand = policy.unwrap_or(Policy::Any);
     if let Some(path) = named {
         if !path.is_dir() {
             return Err(HostError::new(
@@ -69,7 +93,7 @@ pub fn folders(
             )
             .with_hint("`--plugins` names the folder that holds the connector libraries"));
         }
-        return Ok(vec![plugins(path)]);
+        return Ok(vec![Folder { policy: by_hand, named: true, ..plugins(path) }]);
     }
     let mut folders: Vec<Folder> = environment.into_iter().chain(config).map(plugins).collect();
     folders.push(plugins(&home.plugins()));
@@ -77,7 +101,8 @@ pub fn folders(
     if let Some(beside) = program.as_deref().and_then(Path::parent) {
         folders.push(plugins(&beside.join("plugins")));
         if beside.join(".fingerprint").is_dir() {
-            folders.push(Folder { path: beside.into(), kind: FolderKind::Cargo });
+            let kind = FolderKind::Cargo;
+            folders.push(Folder { kind, policy: by_hand, named: true, ..plugins(beside) });
         }
     }
     Ok(folders)
@@ -85,17 +110,23 @@ pub fn folders(
 
 /// Loads every connector library of the folders, in their order, sorted by name within each. Where
 /// two folders offer the same feature, the first one counts.
-pub fn scan(folders: &[Folder]) -> Scan {
+pub fn scan(folders: &[Folder], keys: &TrustedKeys, loading: Loading) -> Scan {
     let mut scan = Scan::default();
     for folder in folders {
         scan.folders.push(folder.path.clone());
         let earlier = scan.plugins.len();
-        scan_folder(folder, &mut scan, earlier);
+        scan_folder(folder, keys, loading, &mut scan, earlier);
     }
     scan
 }
 
-fn scan_folder(folder: &Folder, scan: &mut Scan, earlier: usize) {
+fn scan_folder(
+    folder: &Folder,
+    keys: &TrustedKeys,
+    loading: Loading,
+    scan: &mut Scan,
+    earlier: usize,
+) {
     let files = match candidates(folder) {
         Ok(files) => files,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
@@ -121,7 +152,21 @@ fn scan_folder(folder: &Folder, scan: &mut Scan, earlier: usize) {
         scan.refused.push(Refused { path: folder.path.join(file), reason });
     }
     for path in files {
-        let loaded = pins.check(&path).map_err(Refusal::Bad).and_then(|()| Plugin::load(&path));
+        let checked = Checked::new(&path, |path, sealed| {
+            // A developer's own folders may be open to a group; whoever loads from them by hand says so.
+            if !(folder.named && folder.policy == Policy::Any) {
+                trust::check_owners(path, folder.named)?;
+            }
+            trust::judge(path, sealed, &pins, folder.policy, keys)
+        });
+        let loaded = checked
+            .and_then(|checked| match loading {
+                Loading::Here => checked.load(),
+                Loading::Isolated(limits) => checked.describe(limits),
+            })
+            .and_then(|plugin| {
+                pins.refuse_older(&plugin.manifest).map(|()| plugin).map_err(Refusal::Bad)
+            });
         match loaded {
             Ok(plugin) => add(scan, path, plugin, earlier),
             Err(Refusal::Foreign(_)) if folder.kind == FolderKind::Cargo => {}
@@ -224,8 +269,8 @@ mod tests {
             std::fs::write(folder.path().join(name), bytes).unwrap();
         }
         std::fs::create_dir(folder.path().join(format!("folder.{DLL_EXTENSION}"))).unwrap();
-        let folder = Folder { path: folder.path().into(), kind: FolderKind::Plugins };
-        let scan = scan(&[folder]);
+        let folders = folders(Some(folder.path()), None, None, &Home::new("/h"), None).unwrap();
+        let scan = scan(&folders, &TrustedKeys::default(), Loading::Here);
         assert!(scan.plugins.is_empty());
         scan.refused.iter().map(|refused| refused.reason.clone()).collect()
     }
@@ -241,9 +286,9 @@ mod tests {
     fn a_missing_usual_folder_is_passed_over_and_a_missing_named_one_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::new(folder.path().join("home"));
-        let usual = folders(None, None, None, &home).unwrap();
-        assert!(scan(&usual[..1]).refused.is_empty());
-        let error = folders(Some(&folder.path().join("no")), None, None, &home).unwrap_err();
+        let usual = folders(None, None, None, &home, None).unwrap();
+        assert!(scan(&usual[..1], &TrustedKeys::default(), Loading::Here).refused.is_empty());
+        let error = folders(Some(&folder.path().join("no")), None, None, &home, None).unwrap_err();
         assert_eq!(error.kind.exit_code(), 6);
     }
 

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::env::consts::DLL_EXTENSION;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use connector_api::manifest::Manifest;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{HostError, Kind};
 use crate::home::make_private_folder;
-use crate::preflight;
+use crate::plugin::Checked;
+use crate::trust::Trust;
+use crate::worker::Limits;
 
 const FILE: &str = "pins.toml";
 
@@ -20,6 +23,9 @@ const FILE: &str = "pins.toml";
 pub struct Pins {
     #[serde(default)]
     sha256: BTreeMap<String, String>,
+    /// The highest version of each feature's library that was installed here.
+    #[serde(default)]
+    newest: BTreeMap<String, String>,
 }
 
 impl Pins {
@@ -48,20 +54,25 @@ impl Pins {
         file_name(path).is_some_and(|name| self.sha256.contains_key(&name))
     }
 
-    /// Compares a file with its pin; a file without one passes.
+    /// The SHA-256 a file must have; none for one that was not installed.
+    pub fn of(&self, path: &Path) -> Option<&str> {
+        file_name(path).and_then(|name| self.sha256.get(&name)).map(String::as_str)
+    }
+
+    /// Refuses a library below the highest version that was installed here: an older one may have a
+    /// fault that was mended since.
     ///
     /// # Errors
     /// One line.
-    pub fn check(&self, path: &Path) -> Result<(), String> {
-        let Some(pin) = file_name(path).and_then(|name| self.sha256.get(&name)) else {
-            return Ok(());
-        };
-        let found = sha256(path).map_err(|error| format!("it cannot be read: {error}"))?;
-        if found == *pin {
-            return Ok(());
+    pub fn refuse_older(&self, manifest: &Manifest) -> Result<(), String> {
+        match self.newest.get(&manifest.id) {
+            Some(newest) if version(&manifest.version) < version(newest) => Err(format!(
+                "its version {} is lower than {newest}, which was installed here before: use \
+                 `plugins install --allow-downgrade` if you mean it",
+                manifest.version
+            )),
+            _ => Ok(()),
         }
-        Err("it was changed after it was installed (its SHA-256 is another): install it again"
-            .into())
     }
 
     /// Pinned files that are not among those.
@@ -79,45 +90,72 @@ impl Pins {
     }
 }
 
-/// Puts a library into a plugins folder: checked first, under a temporary name, then renamed, so
-/// that a running process keeps the old one. Answers where it lies now.
+/// Puts a library into a plugins folder, with a signature that lies beside it: checked first, and
+/// asked in a process of its own what it is; then copied under a temporary name and renamed, so that
+/// a running process keeps the old one. Answers where it lies now.
 ///
 /// # Errors
 /// Exit code 6 when the file is refused; otherwise what could not be written.
-pub fn install(file: &Path, folder: &Path) -> Result<PathBuf, HostError> {
+pub fn install(
+    file: &Path,
+    folder: &Path,
+    limits: Limits,
+    allow_downgrade: bool,
+) -> Result<PathBuf, HostError> {
     let name = file_name(file)
         .filter(|_| file.extension().is_some_and(|extension| extension == DLL_EXTENSION))
         .ok_or_else(|| {
             HostError::usage(format_args!("`{}` is not named like a library", file.display()))
                 .with_hint(format_args!("name a file that ends in `.{DLL_EXTENSION}`"))
         })?;
-    preflight::check(file).map_err(|refusal| {
-        HostError::new(
-            Kind::Plugin,
-            format_args!("`{}` is refused: {}", file.display(), refusal.reason()),
-        )
-        .with_hint("nothing was installed")
-    })?;
+    let refused = |reason: &str| {
+        HostError::new(Kind::Plugin, format_args!("`{}` is refused: {reason}", file.display()))
+            .with_hint("nothing was installed")
+    };
+    let checked =
+        Checked::new(file, |_, _| Ok(Trust::ByPolicy)).map_err(|error| refused(error.reason()))?;
+    let plugin = checked.describe(limits).map_err(|error| refused(error.reason()))?;
+    let mut pins = Pins::read(folder)?;
+    if !allow_downgrade {
+        pins.refuse_older(&plugin.manifest).map_err(|reason| refused(&reason))?;
+    }
     make_private_folder(folder)?;
     let target = folder.join(&name);
-    let mut source =
-        std::fs::File::open(file).map_err(|error| HostError::io("read", file, &error))?;
-    let mut hash = Sha256::new();
-    replace(&target, |copy| {
-        let mut buffer = vec![0; 1 << 16];
-        loop {
-            let read = source.read(&mut buffer)?;
-            if read == 0 {
-                return Ok(());
-            }
-            hash.update(&buffer[..read]);
-            copy.write_all(&buffer[..read])?;
-        }
-    })?;
-    let mut pins = Pins::read(folder)?;
-    pins.sha256.insert(name, hex(&hash.finalize()));
+    let bytes = std::fs::read(file).map_err(|error| HostError::io("read", file, &error))?;
+    if hex(&Sha256::digest(&bytes)) != plugin.digest {
+        return Err(refused("it changed while it was checked"));
+    }
+    // The pin first: a crash in between leaves a file that is refused, never one that is not pinned.
+    pins.sha256.insert(name, plugin.digest);
+    pins.newest.insert(plugin.manifest.id, plugin.manifest.version);
     pins.write(folder)?;
+    replace(&target, |copy| copy.write_all(&bytes))?;
+    let signature = |path: &Path| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".minisig");
+        PathBuf::from(name)
+    };
+    match std::fs::read(signature(file)) {
+        Ok(bytes) => replace(&signature(&target), |copy| copy.write_all(&bytes))?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            // One of an earlier version must not stay beside this one.
+            if let Err(error) = std::fs::remove_file(signature(&target))
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                return Err(HostError::io("remove", &signature(&target), &error));
+            }
+        }
+        Err(error) => return Err(HostError::io("read", &signature(file), &error)),
+    }
     Ok(target)
+}
+
+/// A version's numbers, for comparison; what follows them does not count.
+fn version(text: &str) -> Vec<u64> {
+    let numbers = text.split(['-', '+']).next().unwrap_or_default();
+    let mut numbers: Vec<u64> = numbers.split('.').map_while(|part| part.parse().ok()).collect();
+    numbers.resize(3, 0);
+    numbers
 }
 
 /// Writes a file beside its final place, then renames it.
@@ -135,20 +173,8 @@ fn replace(
     Ok(())
 }
 
-fn sha256(path: &Path) -> std::io::Result<String> {
-    let mut file = std::fs::File::open(path)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            read => hash.update(&buffer[..read]),
-        }
-    }
-    Ok(hex(&hash.finalize()))
-}
-
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -161,18 +187,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_was_changed_after_installing_is_told_from_the_one_installed() {
+    fn pins_are_kept_by_file_name_and_missing_files_are_found() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("libx.so");
-        std::fs::write(&file, b"one").unwrap();
-        let pin = sha256(&file).unwrap();
-        let pins = Pins { sha256: BTreeMap::from([("libx.so".into(), pin)]) };
+        let pins =
+            Pins { sha256: BTreeMap::from([("libx.so".into(), "ab".into())]), ..Pins::default() };
         pins.write(folder.path()).unwrap();
         let pins = Pins::read(folder.path()).unwrap();
-        pins.check(&file).unwrap();
-        std::fs::write(&file, b"two").unwrap();
-        assert!(pins.check(&file).unwrap_err().contains("changed after it was installed"));
+        assert_eq!(pins.of(&folder.path().join("libx.so")), Some("ab"));
+        assert_eq!(pins.of(&folder.path().join("liby.so")), None);
         assert_eq!(pins.missing(&[]), ["libx.so"]);
+    }
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        let pins =
+            Pins { newest: BTreeMap::from([("x".into(), "1.10.0".into())]), ..Pins::default() };
+        let refused = |version| pins.refuse_older(&Manifest::new("x", "X", version)).is_err();
+        assert!(refused("1.9.9") && refused("0.99") && refused("1"));
+        assert!(!refused("1.10.0") && !refused("1.10.1-rc.1") && !refused("2"));
+        assert!(pins.refuse_older(&Manifest::new("y", "Y", "0.1.0")).is_ok());
     }
 
     #[test]
@@ -181,7 +214,10 @@ mod tests {
         let file = folder.path().join(format!("libx.{DLL_EXTENSION}"));
         std::fs::write(&file, b"text").unwrap();
         let plugins = folder.path().join("plugins");
-        assert_eq!(install(&file, &plugins).unwrap_err().kind.exit_code(), 6);
+        assert_eq!(
+            install(&file, &plugins, Limits::default(), false).unwrap_err().kind.exit_code(),
+            6
+        );
         assert!(!plugins.exists());
     }
 }

@@ -34,11 +34,11 @@ impl Refusal {
     }
 }
 
-/// Checks a file without running any code of it; answers its handshake.
+/// Checks what kind of file it is, without reading it.
 ///
 /// # Errors
 /// Why it is refused.
-pub fn check(path: &Path) -> Result<Handshake, Refusal> {
+pub(crate) fn check_place(path: &Path) -> Result<(), Refusal> {
     let bad = |reason: String| Refusal::Bad(reason);
     let metadata =
         std::fs::metadata(path).map_err(|error| bad(format!("it cannot be read: {error}")))?;
@@ -55,9 +55,19 @@ pub fn check(path: &Path) -> Result<Handshake, Refusal> {
         }
         _ => {}
     }
-    refuse_writable_by_others(&metadata)?;
-    let file = File::open(path).map_err(|error| bad(format!("it cannot be read: {error}")))?;
-    check_object(file, metadata.len())
+    refuse_writable_by_others(&metadata)
+}
+
+/// Checks a file without running any code of it; answers its handshake.
+///
+/// # Errors
+/// Why it is refused.
+pub fn check(path: &Path) -> Result<Handshake, Refusal> {
+    check_place(path)?;
+    let unreadable = |error| Refusal::Bad(format!("it cannot be read: {error}"));
+    let file = File::open(path).map_err(unreadable)?;
+    let length = file.metadata().map_err(unreadable)?.len();
+    check_bytes(file, length)
 }
 
 #[cfg(unix)]
@@ -74,7 +84,8 @@ fn refuse_writable_by_others(_: &std::fs::Metadata) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_object(file: File, length: u64) -> Result<Handshake, Refusal> {
+/// Checks a library's bytes; answers its handshake.
+pub(crate) fn check_bytes(file: File, length: u64) -> Result<Handshake, Refusal> {
     let bad = |reason: String| Refusal::Bad(reason);
     let cache = ReadCache::new(file);
     let kind =

@@ -1,28 +1,34 @@
 //! One collection: configure, enable, collect in a thread of its own, publish or take back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use connector_api::message::{
-    CollectMode, CollectRequest, CollectSummary, DatasetStatus, DatasetSummary,
+    CollectMode, CollectRequest, CollectSummary, ConfigureRequest, DatasetStatus, DatasetSummary,
 };
 use connector_api::{Error, ErrorKind};
 use serde::Serialize;
 
 use crate::cancel::Cancel;
-use crate::connector_admin::{Deployment, configured};
+use crate::connector_admin::{Deployment, configure_request, configured};
 use crate::error::{HostError, Kind};
 use crate::locks::RunLock;
 use crate::plausible;
 use crate::plugin::{Instance, Plugin};
 use crate::redact;
 use crate::resume::{self, Begun};
-use crate::services::{Context, Watcher};
+use crate::services::{Context, Watcher, host_box};
 use crate::sink::RunSink;
 use crate::store::{Connector, RowWriter, Run, RunEnd, RunError, RunStatus};
 use crate::time;
+use crate::worker::{Limits, Worker};
+
+/// How often a run looks whether its feature is still enabled.
+const FEATURE_POLL: Duration = Duration::from_millis(500);
 
 /// What to collect and how patient to be.
 #[derive(Clone, Debug)]
@@ -37,6 +43,10 @@ pub struct Options {
     pub silence: Duration,
     /// A connector that was asked to stop may take so long.
     pub grace: Duration,
+    /// A run may take so long.
+    pub longest: Duration,
+    /// Run the connector in a process of its own, with these limits.
+    pub isolate: Option<Limits>,
 }
 
 impl Default for Options {
@@ -47,6 +57,8 @@ impl Default for Options {
             accept_shrink: false,
             silence: Duration::from_secs(600),
             grace: Duration::from_secs(30),
+            longest: Duration::from_secs(24 * 3_600),
+            isolate: None,
         }
     }
 }
@@ -114,7 +126,13 @@ pub fn collect(
     context.goes_on = begun.goes_on();
     let context = Arc::new(context);
 
-    let collected = attempt(deployment, plugin, connector, options, &begun, &context);
+    let disabled = Arc::new(AtomicBool::new(false));
+    let _guard = FeatureGuard::start(deployment, &plugin.manifest.id, cancel, &disabled);
+    let collected =
+        attempt(deployment, plugin, connector, options, &begun, &context).map_err(|error| {
+            let withdrawn = error.kind == ErrorKind::CANCELLED && disabled.load(Ordering::Relaxed);
+            if withdrawn { feature_disabled(&plugin.manifest.id) } else { error }
+        });
     let mut end = judge(plugin, options, &begun, &context, collected);
     let run = &begun.run;
     let feature = &plugin.manifest.id;
@@ -122,6 +140,56 @@ pub fn collect(
     settle(deployment, plugin, run, &end)?;
     log::info!("run {} ended: {}", run.id, end.status.as_str());
     Ok(outcome(run, connector, end))
+}
+
+/// Cancels a run when its feature is disabled, until dropped.
+struct FeatureGuard {
+    over: Cancel,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl FeatureGuard {
+    fn start(
+        deployment: &Deployment,
+        feature: &str,
+        cancel: &Cancel,
+        disabled: &Arc<AtomicBool>,
+    ) -> FeatureGuard {
+        let over = Cancel::default();
+        let (store, feature) = (Arc::clone(&deployment.store), feature.to_owned());
+        let (cancel, disabled, ended) = (cancel.clone(), Arc::clone(disabled), over.clone());
+        let watch = move || {
+            while !ended.sleep(FEATURE_POLL) {
+                if matches!(store.feature_state(&feature), Ok(Some(false))) {
+                    log::info!("feature `{feature}` was disabled: its run is stopped");
+                    disabled.store(true, Ordering::Relaxed);
+                    cancel.set();
+                    return;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("feature".into()).spawn(watch);
+        FeatureGuard { over, thread: thread.ok() }
+    }
+}
+
+impl Drop for FeatureGuard {
+    fn drop(&mut self) {
+        self.over.set();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            log::error!("the thread that watches the feature ended in a panic");
+        }
+    }
+}
+
+fn feature_disabled(feature: &str) -> Error {
+    Error::new(
+        ErrorKind::CANCELLED,
+        format_args!("the feature `{feature}` was disabled during the run"),
+    )
+    .with_hint(format_args!("nothing was published; `features enable {feature}` lets it run again"))
 }
 
 /// What came out of a connector: its summary, and the rows that really arrived.
@@ -143,10 +211,6 @@ fn attempt(
             error.message,
         )
     };
-    let instance = configured(deployment, plugin, connector, context)?;
-    instance.enable()?;
-    let writer = RowWriter::open(&deployment.store, run, &plugin.manifest.id).map_err(for_run)?;
-    let sink = RunSink::new(Arc::clone(context), Arc::new(plugin.manifest.clone()), writer);
     let request = CollectRequest {
         run_id: run.id,
         mode: begun.mode,
@@ -156,7 +220,44 @@ fn attempt(
     if begun.goes_on() && request.datasets.is_empty() {
         return Ok((CollectSummary::default(), BTreeMap::new()));
     }
-    let summary = in_own_thread(instance, request, &sink, options, context);
+    let ready = match options.isolate {
+        None => {
+            let instance = configured(deployment, plugin, connector, context)?;
+            instance.enable()?;
+            Ready::Here(instance)
+        }
+        Some(limits) => Ready::Isolated(limits, configure_request(deployment, plugin, connector)?),
+    };
+    let writer = RowWriter::open(&deployment.store, run, &plugin.manifest.id).map_err(for_run)?;
+    let sink = RunSink::new(Arc::clone(context), Arc::new(plugin.manifest.clone()), writer);
+    let boxed = sink.boxed();
+    let summary = match ready {
+        Ready::Here(instance) => {
+            let work = move || {
+                let result = instance.collect(&request, boxed);
+                if !matches!(&result, Err(error) if error.kind == ErrorKind::PANIC)
+                    && let Err(error) = instance.disable()
+                {
+                    log::warn!("the connector could not be disabled after the run: {error}");
+                }
+                result
+            };
+            let leave = || log::error!("the connector did not stop: it is left behind");
+            in_own_thread(work, leave, &sink, options, context)
+        }
+        Ready::Isolated(limits, configure) => {
+            let (worker, mut output) =
+                Worker::collect(&plugin.path, &plugin.digest, limits, configure, request)?;
+            let (services, cancel) = (host_box(Arc::clone(context)), context.cancel.clone());
+            let serving = worker.clone();
+            let work = move || serving.serve(&mut output, services, boxed, &cancel);
+            let leave = || {
+                log::error!("the connector did not stop: its process is ended");
+                worker.kill();
+            };
+            in_own_thread(work, leave, &sink, options, context)
+        }
+    };
     if summary.is_err() {
         sink.close();
         return summary.map(|summary| (summary, BTreeMap::new()));
@@ -170,41 +271,42 @@ fn attempt(
     }
 }
 
+/// A connector that accepted its settings, or one that will be asked in its own process.
+enum Ready {
+    Here(Instance),
+    Isolated(Limits, ConfigureRequest),
+}
+
 /// Collects in a thread of its own, so that one that hangs can be left behind.
 fn in_own_thread(
-    instance: Instance,
-    request: CollectRequest,
+    work: impl FnOnce() -> Result<CollectSummary, Error> + Send + 'static,
+    leave: impl Fn(),
     sink: &RunSink,
     options: &Options,
     context: &Arc<Context>,
 ) -> Result<CollectSummary, Error> {
     let (done, finished) = channel();
-    let boxed = sink.boxed();
+    let began = Instant::now();
     let thread = std::thread::Builder::new()
         .name("collect".into())
         .stack_size(8 << 20)
         .spawn(move || {
-            let result = instance.collect(&request, boxed);
-            if !matches!(&result, Err(error) if error.kind == ErrorKind::PANIC)
-                && let Err(error) = instance.disable()
-            {
-                log::warn!("the connector could not be disabled after the run: {error}");
-            }
-            drop(instance);
+            let result = work();
             // Nobody listens any more if the run was abandoned.
             let _ = done.send(result);
         })
         .map_err(|error| {
             Error::new(ErrorKind::OTHER, format_args!("no thread for the run: {error}"))
         })?;
-    let mut stuck = false;
+    // Why the host itself asked to stop.
+    let mut stopped: Option<Error> = None;
     loop {
         match finished.recv_timeout(Duration::from_millis(100).min(options.grace)) {
             Ok(result) => {
                 if thread.join().is_err() {
                     log::error!("the run's thread ended in a panic");
                 }
-                return if stuck { Err(gave_no_sign(options)) } else { result };
+                return stopped.map_or(result, Err);
             }
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(Error::new(ErrorKind::PANIC, "the run's thread ended in a panic"));
@@ -214,19 +316,32 @@ fn in_own_thread(
         if let Some(since) = context.cancel.since() {
             if since.elapsed() >= options.grace {
                 sink.close();
-                log::error!("the connector did not stop: it is left behind");
-                return Err(if stuck { gave_no_sign(options) } else { Error::cancelled() });
+                leave();
+                return Err(stopped.unwrap_or_else(Error::cancelled));
             }
         } else if context.last_sign().elapsed() >= options.silence {
-            stuck = true;
+            stopped = Some(gave_no_sign(options));
+            context.cancel.set();
+        } else if began.elapsed() >= options.longest {
+            stopped = Some(took_too_long(options));
             context.cancel.set();
         }
     }
 }
 
-fn gave_no_sign(options: &Options) -> Error {
+fn took_too_long(options: &Options) -> Error {
     Error::new(
         ErrorKind::OTHER,
+        format_args!(
+            "the run took longer than {} hours and was stopped",
+            options.longest.as_secs() / 3_600
+        ),
+    )
+}
+
+fn gave_no_sign(options: &Options) -> Error {
+    Error::new(
+        ErrorKind::PANIC,
         format_args!(
             "the connector gave no sign for {} seconds and was stopped",
             options.silence.as_secs()

@@ -12,6 +12,8 @@ use crate::home::Home;
 use crate::position::inputs::RuleSettings;
 use crate::redact;
 use crate::secret_store::KeyPlace;
+use crate::trust::Policy;
+use crate::worker::Limits;
 
 /// What the process was started with. Read once, then taken away from the process, so that no
 /// library applies it by itself.
@@ -192,6 +194,23 @@ pub struct Config {
     /// Limits of seat classes and rules.
     #[serde(default)]
     pub rules: RuleSettings,
+    /// `serve` runs so many collections at once; 4 if not set.
+    pub parallel_runs: Option<u32>,
+    /// `serve` begins a run up to so many minutes after its slot; 5 if not set.
+    pub jitter_minutes: Option<u32>,
+    /// A program and its arguments that `serve` calls when a run fails; it gets the run as JSON.
+    pub on_failure: Option<Vec<String>>,
+    /// The loopback address on which `serve` shows its health and its metrics; none if not set.
+    pub metrics: Option<std::net::SocketAddr>,
+    /// Which libraries are loaded: `signed`, `pinned` or `any`.
+    pub plugins_policy: Option<Policy>,
+    /// minisign keys whose signatures on libraries count.
+    #[serde(default)]
+    pub trusted_keys: Vec<String>,
+    /// A connector that gives no sign for so many seconds is stopped; 600 if not set.
+    pub silence_seconds: Option<u64>,
+    /// Address space of a connector's own process in MiB; 1024 if not set.
+    pub worker_memory_mib: Option<u64>,
 }
 
 impl Config {
@@ -245,7 +264,7 @@ impl Config {
                 let hint = if ["secret", "password", "token"].iter().any(|word| key.contains(word)) {
                     "secrets do not belong into this file: enter them with `connectors new` or `connectors edit`"
                 } else {
-                    "it may hold proxy, no_proxy, ca_file, plugins, time_zone, retention_days, activity_retention_days and a section [rules]"
+                    "it may hold proxy, no_proxy, ca_file, plugins, time_zone, retention_days, activity_retention_days, parallel_runs, jitter_minutes, on_failure, metrics, plugins_policy, trusted_keys, silence_seconds, worker_memory_mib and a section [rules]"
                 };
                 return HostError::config(format_args!("line {line}: unknown key `{key}`"))
                     .with_hint(hint);
@@ -266,10 +285,37 @@ impl Config {
         if config.retention_days == Some(0) {
             return Err(HostError::config("`retention_days` must be 1 or more"));
         }
+        if config.parallel_runs == Some(0) {
+            return Err(HostError::config("`parallel_runs` must be 1 or more"));
+        }
+        if config.silence_seconds == Some(0) {
+            return Err(HostError::config("`silence_seconds` must be 1 or more"));
+        }
+        if config.worker_memory_mib.is_some_and(|mib| mib < 64) {
+            return Err(HostError::config("`worker_memory_mib` must be 64 or more"));
+        }
+        if config.jitter_minutes.is_some_and(|minutes| minutes > 1_440) {
+            return Err(HostError::config("`jitter_minutes` must be 1440 or less"));
+        }
+        if config.on_failure.as_ref().is_some_and(Vec::is_empty) {
+            return Err(HostError::config("`on_failure` names no program"));
+        }
+        if let Some(address) = config.metrics.filter(|address| !address.ip().is_loopback()) {
+            return Err(HostError::config(format_args!(
+                "`metrics`: {address} is not a loopback address"
+            ))
+            .with_hint("they are shown without a password: use for example `127.0.0.1:9464`"));
+        }
         if config.time_zone.as_deref().is_some_and(|zone| zone.trim().is_empty()) {
             return Err(HostError::config("`time_zone` is empty"));
         }
         Ok(config)
+    }
+
+    /// What a connector's own process may use.
+    pub fn limits(&self) -> Limits {
+        let default = Limits::default();
+        Limits { memory_mib: self.worker_memory_mib.unwrap_or(default.memory_mib), ..default }
     }
 
     /// Its network settings.

@@ -6,12 +6,12 @@ use connector_api::message::{CollectMode, DatasetSummary};
 
 use super::progress::Progress;
 use super::{App, Outcome, Table};
+use crate::after_run::Keeping;
 use crate::error::{HostError, Kind};
-use crate::position::{base, grouped};
+use crate::position::grouped;
 use crate::redact;
 use crate::run::{self, Options};
 use crate::store::RunStatus;
-use crate::time;
 
 /// Options of `collect`.
 #[derive(Debug, clap::Args)]
@@ -27,10 +27,11 @@ pub(crate) struct Args {
     /// Only this dataset; may be repeated
     #[arg(long = "dataset", value_name = "DATASET")]
     datasets: Vec<String>,
+    /// Run the connector in a process of its own, as `serve` does: a library that crashes costs
+    /// this run and nothing else
+    #[arg(long)]
+    isolate: bool,
 }
-
-/// How long daily sums of uses are kept unless the settings say otherwise.
-const ACTIVITY_RETENTION_DAYS: u32 = 730;
 
 pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
     let (connector, plugin) = app.ready(&args.name)?;
@@ -42,11 +43,15 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
         .with_hint(format_args!("run `connectors authorize \"{}\"`", connector.name)));
     }
     let deployment = app.deployment()?;
+    let default = Options::default();
+    let silence = app.config.silence_seconds.map(std::time::Duration::from_secs);
     let options = Options {
+        silence: silence.unwrap_or(default.silence),
         mode: if args.full { CollectMode::Full } else { CollectMode::Incremental },
         datasets: args.datasets.clone(),
         accept_shrink: args.accept_shrink,
-        ..Options::default()
+        isolate: args.isolate.then(|| app.config.limits()),
+        ..default
     };
     let cancel = app.cancel_on_interrupt();
     let progress = Arc::new(Progress::new(app.reporter));
@@ -54,19 +59,7 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
         run::collect(deployment, plugin, &connector, &options, &cancel, progress.clone());
     progress.clear();
     let outcome = collected?;
-    if let Some(days) = app.config.retention_days {
-        let cutoff = time::now() - chrono::Duration::days(i64::from(days));
-        deployment.store.forget_before(&connector, cutoff)?;
-    }
-    if matches!(outcome.status, RunStatus::Complete | RunStatus::Partial) {
-        let kept = app.config.activity_retention_days.unwrap_or(ACTIVITY_RETENTION_DAYS);
-        if let Err(error) = base::settle(&deployment.store, connector.id, &app.config.rules, kept) {
-            app.reporter.problem(&format!(
-                "warning: the snapshot is published; what reports prepare from it is not: {}",
-                redact::shown(&error.message)
-            ));
-        }
-    }
+    Keeping::of(&app.config).after_run(&deployment.store, &connector, outcome.status)?;
 
     if app.reporter.json {
         app.reporter.document(&outcome)?;

@@ -8,13 +8,16 @@ use clap::Subcommand;
 use connector_api::ErrorKind;
 use serde_json::{Value, json};
 
-use super::{App, Outcome, Table, authorize, check, runs, secret_input};
+use super::{App, Outcome, Table, authorize, check, runs, secret_input, serve, status};
 use crate::authorize::{self as authorization, Deauthorized};
 use crate::connector_admin::{Draft, with_instance};
 use crate::error::HostError;
 use crate::export::file::SafeFile;
+use crate::locks::ServerLock;
 use crate::plugin::Plugin;
 use crate::redact;
+use crate::scheduler::JobView;
+use crate::server;
 use crate::services::Context;
 use crate::store::{Connector, NewConnector, Run, RunError};
 use crate::time::rfc3339;
@@ -258,17 +261,29 @@ fn saved(app: &App, name: &str, what: &str) -> Result<Outcome, HostError> {
 fn list(app: &App) -> Result<Outcome, HostError> {
     let connectors = app.store()?.connectors()?;
     if app.reporter.json {
-        let rows: Vec<Value> =
-            connectors.iter().map(|connector| summary(app, connector)).collect::<Result<_, _>>()?;
+        let standings = standings(app)?;
+        let served = ServerLock::holder(&app.home).is_some();
+        let row = |connector: &Connector| {
+            let mut row = summary(app, connector)?;
+            let job = standings.get(&connector.id).map(|job| status::document(job, served));
+            for key in ["standing", "next_run", "reason"] {
+                row[key] = job.as_ref().map_or(Value::Null, |job| job[key].clone());
+            }
+            Ok(row)
+        };
+        let rows: Vec<Value> = connectors.iter().map(row).collect::<Result<_, HostError>>()?;
         app.reporter.document(&rows)?;
         return Ok(Outcome::DONE);
     }
+    let standings = standings(app)?;
+    let served = ServerLock::holder(&app.home).is_some();
     let mut table = Table::new(&[
         "NAME",
         "FEATURE",
         "DOMAIN",
         "AUTHORIZED",
         "SCHEDULE",
+        "NEXT RUN",
         "LAST RUN",
         "DESCRIPTION",
     ]);
@@ -280,6 +295,9 @@ fn list(app: &App) -> Result<Outcome, HostError> {
             connector.domain.clone(),
             authorized(connector),
             connector.schedule.clone().unwrap_or_default(),
+            standings
+                .get(&connector.id)
+                .map_or_else(String::new, |job| status::next_run(job, served)),
             last.map_or("never".into(), |run| {
                 format!("{} {}", rfc3339(run.started_at), run.status.as_str())
             }),
@@ -293,6 +311,12 @@ fn list(app: &App) -> Result<Outcome, HostError> {
         app.reporter.text(&table.render());
     }
     Ok(Outcome::DONE)
+}
+
+/// How the connectors stand with the schedule, by number.
+fn standings(app: &App) -> Result<BTreeMap<i64, JobView>, HostError> {
+    let scheduler = server::look(app.store()?, app.scan()?, serve::settings(app)?)?;
+    Ok(scheduler.view(crate::time::now()).into_iter().map(|job| (job.id, job)).collect())
 }
 
 fn authorized(connector: &Connector) -> String {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use clap::Subcommand;
 use serde_json::json;
@@ -12,6 +13,9 @@ use crate::error::HostError;
 use crate::locks::RunLock;
 use crate::redact;
 use crate::services::{Context, host_box};
+
+/// How long `disable` waits for runs in progress to end.
+const STOPPING: Duration = Duration::from_secs(60);
 
 /// Commands on features.
 #[derive(Debug, Subcommand)]
@@ -29,6 +33,8 @@ pub(crate) enum Command {
         feature: String,
     },
     /// Disable a feature; its connectors stay as they are and run no more
+    ///
+    /// A run in progress is stopped first and publishes nothing.
     Disable {
         /// The feature, as `features list` names it
         feature: String,
@@ -167,14 +173,27 @@ fn disable(app: &App, feature: &str) -> Result<Outcome, HostError> {
         // Not known here: then it must at least be the name of a library.
         app.scan()?.plugin(feature)?;
     }
-    let connectors = store.connectors()?;
-    // Held until the feature is off: no run may begin meanwhile.
-    let _locks = connectors
-        .iter()
-        .filter(|connector| connector.feature == feature)
-        .map(|connector| RunLock::take(store.home(), connector))
-        .collect::<Result<Vec<_>, _>>()?;
     store.set_feature(feature, false)?;
+    // From here on no run begins; those in progress see it and stop.
+    let cancel = app.cancel_on_interrupt();
+    let began = Instant::now();
+    for connector in store.connectors()?.iter().filter(|other| other.feature == feature) {
+        let mut told = false;
+        while RunLock::is_held(store.home(), connector.id) {
+            if !told {
+                app.reporter
+                    .note(&redact::shown(&format!("stopping the run of `{}`", connector.name)));
+                told = true;
+            }
+            if began.elapsed() >= STOPPING || cancel.sleep(Duration::from_millis(200)) {
+                return Err(HostError::failed(format_args!(
+                    "feature `{feature}` is disabled, but the run of `{}` has not ended yet",
+                    connector.name
+                ))
+                .with_hint("it publishes nothing any more; see `runs list`"));
+            }
+        }
+    }
     done(app, feature, false)
 }
 

@@ -4,11 +4,15 @@ use std::io::Write;
 
 use log::LevelFilter;
 
+use super::serve::LogFormat;
 use crate::redact;
 use crate::time;
 
-/// Installs the logger: warnings by default, `-v` information, `-vv` debug, `-vvv` everything.
-pub(crate) fn install(verbose: u8, quiet: bool) {
+/// Installs the logger: warnings by default, `-v` information, `-vv` debug, `-vvv` everything. A
+/// server, which has a format of its own, begins at information.
+pub(crate) fn install(verbose: u8, quiet: bool, server: Option<LogFormat>) {
+    let verbose = if server.is_some() { verbose.max(1) } else { verbose };
+    let json = server == Some(LogFormat::Json);
     let level = match (quiet, verbose) {
         (true, _) => LevelFilter::Error,
         (_, 0) => LevelFilter::Warn,
@@ -24,7 +28,15 @@ pub(crate) fn install(verbose: u8, quiet: bool) {
         .format(move |buffer, record| {
             let message = redact::shown(&record.args().to_string());
             let word = record.level().as_str().to_ascii_lowercase();
-            if detailed {
+            if json {
+                let record = serde_json::json!({
+                    "at": time::rfc3339(time::now()),
+                    "level": word,
+                    "target": redact::shown(record.target()),
+                    "message": message,
+                });
+                writeln!(buffer, "{record}")
+            } else if detailed {
                 let target = redact::shown(record.target());
                 writeln!(buffer, "{} {word} {target}: {message}", time::rfc3339(time::now()))
             } else {

@@ -17,6 +17,10 @@ pub mod report;
 mod reporter;
 mod runs;
 mod secret_input;
+mod serve;
+mod shell;
+mod status;
+mod store;
 mod table;
 
 use std::cell::OnceCell;
@@ -31,10 +35,11 @@ use crate::connector_admin::{self, Deployment};
 use crate::error::HostError;
 use crate::home::Home;
 use crate::plugin::Plugin;
-use crate::plugin_dir::{self, Scan};
+use crate::plugin_dir::{self, Loading, Scan};
 use crate::secret_store::Vault;
 use crate::settings::{Config, Environment, Network};
 use crate::store::{Connector, Store};
+use crate::trust::TrustedKeys;
 
 pub(crate) use reporter::Reporter;
 pub(crate) use table::Table;
@@ -137,6 +142,28 @@ enum Command {
     Diff(diff::Args),
     /// Write the collected inventory to files
     Export(export::Args),
+    /// Run collections by their schedules, until stopped
+    ///
+    /// Changes by other commands are seen within seconds. A slot missed while the server was down
+    /// is made up for by one run; a failed run is tried again after 5 minutes, then ever later, up
+    /// to 6 hours; one that a person has to mend waits until settings or grant change. `status`
+    /// says how everything stands. SIGTERM or Ctrl-C stops it within 10 seconds, a second one at
+    /// once. Settings in config.toml: time_zone, parallel_runs, jitter_minutes, on_failure, metrics,
+    /// retention_days.
+    Serve(serve::Args),
+    /// Show the server, its connectors with their next runs, and the store
+    ///
+    /// Exit code 4 when something needs attention.
+    Status,
+    /// The store: check, back up, restore
+    #[command(subcommand)]
+    Store(store::Command),
+    /// Serve one operation of a connector library for the process that started this one
+    #[command(hide = true)]
+    Worker,
+    /// Print the completions of a shell, or write the manual pages
+    #[command(subcommand)]
+    Shell(shell::Command),
 }
 
 /// Runs the command line of this process.
@@ -157,7 +184,11 @@ pub fn run(environment: Environment, arguments: &[std::ffi::OsString]) -> u8 {
         Ok(cli) => cli,
         Err(error) => return usage(&error, arguments),
     };
-    logging::install(cli.verbose, cli.quiet);
+    if let Command::Worker = cli.command {
+        // It has neither home nor settings, and a logger of its own.
+        return crate::worker::run();
+    }
+    logging::install(cli.verbose, cli.quiet, cli.log_format());
     let reporter = Reporter::new(cli.json, cli.quiet);
     let result = App::new(&cli, environment, reporter).and_then(|app| {
         let outcome = dispatch(&app, &cli.command);
@@ -169,6 +200,16 @@ pub fn run(environment: Environment, arguments: &[std::ffi::OsString]) -> u8 {
         Err(error) => {
             reporter.error(&error);
             error.kind.exit_code()
+        }
+    }
+}
+
+impl Cli {
+    /// How a server's log looks; none for other commands.
+    fn log_format(&self) -> Option<serve::LogFormat> {
+        match &self.command {
+            Command::Serve(args) => Some(args.log_format),
+            _ => None,
         }
     }
 }
@@ -215,6 +256,12 @@ fn dispatch(app: &App, command: &Command) -> Result<Outcome, HostError> {
         Command::Imports(command) => imports::run(app, command),
         Command::Diff(args) => diff::run(app, args),
         Command::Export(args) => export::run(app, args),
+        Command::Serve(args) => serve::run(app, args),
+        Command::Status => status::run(app),
+        // Begun before anything of this process was set up.
+        Command::Worker => Ok(Outcome::DONE),
+        Command::Store(command) => store::run(app, command),
+        Command::Shell(command) => shell::run(app, command),
     }
 }
 
@@ -256,14 +303,24 @@ impl App {
         if let Some(scan) = self.scan.get() {
             return Ok(scan);
         }
-        let folders = plugin_dir::folders(
+        let scan = plugin_dir::scan(&self.plugin_folders()?, &self.trusted_keys()?, Loading::Here);
+        Ok(self.scan.get_or_init(|| scan))
+    }
+
+    /// The folders connector libraries are looked for in.
+    pub(crate) fn plugin_folders(&self) -> Result<Vec<plugin_dir::Folder>, HostError> {
+        plugin_dir::folders(
             self.plugins.as_deref(),
             self.environment.plugins.as_deref(),
             self.config.plugins.as_deref(),
             &self.home,
-        )?;
-        let scan = plugin_dir::scan(&folders);
-        Ok(self.scan.get_or_init(|| scan))
+            self.config.plugins_policy,
+        )
+    }
+
+    /// Keys whose signatures on libraries count.
+    pub(crate) fn trusted_keys(&self) -> Result<TrustedKeys, HostError> {
+        TrustedKeys::read(&self.config.trusted_keys)
     }
 
     /// The home folder, if one was named rather than the platform's.
@@ -401,6 +458,14 @@ mod tests {
             "exemptions add N U --reason r --owner o --until 2026-12-31",
             "imports add N prices F",
             "diff N 1 2026-03-01",
+            "serve",
+            "serve --log-format json",
+            "status",
+            "store check",
+            "store backup F",
+            "store restore F",
+            "shell completions bash",
+            "shell manual DIR",
             "--home H --plugins P --json -v features list",
             "features list --json -q --home H",
         ] {

@@ -9,6 +9,8 @@ use super::{App, Outcome, Table};
 use crate::error::HostError;
 use crate::plugin_dir::Scan;
 use crate::plugin_pins::{self, Pins};
+use crate::redact;
+use crate::trust::Trust;
 
 /// Commands on connector libraries.
 #[derive(Debug, Subcommand)]
@@ -17,11 +19,15 @@ pub(crate) enum Command {
     List,
     /// Copy a connector library into the plugins folder
     ///
-    /// The file is checked first, without running any code of it; its SHA-256 is recorded, so that
-    /// a file changed afterwards is not loaded. A running process keeps the old one.
+    /// The file is checked first, and asked what it is in a process of its own; its SHA-256 is
+    /// recorded, so that a file changed afterwards is not loaded. A minisign signature beside it is
+    /// copied along. A running process keeps the old one.
     Install {
         /// The library, e.g. libexample_plugin.so
         file: PathBuf,
+        /// Install it although a higher version was installed here before
+        #[arg(long)]
+        allow_downgrade: bool,
     },
     /// Load every connector library and compare the installed ones with their recorded SHA-256
     ///
@@ -40,16 +46,16 @@ pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
             show(app, scan)?;
             Ok(if scan.refused.is_empty() { Outcome::DONE } else { Outcome::REFUSED })
         }
-        Command::Install { file } => install(app, file),
+        Command::Install { file, allow_downgrade } => install(app, file, *allow_downgrade),
     }
 }
 
-fn install(app: &App, file: &std::path::Path) -> Result<Outcome, HostError> {
+fn install(app: &App, file: &std::path::Path, allow_downgrade: bool) -> Result<Outcome, HostError> {
     let folder = app.install_folder();
     if folder == app.home.plugins() {
         app.home.ensure()?;
     }
-    let installed = plugin_pins::install(file, &folder)?;
+    let installed = plugin_pins::install(file, &folder, app.config.limits(), allow_downgrade)?;
     if app.reporter.json {
         app.reporter.document(&json!({ "installed": installed }))?;
     } else {
@@ -75,6 +81,8 @@ fn show(app: &App, scan: &Scan) -> Result<(), HostError> {
                     "contract": plugin.contract(),
                     "path": plugin.path,
                     "pinned": pinned(&plugin.path),
+                    "signed": plugin.trust == Trust::Signed,
+                    "sha256": plugin.digest,
                 })
             })
             .collect();
@@ -87,13 +95,28 @@ fn show(app: &App, scan: &Scan) -> Result<(), HostError> {
             .reporter
             .document(&json!({ "plugins": plugins, "refused": refused, "folders": scan.folders }));
     }
+    for (feature, state) in app.store()?.plugin_states()? {
+        if let Some(until) = state.held_until.filter(|until| *until > crate::time::now()) {
+            app.reporter.text(&redact::shown(&format!(
+                "the library of `{feature}` is held back by the server until {}: {}",
+                crate::time::rfc3339(until),
+                state.reason.unwrap_or_default()
+            )));
+        }
+    }
     let mut table = Table::new(&["FEATURE", "VERSION", "CONTRACT", "INSTALLED", "FILE"]);
     for plugin in &scan.plugins {
         table.row(vec![
             plugin.manifest.id.clone(),
             plugin.manifest.version.clone(),
             plugin.contract(),
-            if pinned(&plugin.path) { "yes, as recorded" } else { "no" }.into(),
+            match (plugin.trust, pinned(&plugin.path)) {
+                (Trust::Signed, true) => "yes, signed",
+                (Trust::Signed, false) => "no, but signed",
+                (_, true) => "yes, as recorded",
+                (_, false) => "no",
+            }
+            .into(),
             plugin.path.display().to_string(),
         ]);
     }

@@ -126,7 +126,16 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn feature_enabled(&self, id: &str) -> Result<bool, HostError> {
-        Ok(self.features()?.iter().any(|feature| feature.id == id && feature.enabled))
+        Ok(self.feature_state(id)? == Some(true))
+    }
+
+    /// Whether a feature was switched on or off; none if neither ever happened.
+    pub(crate) fn feature_state(&self, id: &str) -> Result<Option<bool>, HostError> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT enabled FROM feature WHERE id = ?1")?;
+            Ok(statement.query_row([id], |row| row.get(0)).optional()?)
+        })
     }
 
     /// Switches a feature on or off.

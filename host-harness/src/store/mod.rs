@@ -5,6 +5,7 @@
 //! see, and publishing is one transaction; a run that fails takes its versions back.
 
 mod additions;
+mod care;
 mod checkpoints;
 mod connectors;
 mod daily;
@@ -13,6 +14,7 @@ mod read;
 mod retention;
 mod rows;
 mod runs;
+mod schedule_state;
 pub(crate) mod schema;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -23,6 +25,7 @@ use crate::error::HostError;
 use crate::home::Home;
 
 pub use additions::{Import, ImportKind};
+pub use care::restore;
 pub use connectors::{Connector, FeatureState, NewConnector};
 pub(crate) use connectors::{Sealed, SealedChanges};
 pub use journal::JournalRow;

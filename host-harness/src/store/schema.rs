@@ -174,6 +174,14 @@ CREATE TABLE exemption(
     created_at INTEGER NOT NULL,
     removed_at INTEGER
 ) STRICT;
+CREATE TABLE schedule_state(
+    connector_id INTEGER PRIMARY KEY REFERENCES connector ON DELETE CASCADE,
+    state TEXT NOT NULL
+) STRICT;
+CREATE TABLE plugin_state(
+    feature TEXT PRIMARY KEY,
+    state TEXT NOT NULL
+) STRICT;
 ",
 ];
 
@@ -262,6 +270,24 @@ fn check_version(version: i64, path: &Path) -> Result<(), HostError> {
         ));
     }
     Ok(())
+}
+
+/// Whether an open file is a store that this program can use.
+pub(crate) fn check_is_store(connection: &Connection, path: &Path) -> Result<(), HostError> {
+    check_version(version(connection)?, path)?;
+    let tables: i64 = connection.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('meta', 'connector')",
+        [],
+        |row| row.get(0),
+    )?;
+    if tables == 2 {
+        return Ok(());
+    }
+    Err(HostError::failed(format_args!(
+        "`{}` is not a store of an endpoint server",
+        path.display()
+    ))
+    .with_hint("name a file that `store backup` wrote"))
 }
 
 fn migrate(connection: &Connection, path: &Path) -> Result<(), HostError> {
@@ -466,3 +492,7 @@ fn remember_column(
         )
         .map(drop)
 }
+
+#[cfg(test)]
+#[path = "migration_tests.rs"]
+mod tests;

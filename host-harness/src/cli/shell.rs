@@ -1,0 +1,40 @@
+//! `shell`: completions and manual pages, made from the definition of the command line.
+
+use std::path::PathBuf;
+
+use clap::{CommandFactory, Subcommand};
+use clap_complete::Shell;
+
+use super::{App, Cli, Outcome};
+use crate::error::HostError;
+
+/// Commands for shells and manuals.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual pages, one for each command
+    Manual {
+        /// The folder to write them into
+        folder: PathBuf,
+    },
+}
+
+pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
+    match command {
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "host-harness", &mut text);
+            app.reporter.text(&String::from_utf8_lossy(&text));
+        }
+        Command::Manual { folder } => {
+            let failed = |error: std::io::Error| HostError::io("write into", folder, &error);
+            std::fs::create_dir_all(folder).map_err(failed)?;
+            clap_mangen::generate_to(Cli::command(), folder).map_err(failed)?;
+        }
+    }
+    Ok(Outcome::DONE)
+}

@@ -1,0 +1,63 @@
+//! The store's care: copies made while a server works, and put back.
+
+use std::fs;
+
+use crate::serve::{Served, host, long_down};
+
+#[test]
+fn a_copy_made_beside_a_working_server_restores_the_same_content() {
+    let host = host("nothing");
+    long_down(&host);
+    let mut served = Served::ready(&host);
+    served.wait_for("complete");
+    let copy = host.path("copy.db");
+    let file = copy.to_str().expect("a path");
+    host.run(&["store", "backup", file]).ok().shows("copied");
+    host.run(&["store", "backup", file]).code(2).one_error("exists", "not exist");
+    host.run(&["store", "restore", file]).code(1).one_error("already running", "stop");
+    served.stop();
+
+    let (before, _) = host.json(&["runs", "list"]);
+    host.run(&["connectors", "delete", "c", "--yes"]).ok();
+    host.run(&["store", "restore", file]).ok().shows("is now the store");
+    let (after, _) = host.json(&["runs", "list"]);
+    assert_eq!(before, after);
+    host.run(&["collect", "c"]).ok();
+    host.run(&["store", "check"]).ok();
+}
+
+#[test]
+fn a_damaged_copy_and_a_foreign_file_are_refused_and_change_nothing() {
+    let host = host("nothing");
+    host.run(&["collect", "c"]).ok();
+    let copy = host.path("copy.db");
+    let file = copy.to_str().expect("a path");
+    host.run(&["store", "backup", file]).ok();
+    let mut bytes = fs::read(&copy).expect("the copy");
+    for at in (4_096..bytes.len()).step_by(512) {
+        bytes[at] ^= 0xff;
+    }
+    fs::write(&copy, bytes).expect("damaged");
+    host.run(&["store", "restore", file]).code(1).one_error("damaged", "nothing was changed");
+    fs::write(&copy, "not a store").expect("a file");
+    host.run(&["store", "restore", file]).code(1).one_error("damaged", "nothing was changed");
+    let other = rusqlite::Connection::open(host.path("other.db")).expect("a database");
+    other.execute_batch("CREATE TABLE t(a)").expect("a table");
+    drop(other);
+    let foreign = host.path("other.db");
+    let foreign = foreign.to_str().expect("a path");
+    host.run(&["store", "restore", foreign]).code(1).one_error("not a store", "store backup");
+    host.run(&["collect", "c"]).ok();
+}
+
+#[test]
+fn a_store_of_a_newer_server_is_refused_politely_and_left_alone() {
+    let host = host("nothing");
+    let file = host.home().join("inventory.db");
+    let store = rusqlite::Connection::open(&file).expect("the store");
+    store.pragma_update(None, "user_version", 99).expect("a newer version");
+    drop(store);
+    for command in [vec!["connectors", "list"], vec!["serve"], vec!["status"]] {
+        host.run(&command).code(1).one_error("version 99", "newer endpoint server");
+    }
+}
