@@ -152,10 +152,10 @@ fn no_secret_reaches_an_output_a_log_or_a_file() {
 
     // Positive control: the search finds a secret that was planted, in each form.
     let planted = org.client_secret();
-    for form in forms(&planted) {
+    for form in forms(planted) {
         let mut file = b"before ".to_vec();
         file.extend(form);
-        assert!(holds(&file, &planted));
+        assert!(holds(&file, planted));
     }
 }
 

@@ -34,6 +34,8 @@ fn the_top_level_is_what_the_readme_says() {
         "Cargo.toml",
         "Cargo.lock",
         "README.md",
+        "deny.toml",
+        "packaging",
         "connector-api",
         "salesforce-plugin",
         "host-harness",

@@ -11,7 +11,7 @@ use super::*;
 /// process killed at that moment would leave.
 fn copies(folder: &Path, work: impl FnOnce(&Connection)) -> Vec<PathBuf> {
     let path = folder.join("inventory.db");
-    let connection = Connection::open(&path).unwrap();
+    let mut connection = Connection::open(&path).unwrap();
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).unwrap();
     let made: Arc<Mutex<Vec<PathBuf>>> = Arc::default();
     let (folder, noted) = (folder.to_owned(), Arc::clone(&made));
