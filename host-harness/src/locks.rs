@@ -3,10 +3,15 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::time::Duration;
 
+use crate::cancel::Cancel;
 use crate::error::{HostError, Kind};
 use crate::home::{Home, make_private_folder};
 use crate::store::Connector;
+
+/// How often a server tries again to take its lock, a twentieth of a second apart.
+const LOOKS: u32 = 10;
 
 /// The right to run a connector, until dropped.
 #[derive(Debug)]
@@ -65,7 +70,16 @@ impl ServerLock {
     /// When another server of this home is at work; names it.
     pub fn take(home: &Home) -> Result<ServerLock, HostError> {
         let mut file = open(home, "server")?;
-        match file.try_lock() {
+        let mut taken = file.try_lock();
+        // Whoever only looks whether there is a server holds the lock for a moment.
+        for _ in 0..LOOKS {
+            if !matches!(taken, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            Cancel::default().sleep(Duration::from_millis(50));
+            taken = file.try_lock();
+        }
+        match taken {
             Ok(()) => {
                 let since = crate::time::rfc3339(crate::time::now());
                 file.set_len(0)

@@ -310,7 +310,11 @@ impl Server {
             cancel,
             Arc::new(Unwatched),
         )?;
-        self.keeping.after_run(&self.deployment.store, &connector, outcome.status)?;
+        // The run itself is published; the next one forgets what is old.
+        let kept = self.keeping.after_run(&self.deployment.store, &connector, outcome.status);
+        if let Err(error) = kept {
+            log::error!("old snapshots of `{}` could not be removed: {error}", connector.name);
+        }
         Ok(outcome)
     }
 }

@@ -22,8 +22,10 @@ use arrow_array::{
 use connector_api::manifest::Manifest;
 use connector_api::message::{CollectMode, DatasetSummary};
 use host_harness::home::Home;
+use host_harness::plugin_dir::{self, Loading};
 use host_harness::position::base;
 use host_harness::store::{RowWriter, Run, RunEnd, RunStatus, Store};
+use host_harness::trust::TrustedKeys;
 
 const DAY_MS: i64 = 86_400_000;
 const MOST_SECONDS: f64 = 2.0;
@@ -87,8 +89,9 @@ fn measure(users: u64) -> Vec<Measured> {
     fs::copy(library(), plugins.path().join(library().file_name().expect("a name")))
         .expect("the plugin is built beside this program");
     let home = Home::new(folder.path().join("home"));
-    let folders = host_harness::plugin_dir::folders(Some(plugins.path()), None, None, &home);
-    let scan = host_harness::plugin_dir::scan(&folders.expect("folders"));
+    let any = Some(host_harness::trust::Policy::Any);
+    let folders = plugin_dir::folders(Some(plugins.path()), None, None, &home, any);
+    let scan = plugin_dir::scan(&folders.expect("folders"), &TrustedKeys::default(), Loading::Here);
     let manifest = scan.plugin("salesforce").expect("the plugin").manifest.clone();
     let store = Store::open(&home).expect("a store");
     let now = host_harness::time::now().timestamp_millis();

@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::host::{Host, library};
+use salesforce_sim::SimulatedOrg;
+
+use crate::host::{Host, NAME, library};
 use crate::serve::{Served, host, long_down};
 
 /// After a hostile run the next good one starts within this time.
@@ -85,6 +87,20 @@ fn a_connector_that_is_only_odd_still_completes_its_run() {
         assert_eq!(collected["status"], "complete", "{behaviour}: {collected:#} {ran:#?}");
         assert!(!ran.shown().contains('\u{1b}'), "{behaviour}: control characters are shown");
     }
+}
+
+#[test]
+fn the_real_connector_reads_the_same_in_a_process_of_its_own() {
+    let org = SimulatedOrg::builder().users(120).seed(11).my_domain("acme").start();
+    let host = Host::authorized(&org);
+    let (isolated, ran) = host.json(&["collect", NAME, "--full", "--isolate"]);
+    ran.ok();
+    assert_eq!(isolated["status"], "complete", "{isolated:#}");
+    let (inside, _) = host.json(&["collect", NAME, "--full"]);
+    assert_eq!(isolated["datasets"], inside["datasets"]);
+    assert!(org.violations().is_empty(), "{:?}", org.violations());
+    let (journal, _) = host.json(&["runs", "journal", &isolated["run_id"].to_string()]);
+    assert!(journal.to_string().contains("\"GET\""), "its requests are noted: {journal:#}");
 }
 
 #[test]

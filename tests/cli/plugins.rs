@@ -65,6 +65,23 @@ fn rubbish_beside_the_good_plugin_is_one_line_each_and_the_good_one_works() {
 }
 
 #[test]
+fn a_connector_library_exports_its_two_symbols_and_nothing_else() {
+    use connector_api::module::{HANDSHAKE_SYMBOL, ROOT_MODULE_SYMBOL};
+    use object::{Object, ObjectSymbol};
+    for package in ["salesforce_plugin", "chaos_plugin"] {
+        let bytes = fs::read(library(package)).expect("the library");
+        let file = object::File::parse(&*bytes).expect("a library");
+        let mut names: Vec<&str> = file
+            .dynamic_symbols()
+            .filter(|symbol| symbol.is_definition())
+            .map(|symbol| symbol.name().expect("a name"))
+            .collect();
+        names.sort_unstable();
+        assert_eq!(names, [HANDSHAKE_SYMBOL, ROOT_MODULE_SYMBOL], "{package}");
+    }
+}
+
+#[test]
 fn a_missing_plugin_is_refused_with_what_to_do() {
     let host = Host::new();
     host.run(&["features", "enable", "salesforce"]).ok();
