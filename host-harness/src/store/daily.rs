@@ -39,22 +39,26 @@ impl Store {
             |row| row.get(0),
         )?;
         let Some(oldest) = oldest else { return Ok(()) };
+        let known = self.read(|connection| Ok(covered(connection, id)?))?;
+        // Days that an earlier run saw to their end stay as they are.
+        let since = known
+            .iter()
+            .map(|(_, to)| *to)
+            .max()
+            .filter(|to| *to >= oldest)
+            .map_or(i64::MIN, |to| (to / DAY_MS - AGAIN_DAYS) * DAY_MS);
+        let mut statement = source
+            .prepare(&format!("{single} AND at >= ?1 GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2"))?;
+        let mut rows = statement.query([since])?;
+        // The summing is done when the first row comes: before the store is locked for writing, so
+        // that nobody who must store a token waits for it.
+        let mut sum = rows.next()?.map(Sum::of).transpose()?;
         self.write(|transaction| {
-            let known = covered(transaction, id)?;
-            // Days that an earlier run saw to their end stay as they are.
-            let since = known
-                .iter()
-                .map(|(_, to)| *to)
-                .max()
-                .filter(|to| *to >= oldest)
-                .map_or(i64::MIN, |to| (to / DAY_MS - AGAIN_DAYS) * DAY_MS);
             transaction.execute(
                 "DELETE FROM use_day WHERE connector_id = ?1 AND day >= ?2 AND day > ?3",
                 // The vendor may show only the rest of the oldest day.
                 (id, since / DAY_MS, oldest / DAY_MS),
             )?;
-            let mut statement = source
-                .prepare(&format!("{single} AND at >= ?1 GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2"))?;
             let mut way = transaction.prepare(
                 "INSERT INTO use_way(method, detail, application) VALUES(?1, ?2, ?3)
                  ON CONFLICT DO UPDATE SET method = method RETURNING no",
@@ -66,27 +70,21 @@ impl Store {
                      last_at = MAX(last_at, excluded.last_at), events = MAX(events, excluded.events)",
             )?;
             let mut ways = std::collections::HashMap::<[String; 3], i64>::new();
-            let mut rows = statement.query([since])?;
-            while let Some(row) = rows.next()? {
-                let key = [row.get(2)?, row.get(3)?, row.get(4)?];
-                let no = match ways.get(&key) {
+            while let Some(day) = sum {
+                let no = match ways.get(&day.way) {
                     Some(no) => *no,
                     None => {
-                        let no = way.query_row((&key[0], &key[1], &key[2]), |row| row.get(0))?;
-                        ways.insert(key, no);
+                        let [method, detail, application] = &day.way;
+                        let no = way.query_row((method, detail, application), |row| row.get(0))?;
+                        ways.insert(day.way, no);
                         no
                     }
                 };
                 insert.execute((
-                    id,
-                    row.get_ref(0)?.as_str().map_err(HostError::failed)?,
-                    row.get::<_, i64>(1)?,
-                    no,
-                    row.get::<_, Option<bool>>(5)?.unwrap_or(false),
-                    row.get::<_, i64>(6)?,
-                    row.get::<_, i64>(7)?,
-                    row.get::<_, i64>(8)?,
+                    id, &day.person, day.day, no, day.succeeded, day.first_at, day.last_at,
+                    day.events,
                 ))?;
+                sum = rows.next()?.map(Sum::of).transpose()?;
             }
             transaction.execute(
                 "INSERT OR REPLACE INTO use_covered VALUES(?1, ?2, ?3, ?4)",
@@ -111,6 +109,32 @@ impl Store {
     }
 }
 
+/// The uses of one account on one day, in one way.
+struct Sum {
+    person: String,
+    day: i64,
+    /// Method, detail and application.
+    way: [String; 3],
+    succeeded: bool,
+    first_at: i64,
+    last_at: i64,
+    events: i64,
+}
+
+impl Sum {
+    fn of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Sum> {
+        Ok(Sum {
+            person: row.get(0)?,
+            day: row.get(1)?,
+            way: [row.get(2)?, row.get(3)?, row.get(4)?],
+            succeeded: row.get::<_, Option<bool>>(5)?.unwrap_or(false),
+            first_at: row.get(6)?,
+            last_at: row.get(7)?,
+            events: row.get(8)?,
+        })
+    }
+}
+
 impl Store {
     /// Makes what changed between two snapshots quick to find, in the datasets that comparisons
     /// look at.
@@ -126,9 +150,10 @@ impl Store {
             .collect();
         datasets.sort();
         datasets.dedup();
-        self.write(|transaction| {
-            for dataset in datasets {
-                let feature = &snapshot.manifest.id;
+        let feature = &snapshot.manifest.id;
+        // One at a time: others must be able to write in between.
+        for dataset in datasets {
+            self.write(|transaction| {
                 if let Some(table) = schema::dataset_table(transaction, feature, dataset)? {
                     let (name, table) = (table.clone(), schema::quote(&table));
                     transaction.execute_batch(&format!(
@@ -139,9 +164,10 @@ impl Store {
                         schema::quote(&format!("{name}_by_to")),
                     ))?;
                 }
-            }
-            Ok(())
-        })
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 }
 
