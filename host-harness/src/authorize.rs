@@ -15,7 +15,7 @@ use crate::error::{HostError, Kind};
 use crate::locks::{Lease, RunLock};
 use crate::plugin::Plugin;
 use crate::redact;
-use crate::services::{Context, Secrets};
+use crate::services::Secrets;
 use crate::store::Connector;
 use crate::time;
 
@@ -132,12 +132,7 @@ pub fn deauthorize(
             .with_hint("there is nothing to give back"));
     }
     let _lock = RunLock::take(deployment.store.home(), connector)?;
-    let context = Arc::new(Context::new(
-        Arc::clone(&deployment.store),
-        Arc::clone(&deployment.vault),
-        connector.id,
-        cancel.clone(),
-    ));
+    let context = Arc::new(deployment.context(connector.id, cancel.clone()));
     let reply =
         with_instance(deployment, plugin, connector, &context, |instance| instance.deauthorize())
             .unwrap_or_else(|error| DeauthorizeReply {
@@ -196,12 +191,7 @@ fn step(
     token: Secret,
     cancel: &Cancel,
 ) -> Result<(AuthorizeReply, Held), HostError> {
-    let mut context = Context::new(
-        Arc::clone(&deployment.store),
-        Arc::clone(&deployment.vault),
-        connector.id,
-        cancel.clone(),
-    );
+    let mut context = deployment.context(connector.id, cancel.clone());
     // What the connector stores counts only once its answer is accepted.
     context.secrets = Mutex::new(Secrets::Held { changes: BTreeMap::new(), token });
     let context = Arc::new(context);

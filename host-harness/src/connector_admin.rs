@@ -47,6 +47,11 @@ pub struct Draft {
 }
 
 impl Deployment {
+    /// What a connector's library is given: without run, watcher or held secrets.
+    pub fn context(&self, connector_id: i64, cancel: Cancel) -> Context {
+        Context::new(Arc::clone(&self.store), Arc::clone(&self.vault), connector_id, cancel)
+    }
+
     /// Opens store and key of a home, and takes back runs whose process is gone.
     ///
     /// # Errors
@@ -206,12 +211,8 @@ impl Deployment {
         existing: Option<&Connector>,
         request: &ConfigureRequest,
     ) -> Result<Vec<Problem>, HostError> {
-        let mut context = Context::new(
-            Arc::clone(&self.store),
-            Arc::clone(&self.vault),
-            existing.map_or(0, |connector| connector.id),
-            Cancel::default(),
-        );
+        let mut context =
+            self.context(existing.map_or(0, |connector| connector.id), Cancel::default());
         if existing.is_none() {
             let secrets = draft.secrets.iter();
             context.secrets = Mutex::new(Secrets::Memory(

@@ -114,12 +114,7 @@ pub fn collect(
     let _lock = RunLock::take(deployment.store.home(), connector)?;
     deployment.recover_runs(Some(connector.id))?;
 
-    let mut context = Context::new(
-        Arc::clone(&deployment.store),
-        Arc::clone(&deployment.vault),
-        connector.id,
-        cancel.clone(),
-    );
+    let mut context = deployment.context(connector.id, cancel.clone());
     context.watcher = watcher;
     let begun = resume::begin(&deployment.store, plugin, connector, options)?;
     context.run_id = Some(begun.run.id);

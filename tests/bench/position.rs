@@ -10,11 +10,11 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arrow_array::{
     ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
@@ -26,6 +26,10 @@ use host_harness::plugin_dir::{self, Loading};
 use host_harness::position::base;
 use host_harness::store::{RowWriter, Run, RunEnd, RunStatus, Store};
 use host_harness::trust::TrustedKeys;
+
+mod watch;
+
+use watch::watch;
 
 const DAY_MS: i64 = 86_400_000;
 const MOST_SECONDS: f64 = 2.0;
@@ -308,35 +312,4 @@ fn login_columns(estate: &Estate<'_>, from: u64, to: u64) -> Vec<(&'static str, 
         ("Status", text(from, to, |_| "Success".into())),
         ("Application", text(from, to, |_| "Browser".into())),
     ]
-}
-
-/// Peak resident memory and processor time of a process, read from /proc until it ends: both only
-/// grow, so the last reading is at most one interval old.
-fn watch(child: &mut Child) -> (f64, f64) {
-    let process = Path::new("/proc").join(child.id().to_string());
-    let (mut peak_mb, mut cpu_seconds) = (0.0, 0.0);
-    while child.try_wait().expect("a status").is_none() {
-        if let Some(kb) = peak_kb(&process) {
-            peak_mb = kb / 1024.0;
-        }
-        if let Some(ticks) = cpu_ticks(&process) {
-            cpu_seconds = ticks / 100.0; // USER_HZ
-        }
-        thread::park_timeout(Duration::from_millis(5));
-    }
-    (peak_mb, cpu_seconds)
-}
-
-fn peak_kb(process: &Path) -> Option<f64> {
-    let status = fs::read_to_string(process.join("status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
-}
-
-fn cpu_ticks(process: &Path) -> Option<f64> {
-    let stat = fs::read_to_string(process.join("stat")).ok()?;
-    let after_name = stat.rsplit_once(") ")?.1;
-    let mut fields = after_name.split_whitespace().skip(11);
-    let (user, system): (f64, f64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    Some(user + system)
 }

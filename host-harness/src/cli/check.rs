@@ -9,7 +9,6 @@ use super::{App, Outcome, Table};
 use crate::connector_admin::with_instance;
 use crate::error::HostError;
 use crate::redact;
-use crate::services::Context;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -21,12 +20,7 @@ struct Document<'a> {
 pub(crate) fn run(app: &App, name: &str) -> Result<Outcome, HostError> {
     let (connector, plugin) = app.ready(name)?;
     let deployment = app.deployment()?;
-    let context = Arc::new(Context::new(
-        Arc::clone(&deployment.store),
-        Arc::clone(&deployment.vault),
-        connector.id,
-        app.cancel_on_interrupt(),
-    ));
+    let context = Arc::new(deployment.context(connector.id, app.cancel_on_interrupt()));
     let report =
         with_instance(deployment, plugin, &connector, &context, |instance| instance.check())?;
     let findings: Vec<Finding> = report.findings.into_iter().map(masked).collect();

@@ -18,7 +18,6 @@ use crate::plugin::Plugin;
 use crate::redact;
 use crate::scheduler::JobView;
 use crate::server;
-use crate::services::Context;
 use crate::store::{Connector, NewConnector, Run, RunError};
 use crate::time::rfc3339;
 
@@ -524,12 +523,7 @@ fn rotate_key(app: &App, new_key_file: Option<&Path>) -> Result<Outcome, HostErr
 fn permission_set(app: &App, name: &str, out: &Path) -> Result<Outcome, HostError> {
     let (connector, plugin) = app.ready(name)?;
     let deployment = app.deployment()?;
-    let context = Arc::new(Context::new(
-        Arc::clone(&deployment.store),
-        Arc::clone(&deployment.vault),
-        connector.id,
-        app.cancel_on_interrupt(),
-    ));
+    let context = Arc::new(deployment.context(connector.id, app.cancel_on_interrupt()));
     let files = with_instance(deployment, plugin, &connector, &context, |instance| {
         instance.permission_sets()
     })?;

@@ -12,7 +12,7 @@ use crate::cancel::Cancel;
 use crate::error::HostError;
 use crate::locks::RunLock;
 use crate::redact;
-use crate::services::{Context, host_box};
+use crate::services::host_box;
 
 /// How long `disable` waits for runs in progress to end.
 const STOPPING: Duration = Duration::from_secs(60);
@@ -150,12 +150,7 @@ fn show(app: &App, feature: &str) -> Result<Outcome, HostError> {
 fn enable(app: &App, feature: &str) -> Result<Outcome, HostError> {
     let plugin = app.scan()?.plugin(feature)?;
     let deployment = app.deployment()?;
-    let context = Context::new(
-        Arc::clone(&deployment.store),
-        Arc::clone(&deployment.vault),
-        0,
-        Cancel::default(),
-    );
+    let context = deployment.context(0, Cancel::default());
     // The library must be able to make an instance and to be enabled before the feature counts as
     // enabled.
     plugin

@@ -99,7 +99,7 @@ pub(crate) fn load(
     let mut window = Window::default();
     let mut person: Option<Person> = None;
     while let Some(row) = rows.next().map_err(|error| failed(&error))? {
-        let use_ = Use::read(row).map_err(|error| failed(&error))?;
+        let use_ = DayUse::read(row).map_err(|error| failed(&error))?;
         if !use_.succeeded {
             window.failed += use_.events;
             continue;
@@ -142,19 +142,21 @@ pub(crate) fn load(
     Ok(())
 }
 
-struct Use {
-    person_id: String,
-    day: i64,
-    way: [String; 3],
-    succeeded: bool,
-    first_at: i64,
-    last_at: i64,
-    events: i64,
+/// The uses of one account on one day, in one way: a row of [`daily_sql`] or of [`DAILY`].
+pub(crate) struct DayUse {
+    pub(crate) person_id: String,
+    pub(crate) day: i64,
+    /// Method, detail and application.
+    pub(crate) way: [String; 3],
+    pub(crate) succeeded: bool,
+    pub(crate) first_at: i64,
+    pub(crate) last_at: i64,
+    pub(crate) events: i64,
 }
 
-impl Use {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Use> {
-        Ok(Use {
+impl DayUse {
+    pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<DayUse> {
+        Ok(DayUse {
             person_id: row.get(0)?,
             day: row.get(1)?,
             way: [row.get(2)?, row.get(3)?, row.get(4)?],

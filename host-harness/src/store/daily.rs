@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use super::{ReadStore, SnapshotInfo, Store, schema};
 use crate::error::HostError;
 use crate::position::evidence::Evidence;
-use crate::position::uses;
+use crate::position::uses::{self, DayUse};
 
 const DAY_MS: i64 = 86_400_000;
 /// Days before the last run that are summed again: uses may arrive late.
@@ -52,7 +52,7 @@ impl Store {
         let mut rows = statement.query([since])?;
         // The summing is done when the first row comes: before the store is locked for writing, so
         // that nobody who must store a token waits for it.
-        let mut sum = rows.next()?.map(Sum::of).transpose()?;
+        let mut sum = rows.next()?.map(DayUse::read).transpose()?;
         self.write(|transaction| {
             transaction.execute(
                 "DELETE FROM use_day WHERE connector_id = ?1 AND day >= ?2 AND day > ?3",
@@ -81,10 +81,10 @@ impl Store {
                     }
                 };
                 insert.execute((
-                    id, &day.person, day.day, no, day.succeeded, day.first_at, day.last_at,
+                    id, &day.person_id, day.day, no, day.succeeded, day.first_at, day.last_at,
                     day.events,
                 ))?;
-                sum = rows.next()?.map(Sum::of).transpose()?;
+                sum = rows.next()?.map(DayUse::read).transpose()?;
             }
             transaction.execute(
                 "INSERT OR REPLACE INTO use_covered VALUES(?1, ?2, ?3, ?4)",
@@ -105,32 +105,6 @@ impl Store {
                 )?;
             }
             Ok(())
-        })
-    }
-}
-
-/// The uses of one account on one day, in one way.
-struct Sum {
-    person: String,
-    day: i64,
-    /// Method, detail and application.
-    way: [String; 3],
-    succeeded: bool,
-    first_at: i64,
-    last_at: i64,
-    events: i64,
-}
-
-impl Sum {
-    fn of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Sum> {
-        Ok(Sum {
-            person: row.get(0)?,
-            day: row.get(1)?,
-            way: [row.get(2)?, row.get(3)?, row.get(4)?],
-            succeeded: row.get::<_, Option<bool>>(5)?.unwrap_or(false),
-            first_at: row.get(6)?,
-            last_at: row.get(7)?,
-            events: row.get(8)?,
         })
     }
 }
