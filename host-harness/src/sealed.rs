@@ -26,6 +26,11 @@ impl Sealed {
     /// Reads a file into a sealed memory file.
     #[cfg(target_os = "linux")]
     pub(crate) fn read(path: &Path) -> std::io::Result<Sealed> {
+        while_busy(|| Sealed::read_once(path), std::thread::sleep)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn read_once(path: &Path) -> std::io::Result<Sealed> {
         use std::os::fd::AsRawFd;
 
         use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
@@ -47,6 +52,26 @@ impl Sealed {
         let (digest, length) = digest(path, |_| Ok(()))?;
         Ok(Sealed { path: path.into(), digest, length, file: File::open(path)? })
     }
+}
+
+/// Tries again while Linux answers that the memory is busy. It refuses to seal a page that another
+/// part of the kernel holds for a moment (`memfd_wait_for_pins`), and on a loaded machine that moment
+/// outlasts the 150 ms it waits by itself. Each try is a fresh copy, so no page is held twice.
+#[cfg(target_os = "linux")]
+fn while_busy<T>(
+    mut attempt: impl FnMut() -> std::io::Result<T>,
+    mut pause: impl FnMut(std::time::Duration),
+) -> std::io::Result<T> {
+    /// Together with the kernel's own waiting, about 8 s.
+    const PAUSES_MS: [u64; 8] = [10, 20, 50, 100, 500, 1_000, 2_000, 3_000];
+    for pause_ms in PAUSES_MS {
+        match attempt() {
+            Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {}
+            ended => return ended,
+        }
+        pause(std::time::Duration::from_millis(pause_ms));
+    }
+    attempt()
 }
 
 fn digest(
@@ -124,6 +149,42 @@ mod tests {
             (found == pin).then(|| std::fs::read(path).unwrap_or_default())
         });
         assert!(bad > 0);
+    }
+
+    /// The kernel's own refusal, brought about by a mapping that could still write.
+    #[test]
+    fn memory_that_is_busy_for_a_moment_is_sealed_after_it() {
+        use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+        use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+        let memory = memfd_create("busy", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
+        rustix::fs::ftruncate(&memory, 4096).unwrap();
+        let writable = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: a mapping of our own at an address that the kernel chooses.
+        let mapping = unsafe {
+            mmap(std::ptr::null_mut(), 4096, writable, MapFlags::SHARED, &memory, 0).unwrap()
+        };
+        let seal = || Ok(fcntl_add_seals(&memory, SealFlags::WRITE)?);
+        let refused: std::io::Error = seal().unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::ResourceBusy);
+        let mut pauses = 0;
+        while_busy(seal, |_| {
+            pauses += 1;
+            if pauses == 3 {
+                // SAFETY: it is the mapping made above, and nobody uses it any more.
+                unsafe { munmap(mapping, 4096).unwrap() };
+            }
+        })
+        .unwrap();
+        assert_eq!(pauses, 3);
+    }
+
+    #[test]
+    fn memory_that_stays_busy_is_an_error_in_the_end() {
+        let busy = || Err::<(), _>(std::io::ErrorKind::ResourceBusy.into());
+        let mut waited = std::time::Duration::ZERO;
+        let error = while_busy(busy, |pause| waited += pause).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ResourceBusy);
+        assert!(waited.as_secs() < 10);
     }
 
     #[test]

@@ -169,6 +169,7 @@ enum Command {
 /// Runs the command line of this process.
 pub fn main(environment: Environment) -> ExitCode {
     crate::process::keep_memory_private();
+    crate::process::share_memory_among_threads();
     std::panic::set_hook(Box::new(|info| {
         // The location only: a panic's message could hold anything.
         let place = info.location().map_or_else(String::new, |place| format!(" at {place}"));
