@@ -220,17 +220,8 @@ fn unavailable(message: &str) -> Error {
 mod tests {
     use super::*;
 
-    fn answer(status: u16, body: &str) -> Answer {
-        Answer {
-            status,
-            headers: Default::default(),
-            body: body.as_bytes().to_vec(),
-            duration: Default::default(),
-        }
-    }
-
     fn coded(status: u16, code: &str, message: &str) -> Verdict {
-        judge(&answer(
+        judge(&Answer::of(
             status,
             &serde_json::json!([{"message": message, "errorCode": code}]).to_string(),
         ))
@@ -251,11 +242,11 @@ mod tests {
     #[test]
     fn a_page_with_status_200_is_not_data() {
         assert!(matches!(
-            judge(&answer(200, " <html>We are down for maintenance</html>")),
+            judge(&Answer::of(200, " <html>We are down for maintenance</html>")),
             Verdict::Again { .. }
         ));
-        assert!(matches!(judge(&answer(200, "")), Verdict::Again { .. }));
-        assert!(matches!(judge(&answer(200, "{}")), Verdict::Success));
+        assert!(matches!(judge(&Answer::of(200, "")), Verdict::Again { .. }));
+        assert!(matches!(judge(&Answer::of(200, "{}")), Verdict::Success));
     }
 
     #[test]
@@ -264,8 +255,8 @@ mod tests {
             coded(401, "INVALID_SESSION_ID", "Session expired or invalid"),
             Verdict::Expired
         ));
-        assert!(matches!(judge(&answer(401, "")), Verdict::Expired));
-        assert!(matches!(judge(&answer(403, "Bad_OAuth_Token")), Verdict::Expired));
+        assert!(matches!(judge(&Answer::of(401, "")), Verdict::Expired));
+        assert!(matches!(judge(&Answer::of(403, "Bad_OAuth_Token")), Verdict::Expired));
         let cureless =
             coded(401, "INVALID_SESSION_ID", "This session is not valid for use with the REST API");
         assert!(matches!(cureless, Verdict::Fatal(_)));

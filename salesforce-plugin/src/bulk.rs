@@ -1,4 +1,4 @@
-//! Query jobs of Bulk API 2.0: made, waited for, read, deleted.
+//! Query jobs of Bulk API 2.0: made, waited for, deleted.
 //!
 //! What is sent goes through [`Jobs`], so that the course of a job can be tried without a network.
 //!
@@ -12,15 +12,14 @@ use connector_api::{Error, ErrorKind};
 use serde::Deserialize;
 
 use crate::api_error::ApiError;
+use crate::bulk_results::Parts;
 
-/// Records of one set of results: some 12 MB of CSV for users.
-pub(crate) const SET_RECORDS: u32 = 20_000;
+/// Records asked for in one set of results: some 60 MB of CSV for users, read as it arrives.
+pub(crate) const SET_RECORDS: u32 = 100_000;
 /// A job is waited for so long in all; a queue of minutes is normal.
 const LONGEST_WAIT_S: u64 = 60 * 60;
 const FIRST_PAUSE_MS: u64 = 1_000;
 const LONGEST_PAUSE_MS: u64 = 30_000;
-/// More sets than any result has: a chain that leads on for ever ends here.
-const MOST_SETS: u32 = 20_000;
 
 /// A query job as the org describes it.
 #[derive(Clone, Debug, Deserialize)]
@@ -48,20 +47,24 @@ impl Job {
     }
 }
 
-/// One set of results.
-#[derive(Debug)]
-pub(crate) struct Set {
-    pub(crate) batches: Vec<RecordBatch>,
-    /// Where the next set is; none behind the last.
-    pub(crate) next: Option<String>,
-}
+/// Takes a batch of results; answers whether more are wanted.
+pub(crate) type Take<'a> = &'a mut dyn FnMut(RecordBatch) -> bool;
 
 /// The requests of a query job.
 pub(crate) trait Jobs {
     fn create(&self, query: &str) -> Result<Job, ApiError>;
     fn get(&self, id: &str) -> Result<Job, ApiError>;
-    /// The set at a locator, or the first one.
-    fn results(&self, id: &str, locator: Option<&str>) -> Result<Set, ApiError>;
+    /// Reads the set at a locator, or the first one; answers the next one's locator.
+    fn set(
+        &self,
+        id: &str,
+        locator: Option<&str>,
+        take: Take<'_>,
+    ) -> Result<Option<String>, ApiError>;
+    /// The parts of the results, at first or from a path that an answer named.
+    fn parts(&self, id: &str, next: Option<&str>) -> Result<Parts, ApiError>;
+    /// Reads a part by its path.
+    fn part(&self, path: &str, take: Take<'_>) -> Result<(), ApiError>;
     /// Jobs of the org, newest or oldest first as it likes.
     fn list(&self) -> Result<Vec<Job>, ApiError>;
     fn abort(&self, id: &str) -> Result<(), ApiError>;
@@ -111,31 +114,6 @@ pub(crate) fn wait(jobs: &dyn Jobs, mut job: Job) -> Result<Ended, ApiError> {
     })
 }
 
-/// Hands over the sets of results one after the other. Answers why there may be more, if so.
-///
-/// # Errors
-/// What ends the run or the dataset; the locators before it were handed over.
-pub(crate) fn read(
-    jobs: &dyn Jobs,
-    job: &Job,
-    mut take: impl FnMut(RecordBatch) -> Result<(), ApiError>,
-) -> Result<Option<String>, ApiError> {
-    let mut locator: Option<String> = None;
-    let mut seen = std::collections::HashSet::new();
-    for _ in 0..MOST_SETS {
-        let set = jobs.results(&job.id, locator.as_deref())?;
-        for batch in set.batches {
-            take(batch)?;
-        }
-        match set.next {
-            None => return Ok(None),
-            Some(next) if seen.insert(next.clone()) => locator = Some(next),
-            Some(_) => return Ok(Some("the locator of the results leads back".into())),
-        }
-    }
-    Ok(Some("the results have no end".into()))
-}
-
 /// Deletes a job, aborting it first where it still runs. What goes wrong is only noted: Salesforce
 /// deletes it after seven days.
 ///
@@ -182,34 +160,21 @@ pub(crate) fn orphans<'a>(
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
-    use std::sync::Arc;
-
-    use arrow_array::StringArray;
 
     use super::*;
     use crate::api_error::Refusal;
 
-    /// Query jobs as the documentation tells them: a queue, results in sets, 404 once deleted.
+    /// Query jobs as the documentation tells them: a queue, 404 once deleted.
     struct Fake {
         /// States that the job goes through, one for each look.
         states: RefCell<Vec<&'static str>>,
-        sets: Vec<(Option<&'static str>, usize, Option<&'static str>)>,
         log: RefCell<Vec<String>>,
         runs: bool,
     }
 
     impl Fake {
         fn new(states: &[&'static str]) -> Fake {
-            Fake {
-                states: RefCell::new(states.to_vec()),
-                sets: vec![
-                    (None, 3, Some("MQ")),
-                    (Some("MQ"), 0, Some("Mg")),
-                    (Some("Mg"), 2, None),
-                ],
-                log: RefCell::default(),
-                runs: false,
-            }
+            Fake { states: RefCell::new(states.to_vec()), log: RefCell::default(), runs: false }
         }
 
         fn note(&self, text: impl Into<String>) {
@@ -239,12 +204,14 @@ mod tests {
             let state = self.states.borrow_mut().remove(0);
             if state == "gone" { Err(refused(404)) } else { Ok(job(state)) }
         }
-        fn results(&self, _: &str, locator: Option<&str>) -> Result<Set, ApiError> {
-            let (_, rows, next) =
-                self.sets.iter().find(|(at, _, _)| *at == locator).expect("a known locator");
-            let ids = StringArray::from(vec!["x"; *rows]);
-            let batch = RecordBatch::try_from_iter([("Id", Arc::new(ids) as _)]).unwrap();
-            Ok(Set { batches: vec![batch], next: next.map(Into::into) })
+        fn set(&self, _: &str, _: Option<&str>, _: Take<'_>) -> Result<Option<String>, ApiError> {
+            Ok(None)
+        }
+        fn parts(&self, _: &str, _: Option<&str>) -> Result<Parts, ApiError> {
+            Err(refused(404))
+        }
+        fn part(&self, _: &str, _: Take<'_>) -> Result<(), ApiError> {
+            Ok(())
         }
         fn list(&self) -> Result<Vec<Job>, ApiError> {
             Ok(vec![job("InProgress")])
@@ -284,25 +251,6 @@ mod tests {
     fn a_job_that_never_ends_is_left() {
         let fake = Fake::new(&["InProgress"; 200]);
         assert!(matches!(wait(&fake, job("InProgress")).unwrap(), Ended::Useless(_)));
-    }
-
-    #[test]
-    fn every_set_is_read_also_behind_an_empty_one() {
-        let mut rows = 0;
-        let more = read(&Fake::new(&[]), &job("JobComplete"), |batch| {
-            rows += batch.num_rows();
-            Ok(())
-        })
-        .unwrap();
-        assert_eq!((more, rows), (None, 5));
-    }
-
-    #[test]
-    fn locators_that_lead_back_end_the_reading() {
-        let mut fake = Fake::new(&[]);
-        fake.sets[2].2 = Some("MQ");
-        let more = read(&fake, &job("JobComplete"), |_| Ok(())).unwrap();
-        assert!(more.is_some_and(|reason| reason.contains("leads back")));
     }
 
     #[test]

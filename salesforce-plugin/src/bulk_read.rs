@@ -1,16 +1,17 @@
 //! Reads a large dataset by a query job, where that costs fewer requests than pages.
 
+use std::io::Read;
 use std::time::Duration;
 
-use arrow_array::RecordBatch;
 use connector_api::message::{DatasetStatus, DatasetSummary};
 use connector_api::{Error, Secret};
 use serde::{Deserialize, Serialize};
 
+use crate::allow_list;
 use crate::api_error::ApiError;
-use crate::bulk::{self, Job, Jobs, SET_RECORDS, Set};
-use crate::chain::BATCH_ROWS;
-use crate::csv_rows;
+use crate::bulk::{self, Job, Jobs, SET_RECORDS, Take};
+use crate::bulk_results::{self, Parts};
+use crate::csv_rows::Results;
 use crate::dataset::Bulk;
 use crate::page::Columns;
 use crate::reader::{Ended, Output, Reader};
@@ -188,7 +189,7 @@ impl Reader<'_> {
     ) -> Result<Option<DatasetSummary>, Ended> {
         let mut ended = None;
         let expected = job.number_records_processed;
-        let read = bulk::read(jobs, job, |batch| {
+        let read = bulk_results::read(jobs, job, |batch| {
             self.hand_over(&batch, output, expected).map_err(|reason| {
                 ended = Some(reason);
                 ApiError::Fatal(Error::cancelled())
@@ -245,7 +246,59 @@ struct Listed {
     records: Vec<Job>,
 }
 
+/// The first version whose results can be read by parts.
+const PARTS_SINCE: u16 = 58;
+/// Records of one batch.
+const BATCH_ROWS: usize = 2_000;
+
+/// Parts of a result, as the org names them.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NamedParts {
+    #[serde(default)]
+    result_pages: Vec<NamedPart>,
+    // The documentation writes it in both ways.
+    #[serde(default, alias = "nextRecordUrl")]
+    next_records_url: Option<String>,
+    #[serde(default)]
+    done: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NamedPart {
+    result_url: String,
+}
+
 impl SessionJobs<'_> {
+    /// The path of an address that the org names, if it is one of this job with that shape.
+    fn path_of(&self, id: &str, url: &str, shape: &str) -> Option<String> {
+        let path = match url.strip_prefix("https://") {
+            Some(rest) => rest.strip_prefix(self.session.instance_host().as_str())?,
+            None => url,
+        };
+        let bare = path.split('?').next().unwrap_or_default();
+        let job = bare.split('/').nth(6)?;
+        let same_job = job.len() >= 15 && job.get(..15) == id.get(..15);
+        (same_job && allow_list::shape(bare) == Some(shape)).then(|| path.to_owned())
+    }
+
+    /// Reads results as they arrive; answers the locator of the next set.
+    fn results(&self, path: &str, take: Take<'_>) -> Result<Option<String>, ApiError> {
+        let request = Request { accept: "text/csv", ..Request::get(path, Some(self.object)) };
+        let mut results = Results::default();
+        let mut consume = |body: &mut dyn Read| results.read(body, &self.columns, BATCH_ROWS, take);
+        self.session.stream(&request, &mut consume, |answer, rows| {
+            let said = answer.header("sforce-numberofrecords").and_then(|n| n.trim().parse().ok());
+            if said.is_some_and(|said: u64| said != rows) {
+                return Err(format!("{rows} records arrived of a set that holds another number"));
+            }
+            // Behind the last set stands the word `null`.
+            let next = answer.header("sforce-locator").map(str::trim);
+            Ok(next.filter(|locator| !locator.is_empty() && *locator != "null").map(Into::into))
+        })
+    }
+
     fn base(&self) -> String {
         // Results must be read with the API version that created the job; another answers 409.
         format!("/services/data/v{}.0/jobs/query", self.version)
@@ -301,29 +354,51 @@ impl Jobs for SessionJobs<'_> {
         self.send("GET", &self.path(id)?, None)?.ok_or_else(no_job)
     }
 
-    fn results(&self, id: &str, locator: Option<&str>) -> Result<Set, ApiError> {
+    fn set(
+        &self,
+        id: &str,
+        locator: Option<&str>,
+        take: Take<'_>,
+    ) -> Result<Option<String>, ApiError> {
         let mut path = format!("{}/results?maxRecords={SET_RECORDS}", self.path(id)?);
         if let Some(locator) = locator {
             let locator: String =
                 url::form_urlencoded::byte_serialize(locator.as_bytes()).collect();
             path.push_str(&format!("&locator={locator}"));
         }
-        let request = Request { accept: "text/csv", ..Request::get(&path, Some(self.object)) };
-        self.session.request(&request, |answer| {
-            let batches = csv_rows::parse(&answer.body, &self.columns, BATCH_ROWS)?;
-            let rows = batches.iter().map(|batch: &RecordBatch| batch.num_rows() as u64).sum();
-            let said = answer.header("sforce-numberofrecords").and_then(|n| n.trim().parse().ok());
-            if said.is_some_and(|said: u64| said != rows) {
-                return Err(format!("{rows} records arrived of a set that has other many"));
-            }
-            // Behind the last set stands the word `null`.
-            let next = answer
-                .header("sforce-locator")
-                .map(str::trim)
-                .filter(|locator| !locator.is_empty() && *locator != "null")
-                .map(Into::into);
-            Ok((Set { batches, next }, rows))
+        self.results(&path, take)
+    }
+
+    fn parts(&self, id: &str, next: Option<&str>) -> Result<Parts, ApiError> {
+        if self.version < PARTS_SINCE {
+            return Err(ApiError::Malformed("this version of the API names no parts".into()));
+        }
+        let path = match next {
+            Some(next) => next.to_owned(),
+            None => format!("{}/resultPages", self.path(id)?),
+        };
+        self.session.get(&path, Some(self.object), |answer| {
+            let named: NamedParts =
+                serde_json::from_slice(&answer.body).map_err(|error| error.to_string())?;
+            let on_path = |url: &str, shape| {
+                self.path_of(id, url, shape)
+                    .ok_or_else(|| "a part of the results is not a path of this job".to_owned())
+            };
+            let paths: Result<Vec<String>, String> = named
+                .result_pages
+                .iter()
+                .map(|part| on_path(&part.result_url, "/services/data/*/jobs/query/*/results"))
+                .collect();
+            let next = named.next_records_url.filter(|next| !next.is_empty());
+            let next = next
+                .map(|next| on_path(&next, "/services/data/*/jobs/query/*/resultpages"))
+                .transpose()?;
+            Ok((Parts { paths: paths?, next, done: named.done }, 0))
         })
+    }
+
+    fn part(&self, path: &str, take: Take<'_>) -> Result<(), ApiError> {
+        self.results(path, take).map(drop)
     }
 
     fn list(&self) -> Result<Vec<Job>, ApiError> {

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::api_error::ApiError;
 use crate::budget::Allowance;
-use crate::bulk::SET_RECORDS;
 use crate::dataset::{Bulk, Dataset, Source};
 use crate::selection::Selection;
 use crate::session::Session;
@@ -16,6 +15,9 @@ use crate::session::Session;
 const PAGE: u64 = 2_000;
 /// Requests of a job beside its results: made, looked at, deleted.
 const JOB: u64 = 10;
+/// Records of one part of a job's results, about: Salesforce chooses. It names five parts at a time.
+const PART: u64 = 50_000;
+const PARTS_NAMED: u64 = 5;
 
 /// How many records the org's objects have, about.
 #[derive(Debug, Default)]
@@ -128,7 +130,10 @@ pub(crate) fn estimate(
             let requests = match dataset.source {
                 Source::Limits => 1,
                 Source::Tooling(_) => pages,
-                Source::Object(_) if bulk => 1 + JOB + rows.div_ceil(SET_RECORDS.into()),
+                Source::Object(_) if bulk => {
+                    let parts = rows.div_ceil(PART);
+                    1 + JOB + parts + parts.div_ceil(PARTS_NAMED)
+                }
                 // Described, read, and counted where one page does not show it whole.
                 Source::Object(_) => 1 + pages + u64::from(pages > 1),
             };
@@ -157,7 +162,7 @@ mod tests {
         let datasets = [Dataset::named("user").unwrap(), Dataset::named("profile").unwrap()];
         let counts = counts(&[("User", 1_000_000), ("Profile", 30)]);
         let by_job = estimate(&datasets, &counts, &Selection::default(), None);
-        assert_eq!(by_job.datasets[0].requests, 1 + 10 + 50);
+        assert_eq!(by_job.datasets[0].requests, 1 + 10 + 20 + 4);
         assert!(by_job.datasets[0].bulk && !by_job.datasets[1].bulk);
         assert_eq!(by_job.datasets[1].requests, 2);
         let pages = Selection { bulk_rows: None, ..Selection::default() };

@@ -1,7 +1,8 @@
 //! One request over the network: the only user of `reqwest`.
 //!
 //! It goes to an [`OrgUrl`] and nowhere else. Redirects are never followed, TLS is 1.2 or later with full verification against the system's
-//! roots and the settings' CA file, and an answer is read whole, up to a limit, before it is used.
+//! roots and the settings' CA file. An answer is read whole, up to a limit, before it is used; only
+//! results in CSV, which have no limit, are taken as they arrive.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -106,14 +107,44 @@ impl HttpError {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
+    /// Empty where it was taken as it arrived.
     pub(crate) body: Vec<u8>,
+    /// Records that were taken as they arrived, or why not all were.
+    pub(crate) taken: Option<Result<u64, Unfinished>>,
+    /// Decoded bytes of the body.
+    pub(crate) length: u64,
     pub(crate) duration: Duration,
 }
 
+/// Why a body was not taken to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unfinished {
+    /// It does not have the documented shape.
+    Malformed(String),
+    /// Nobody wants the rest.
+    Unwanted,
+}
+
+/// Takes a body as it arrives; answers its records.
+pub(crate) type Consume<'a> = &'a mut dyn FnMut(&mut dyn Read) -> Result<u64, Unfinished>;
+
 impl Answer {
+    /// An answer as a test needs it.
+    #[cfg(test)]
+    pub(crate) fn of(status: u16, body: &str) -> Answer {
+        Answer {
+            status,
+            headers: HeaderMap::new(),
+            body: body.as_bytes().to_vec(),
+            taken: None,
+            length: body.len() as u64,
+            duration: Duration::ZERO,
+        }
+    }
+
     /// A header as text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+        header(&self.headers, name)
     }
 
     /// Whether the body claims, or looks, to be HTML: a maintenance, login or proxy page.
@@ -179,6 +210,23 @@ impl Http {
         body: Option<Vec<u8>>,
         timeout: Duration,
     ) -> Result<Answer, HttpError> {
+        self.exchange(method, url, headers, body, timeout, None)
+    }
+
+    /// As [`Http::send`]; but the body of a successful answer is given to `consume` as it arrives, if
+    /// there is one. Refusals, and pages of proxies, are read whole all the same.
+    ///
+    /// # Errors
+    /// As for [`Http::send`]; a body that breaks off while it is taken is one.
+    pub(crate) fn exchange(
+        &self,
+        method: &str,
+        url: &OrgUrl,
+        headers: &[(&str, &str)],
+        body: Option<Vec<u8>>,
+        timeout: Duration,
+        consume: Option<Consume<'_>>,
+    ) -> Result<Answer, HttpError> {
         let host = url.host().to_owned();
         let started = Instant::now();
         let request = self.build(method, url, headers, body, timeout)?;
@@ -187,11 +235,27 @@ impl Http {
             client.execute(request).map_err(|error| from_reqwest(&host, &error, timeout))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
+        let kind = header(&headers, "content-type").unwrap_or_default().to_ascii_lowercase();
+        if let Some(consume) = consume
+            && status == 200
+            && !kind.contains("html")
+            && !kind.contains("json")
+        {
+            let mut arriving = Arriving { response, length: 0, broke: None };
+            let taken = consume(&mut arriving);
+            if let Some(error) = arriving.broke {
+                return Err(cut_off(&host, &error, timeout));
+            }
+            let (length, duration) = (arriving.length, started.elapsed());
+            let body = Vec::new();
+            return Ok(Answer { status, headers, body, taken: Some(taken), length, duration });
+        }
         let mut body = read_whole(&host, response, timeout)?;
         if body.starts_with(BYTE_ORDER_MARK) {
             body.drain(..BYTE_ORDER_MARK.len());
         }
-        Ok(Answer { status, headers, body, duration: started.elapsed() })
+        let (length, duration) = (body.len() as u64, started.elapsed());
+        Ok(Answer { status, headers, body, taken: None, length, duration })
     }
 
     fn build(
@@ -222,21 +286,50 @@ impl Http {
 fn read_whole(host: &str, response: Response, timeout: Duration) -> Result<Vec<u8>, HttpError> {
     let expected = response.content_length().unwrap_or(0).min(LARGEST_ANSWER);
     let mut body = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
-    response.take(LARGEST_ANSWER + 1).read_to_end(&mut body).map_err(|error| {
-        if error.kind() == std::io::ErrorKind::TimedOut || source_text(&error).contains("timed out")
-        {
-            HttpError::Timeout { host: host.into(), seconds: timeout.as_secs() }
-        } else {
-            HttpError::Broken {
-                host: host.into(),
-                reason: format!("the answer was cut off ({})", innermost(&error)),
-            }
-        }
-    })?;
+    response
+        .take(LARGEST_ANSWER + 1)
+        .read_to_end(&mut body)
+        .map_err(|error| cut_off(host, &error, timeout))?;
     if body.len() as u64 > LARGEST_ANSWER {
         return Err(HttpError::TooLarge { host: host.into() });
     }
     Ok(body)
+}
+
+fn cut_off(host: &str, error: &std::io::Error, timeout: Duration) -> HttpError {
+    let host = host.to_owned();
+    if error.kind() == std::io::ErrorKind::TimedOut || source_text(error).contains("timed out") {
+        return HttpError::Timeout { host, seconds: timeout.as_secs() };
+    }
+    HttpError::Broken { host, reason: format!("the answer was cut off ({})", innermost(error)) }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// A body on its way; remembers how the connection failed, which its reader cannot tell.
+struct Arriving {
+    response: Response,
+    length: u64,
+    broke: Option<std::io::Error>,
+}
+
+impl Read for Arriving {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self.response.read(buffer) {
+            Ok(read) => {
+                self.length += read as u64;
+                Ok(read)
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => Err(error),
+            Err(error) => {
+                let kind = error.kind();
+                self.broke = Some(error);
+                Err(kind.into())
+            }
+        }
+    }
 }
 
 fn from_reqwest(host: &str, error: &reqwest::Error, timeout: Duration) -> HttpError {

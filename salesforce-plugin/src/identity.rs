@@ -95,19 +95,10 @@ pub(crate) fn ids_of_identity_url(url: &str) -> (Option<String>, Option<String>)
 mod tests {
     use super::*;
 
-    fn answer(status: u16, body: &str) -> Answer {
-        Answer {
-            status,
-            headers: Default::default(),
-            body: body.as_bytes().to_vec(),
-            duration: Default::default(),
-        }
-    }
-
     #[test]
     fn a_dead_token_is_told_from_a_fault_on_the_way() {
         let host = OrgHost::new("acme.my.salesforce.com").unwrap();
-        let judge = |status, body| judge(&host, &answer(status, body));
+        let judge = |status, body| judge(&host, &Answer::of(status, body));
         assert!(matches!(judge(200, r#"{"organization_id":"00D"}"#), Identity::Known(_)));
         assert!(
             matches!(judge(403, "Bad_OAuth_Token"), Identity::Refused(text) if text == "HTTP 403, Bad_OAuth_Token")

@@ -12,6 +12,7 @@ mod authorize;
 mod budget;
 mod bulk;
 mod bulk_read;
+mod bulk_results;
 mod capped;
 mod chain;
 mod check;

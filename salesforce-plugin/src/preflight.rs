@@ -464,12 +464,7 @@ mod tests {
     }
 
     fn answered(status: u16, body: &str, date: &str) -> Answer {
-        let mut answer = Answer {
-            status,
-            headers: Default::default(),
-            body: body.as_bytes().to_vec(),
-            duration: Duration::ZERO,
-        };
+        let mut answer = Answer::of(status, body);
         if let Ok(date) = date.parse() {
             answer.headers.insert("date", date);
         }

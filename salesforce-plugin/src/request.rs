@@ -7,7 +7,7 @@ use connector_api::{Error, ErrorKind};
 
 use crate::allow_list;
 use crate::api_error::{ApiError, Verdict, judge, judge_failure};
-use crate::http::{Answer, HttpError};
+use crate::http::{Answer, Consume, HttpError, Unfinished};
 use crate::org_url::OrgUrl;
 use crate::retry::backoff;
 use crate::session::Session;
@@ -73,6 +73,35 @@ impl Session {
         request: &Request<'_>,
         mut read: impl FnMut(&Answer) -> Result<(T, u64), String>,
     ) -> Result<T, ApiError> {
+        self.exchange(request, None, &mut read)
+    }
+
+    /// Sends a GET whose answer is taken while it arrives; at another try it comes from its beginning
+    /// again. `read` reads what stands beside the body, and is told how many records that had.
+    ///
+    /// # Errors
+    /// [`ApiError`]; what was taken before stays taken.
+    pub(crate) fn stream<T>(
+        &self,
+        request: &Request<'_>,
+        consume: Consume<'_>,
+        mut read: impl FnMut(&Answer, u64) -> Result<T, String>,
+    ) -> Result<T, ApiError> {
+        self.exchange(request, Some(consume), &mut |answer| match &answer.taken {
+            Some(Ok(rows)) => Ok((read(answer, *rows)?, *rows)),
+            // Nothing came: a result without records.
+            None if answer.body.is_empty() => Ok((read(answer, 0)?, 0)),
+            Some(Err(Unfinished::Malformed(reason))) => Err(reason.clone()),
+            _ => Err("the answer is not the result of a job".into()),
+        })
+    }
+
+    fn exchange<T>(
+        &self,
+        request: &Request<'_>,
+        mut consume: Option<Consume<'_>>,
+        read: &mut dyn FnMut(&Answer) -> Result<(T, u64), String>,
+    ) -> Result<T, ApiError> {
         let mut failures = 0;
         let mut renewed = false;
         loop {
@@ -92,7 +121,11 @@ impl Session {
             }
             let result = {
                 let _place = self.gate().enter(self.host())?;
-                self.send(request, &url, &token)
+                let consume: Option<Consume<'_>> = match &mut consume {
+                    Some(consume) => Some(&mut **consume),
+                    None => None,
+                };
+                self.send(request, &url, &token, consume)
             };
             if let Ok(answer) = &result {
                 self.note_headers(answer);
@@ -153,16 +186,17 @@ impl Session {
                 });
             }
         };
-        // Without a body: what was to be deleted is gone; a result without records.
+        if answer.taken == Some(Err(Unfinished::Unwanted)) {
+            return Err(Step::Stop(Error::cancelled().into()));
+        }
+        // Without a body: what was to be deleted is gone; a result without records, or a taken one.
         let bare_success = match answer.status {
             204 => true,
             200 => answer.body.is_empty() && request.accept == "text/csv",
             _ => false,
         };
-        if bare_success {
-            return read(answer).map_err(|reason| Step::Stop(ApiError::Malformed(reason)));
-        }
-        match judge(answer) {
+        let verdict = if bare_success { Verdict::Success } else { judge(answer) };
+        match verdict {
             Verdict::Success => read(answer).map_err(|reason| {
                 let last = ApiError::Malformed(reason);
                 if request.may_repeat() {
@@ -207,7 +241,7 @@ impl Session {
             object: request.object.map(Into::into),
             status: answer.map_or(0, |answer| answer.status),
             rows,
-            bytes: answer.map_or(0, |answer| answer.body.len() as u64),
+            bytes: answer.map_or(0, |answer| answer.length),
             duration_ms: answer
                 .map_or(0, |answer| u64::try_from(answer.duration.as_millis()).unwrap_or(u64::MAX)),
         });

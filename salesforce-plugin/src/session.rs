@@ -14,7 +14,7 @@ use crate::authorize::client;
 use crate::budget::Budget;
 use crate::gate::Gate;
 use crate::grant::Grant;
-use crate::http::{Answer, Http};
+use crate::http::{Answer, Consume, Http, HttpError};
 use crate::org_url::{OrgHost, OrgUrl};
 use crate::renew::renew;
 use crate::request::Request;
@@ -22,6 +22,8 @@ use crate::retry::Retries;
 use crate::settings::Settings;
 
 const DATA_TIMEOUT: Duration = Duration::from_secs(120);
+/// Results of a job are large, and wait for the one who stores them.
+const RESULTS_TIMEOUT: Duration = Duration::from_secs(540);
 /// Names the client in the org's own view of its API use.
 const CALL_OPTIONS: &str = "client=endpoint-server-salesforce-connector";
 
@@ -150,7 +152,8 @@ impl Session {
         request: &Request<'_>,
         url: &OrgUrl,
         token: &Secret,
-    ) -> Result<Answer, crate::http::HttpError> {
+        consume: Option<Consume<'_>>,
+    ) -> Result<Answer, HttpError> {
         let authorization = Secret::new(format!("Bearer {}", token.expose()));
         let mut headers = vec![
             ("Authorization", authorization.expose()),
@@ -161,7 +164,8 @@ impl Session {
             headers.push(("Content-Type", "application/json; charset=UTF-8"));
         }
         let body = request.body.map(|text| text.as_bytes().to_vec());
-        self.http.send(request.method, url, &headers, body, DATA_TIMEOUT)
+        let timeout = if consume.is_some() { RESULTS_TIMEOUT } else { DATA_TIMEOUT };
+        self.http.exchange(request.method, url, &headers, body, timeout, consume)
     }
 
     /// Takes in what every answer says beside its body.

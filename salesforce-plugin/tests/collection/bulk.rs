@@ -1,8 +1,10 @@
 //! A query job of Bulk API 2.0 from its making to its end, with the answers that Salesforce
 //! documents.
 
+use std::collections::BTreeMap;
+
 use connector_api::message::DatasetStatus;
-use salesforce_sim::{Action, Fault, SimulatedOrg};
+use salesforce_sim::{Action, Fault, Policy, SimulatedOrg};
 
 use crate::host::TestHost;
 
@@ -154,4 +156,102 @@ fn a_job_whose_answer_was_lost_is_found_and_deleted_and_others_are_left_alone() 
         .map(|entry| entry.path.clone())
         .collect();
     assert_eq!(gone, [orphan, format!("{JOBS}/{ID}")]);
+}
+
+/// An org whose results come in eight parts, and what a reading by pages gives.
+fn in_parts(
+    change: impl FnOnce(&mut Policy),
+) -> (SimulatedOrg, TestHost, BTreeMap<String, String>) {
+    let org = SimulatedOrg::builder().users(11_000).logins_per_user(0).seed(4).start();
+    org.set_policy(|policy| {
+        policy.bulk.rows_per_part = 1_500;
+        change(policy);
+    });
+    let mut host = TestHost::authorized(&org, &[("bulk_rows", "0")]);
+    host.full(&["user"]).is_complete("user");
+    let by_pages = host.records["user"].clone();
+    assert_eq!(by_pages.len() as u64, org.truth().total_users);
+    let host = TestHost::authorized(&org, &[("bulk_rows", "1000")]);
+    (org, host, by_pages)
+}
+
+#[test]
+fn a_large_result_is_read_by_parts_and_is_the_same_as_by_pages() {
+    for next_record_url in [false, true] {
+        let (org, mut host, by_pages) =
+            in_parts(|policy| policy.bulk.next_record_url = next_record_url);
+        let run = host.full(&["user"]);
+        run.is_complete("user");
+        run.nothing_twice("user");
+        assert!(host.records["user"] == by_pages, "record for record");
+        // Five parts are named at a time; Salesforce writes the way to more of them in small letters.
+        let named = ["/resultPages", "/resultpages"].map(|path| run.requests("GET", path));
+        assert_eq!(named, [1, 1]);
+        assert_eq!(run.requests("GET", "/results"), 8);
+        assert!(org.violations().is_empty(), "{:#?}", org.violations());
+    }
+}
+
+#[test]
+fn an_org_that_names_no_parts_is_read_by_sets() {
+    let (org, mut host, by_pages) = in_parts(|_| ());
+    let none =
+        Action::Status { code: 404, body: String::new(), content_type: None, headers: Vec::new() };
+    org.faults().set([Fault::new(none).on_path_with("resultPages").always()]);
+    let run = host.full(&["user"]);
+    run.is_complete("user");
+    run.nothing_twice("user");
+    assert!(host.records["user"] == by_pages, "record for record");
+    assert_eq!(run.requests("GET", "/results"), 8);
+}
+
+#[test]
+fn every_fault_at_every_part_leaves_every_record_once() {
+    let (org, mut host, by_pages) = in_parts(|_| ());
+    let faults = [
+        Action::ServerUnavailable,
+        Action::CloseAfter { bytes: 300_000, chunked: true },
+        Action::CloseAfter { bytes: 300_000, chunked: false },
+        Action::CloseAfter { bytes: 900, chunked: true },
+        Action::TruncateBody { bytes: 200_000 },
+        Action::CorruptGzip { offset: 40 },
+        Action::HtmlPage,
+        Action::ExpireSession,
+        Action::ConcurrentLimit,
+        Action::CutRecord,
+    ];
+    for action in faults {
+        for part in [2, 8] {
+            org.faults().set([Fault::new(action.clone()).on_path_with("/results").nth(part)]);
+            let run = host.full(&["user"]);
+            assert!(org.faults().played() > 0, "{action:?} at part {part} was not played");
+            println!("{action:?} at part {part}");
+            run.is_complete("user");
+            run.nothing_twice("user");
+            assert!(host.records["user"] == by_pages, "{action:?} at part {part}");
+        }
+    }
+}
+
+#[test]
+fn a_part_that_is_missing_is_incomplete_and_the_job_is_deleted_all_the_same() {
+    let (org, mut host, _) = in_parts(|_| ());
+    org.faults().set([Fault::new(Action::MissingPart).on_path_with("resultPages").times(1)]);
+    let run = host.full(&["user"]);
+    assert_eq!(org.faults().played(), 1);
+    let summary = run.of("user");
+    assert_eq!(summary.status, DatasetStatus::Incomplete, "{summary:?}");
+    assert!(summary.reason.as_deref().is_some_and(|why| why.contains("9500 of 11000")));
+    run.nothing_twice("user");
+    assert_eq!(run.requests("DELETE", "/jobs/query/*"), 1);
+}
+
+#[test]
+fn results_that_are_always_cut_off_are_read_by_pages_instead() {
+    let (org, mut host, by_pages) = in_parts(|_| ());
+    org.faults().set([Fault::new(Action::CutRecord).on_path_with("/results").always()]);
+    let run = host.full(&["user"]);
+    run.is_complete("user");
+    run.nothing_twice("user");
+    assert!(host.records["user"] == by_pages);
 }
