@@ -130,12 +130,13 @@ pub(crate) type Consume<'a> = &'a mut dyn FnMut(&mut dyn Read) -> Result<u64, Un
 
 impl Answer {
     /// An answer as a test needs it.
-    #[cfg(test)]
-    pub(crate) fn of(status: u16, body: &str) -> Answer {
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn of(status: u16, body: impl AsRef<[u8]>) -> Answer {
+        let body = body.as_ref();
         Answer {
             status,
             headers: HeaderMap::new(),
-            body: body.as_bytes().to_vec(),
+            body: body.to_vec(),
             taken: None,
             length: body.len() as u64,
             duration: Duration::ZERO,

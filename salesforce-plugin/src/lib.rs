@@ -25,6 +25,8 @@ mod describe;
 mod doctor;
 mod domain;
 mod estimate;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod gate;
 mod grant;
 mod grant_kind;

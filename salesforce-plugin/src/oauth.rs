@@ -443,7 +443,7 @@ fn refusal_of(answer: &Answer) -> Refusal {
 
 /// The body as a JSON object: a form-encoded answer is converted. None for
 /// anything else, e.g. HTML or nothing.
-fn as_json(body: &[u8]) -> Option<Cow<'_, [u8]>> {
+pub(crate) fn as_json(body: &[u8]) -> Option<Cow<'_, [u8]>> {
     let text = std::str::from_utf8(body).ok()?.trim();
     if text.starts_with('{') {
         return Some(Cow::Borrowed(body));
