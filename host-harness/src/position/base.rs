@@ -11,6 +11,7 @@ use super::evidence::Evidence;
 use super::inputs::{BaseInputs, Imported, RuleSettings};
 use super::scratch::Scratch;
 use super::{Analysis, Inputs, SnapshotMeta, compute_on};
+use crate::diff::movement::Movement;
 use crate::error::HostError;
 use crate::home::{Home, make_private_folder, restrict};
 use crate::money::{self, Point, WhatIf};
@@ -107,14 +108,18 @@ fn tables(
         Err(error) => log::debug!("`{}` is not used: {error}", path.display()),
     }
     let evidence = Evidence::new(&snapshot.manifest, &snapshot.datasets);
+    let movement =
+        store.snapshot_before(snapshot)?.map(|before| Movement::between(store, &before, snapshot));
     let latest = store.latest_snapshot(snapshot.connector_id)?;
     if latest.is_some_and(|latest| latest.id == snapshot.id) {
-        match keep(&path, source, &evidence, inputs) {
+        match keep(&path, source, &evidence, inputs, movement.clone()) {
             Ok(scratch) => return Ok(scratch),
             Err(error) => log::debug!("`{}` cannot be kept: {error}", path.display()),
         }
     }
-    Scratch::load(source, &evidence, inputs)
+    let mut scratch = Scratch::load(source, &evidence, inputs)?;
+    scratch.keep_movement(movement)?;
+    Ok(scratch)
 }
 
 fn file(home: &Home, snapshot: &SnapshotInfo) -> PathBuf {
@@ -142,6 +147,7 @@ fn keep(
     source: &Connection,
     evidence: &Evidence<'_>,
     inputs: &BaseInputs,
+    movement: Option<Movement>,
 ) -> Result<Scratch, HostError> {
     let folder = path.parent().unwrap_or(path);
     make_private_folder(folder)?;
@@ -152,7 +158,8 @@ fn keep(
         .into_temp_path();
     restrict(&temporary, 0o600)?;
     let connection = Connection::open(&temporary)?;
-    let scratch = Scratch::load_into(connection, source, evidence, inputs)?;
+    let mut scratch = Scratch::load_into(connection, source, evidence, inputs)?;
+    scratch.keep_movement(movement)?;
     scratch
         .connection
         .execute("INSERT INTO fact(key, value) VALUES('digest', ?1)", [inputs.digest()])?;

@@ -13,6 +13,7 @@ mod figure;
 pub mod html;
 pub mod inputs;
 mod model;
+mod movement;
 mod reconcile;
 pub(crate) mod scratch;
 pub(crate) mod seats;
@@ -36,9 +37,10 @@ use crate::store::DatasetInfo;
 use crate::time::from_ms;
 use evidence::{Cause, Evidence};
 use inputs::{BaseInputs, Imported, RuleSettings};
-use model::SEATS;
 use scratch::{Scratch, Window};
 use seats::{Census, Rules};
+
+pub(crate) use model::SEATS;
 
 pub(crate) use evidence::{NOT_COLLECTED, plain_reason};
 pub use figure::grouped;

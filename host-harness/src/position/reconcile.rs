@@ -9,6 +9,7 @@ use super::Sight;
 use super::evidence::{Cause, Evidence};
 use super::figure::{counted, grouped};
 use super::model::{License, Line, LineStatus, PoolDifference, SEATS};
+use super::movement;
 use super::scratch::Scratch;
 use super::seats::{Census, Tally};
 use crate::error::HostError;
@@ -19,7 +20,7 @@ pub(crate) const SUM: &str = "SUM";
 /// The family in which every account has exactly one seat.
 const USER: &str = "user";
 /// What lines about everything are about.
-const ORGANIZATION: &str = "organization";
+pub(super) const ORGANIZATION: &str = "organization";
 
 /// All lines, in the order of their ids, the sums last.
 pub(crate) fn lines(
@@ -39,6 +40,7 @@ pub(crate) fn lines(
     }
     lines.extend(one_seat_line(scratch, evidence, sight)?);
     lines.extend(activity_lines(evidence, sight));
+    lines.extend(movement::lines(scratch.movement.as_ref(), &held, licenses));
     lines.push(datasets_line(evidence));
     lines.extend(held.iter().map(|family| sum_line(family, &pools(family))));
     Ok(lines)
@@ -58,7 +60,7 @@ fn held_families<'a>(evidence: &Evidence<'_>, licenses: &'a [License]) -> Vec<&'
     families
 }
 
-fn not_assessed(id: &'static str, subject: &str, message: String) -> Line {
+pub(super) fn not_assessed(id: &'static str, subject: &str, message: String) -> Line {
     Line {
         id,
         status: LineStatus::NotAssessed,

@@ -206,6 +206,20 @@ impl ReadStore {
         self.find("WHERE s.connector_id = ?1 ORDER BY s.run_id DESC LIMIT 1", [connector_id])
     }
 
+    /// The one that a connector published before a snapshot, as far as it is still there.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn snapshot_before(
+        &self,
+        snapshot: &SnapshotInfo,
+    ) -> Result<Option<SnapshotInfo>, HostError> {
+        self.find(
+            "WHERE s.connector_id = ?1 AND s.run_id < ?2 ORDER BY s.run_id DESC LIMIT 1",
+            [snapshot.connector_id, snapshot.id],
+        )
+    }
+
     /// The snapshot of that number, if it is one of this connector.
     ///
     /// # Errors
