@@ -15,6 +15,7 @@ mod isolation;
 mod plugins;
 mod refresh;
 mod report;
+mod rules;
 mod secrets;
 mod serve;
 mod store;

@@ -238,7 +238,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Withholds rules that need everybody to be seen, where somebody was not.
-    pub(crate) fn doubt(&mut self, lines: &[Line]) {
+    pub(crate) fn doubt(&mut self, lines: &[Line], evidence: &Evidence<'_>) {
         let invisible = lines.iter().find(|line| {
             line.id == "I1"
                 && line.subject == "user"
@@ -246,12 +246,17 @@ impl<'a> Judge<'a> {
                 && line.pools.iter().any(|pool| pool.reason == "invisible_people")
         });
         let Some(line) = invisible else { return };
+        let people = evidence.views(CanonicalTable::Person, "");
+        let permissions: Vec<PermissionSpec> = people
+            .filter_map(|view| evidence.manifest.dataset(view.needs.first()?))
+            .flat_map(|dataset| dataset.permissions.clone())
+            .collect();
         for (place, rule) in RULES.iter().enumerate() {
             if ["R01", "R02", "R05", "R08"].contains(&rule.id) && self.withheld[place].is_none() {
                 self.withheld[place] = Some(Withheld {
                     status: "withheld",
                     reason: format!("not every account was seen: {}", line.message),
-                    permissions: Vec::new(),
+                    permissions: permissions.clone(),
                 });
                 self.counts.retain(|(of, ..), _| *of != place);
             }

@@ -28,6 +28,8 @@ pub struct SeatFinding {
     pub name: Option<String>,
     /// The family of the seat.
     pub family: String,
+    /// The pool's id at the vendor.
+    pub license_id: String,
     /// The key of the licence.
     pub key: String,
     /// Its name.
@@ -101,6 +103,7 @@ pub fn list(
                     username: None,
                     name: None,
                     family: pool.0.clone(),
+                    license_id: pool.1.clone(),
                     saving_per_year: saving(&analysis.position.rules, rule.id, pool),
                     key: known.key,
                     license: known.name,

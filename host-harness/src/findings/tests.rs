@@ -389,10 +389,42 @@ fn r16_compares_logins_with_members_once_both_have_a_price() {
         case.person(id, Member { plan: Some("SITE"), ..Member::default() });
     }
     assert_eq!(case.rule("R16").1.status, "withheld");
-    // The snapshot lies in the first hours of its month: nothing can be projected from them.
+    let mut price = |login: u32, member: u32| {
+        let book = format!(
+            "license,unit_price,currency,period,alternative_to\n\
+             user/KEY_SITE,{login},EUR,month,user/KEY_P1\nuser/KEY_P1,{member},EUR,month,\n"
+        );
+        case.estate.inputs.imported.prices = Some(crate::money::prices(&book).unwrap());
+        let (who, result) = case.rule("R16");
+        let saving: Vec<String> = result
+            .details
+            .iter()
+            .filter_map(|d| Some(d.saving_per_year.as_ref()?.decimal()))
+            .collect();
+        (who, saving)
+    };
+    // 500 logins so far cost 500; two people as members 20. The other two, on one day of 90 each,
+    // would cost 1 instead of 20.
+    let both = vec!["KEY_P1".to_owned(), "KEY_SITE".to_owned()];
+    assert_eq!(price(1, 10), (both, vec!["228.00".to_owned(), "5760.00".to_owned()]));
+    // As members they would cost more than the logins so far; what the month's first hours would
+    // come to is not projected.
+    assert_eq!(price(1, 300).0, ["KEY_P1"]);
+    // A login costs more than a member.
+    assert_eq!(price(30, 10).0, ["KEY_SITE"]);
+}
+
+#[test]
+fn r16_says_nothing_of_members_whose_uses_were_not_read_for_long_enough() {
+    let mut case = Case::new();
+    case.estate.plan("SITE", "user", "active", "logins", Some(10_000), Some(0));
     let book = "license,unit_price,currency,period,alternative_to\n\
                 user/KEY_SITE,1,EUR,month,user/KEY_P1\nuser/KEY_P1,10,EUR,month,\n";
     case.estate.inputs.imported.prices = Some(crate::money::prices(book).unwrap());
+    case.finds("R16", &["KEY_P1"]);
+    case.estate.connection.execute("DELETE FROM \"use\" WHERE At < ?1", [ago(50)]).unwrap();
+    case.finds("R16", &[]);
+    case.estate.status("use", DatasetStatus::Denied);
     case.finds("R16", &[]);
 }
 
@@ -526,6 +558,7 @@ fn accounts_that_were_not_seen_withhold_the_rules_about_silence() {
     for id in ["R01", "R02", "R05", "R08"] {
         let (who, result) = case.rule(id);
         assert_eq!((who.len(), result.status), (0, "withheld"), "{id}");
+        assert_eq!(result.permissions[0].label, "See member", "{id} says what would show them");
     }
     assert_eq!(case.rule("R06").1.status, "found");
 }
