@@ -7,6 +7,7 @@
 //! not change: both are read in addition.
 
 pub(crate) mod movement;
+pub(crate) mod sightings;
 
 use std::collections::BTreeMap;
 

@@ -252,3 +252,70 @@ fn every_rule_without_its_input_is_withheld_and_names_the_permission() {
         }
     }
 }
+
+/// Who a rule finds, by id.
+fn people(host: &Host, rule: &str) -> BTreeSet<Subject> {
+    let (document, _) = host.json(&["findings", NAME, "--rule", rule, "--limit", "100000"]);
+    let seats = document["findings"]["seats"].as_array().expect("seats");
+    seats.iter().map(|seat| seat["person_id"].as_str().expect("an id").to_owned()).collect()
+}
+
+#[test]
+fn our_own_snapshots_tell_since_when_an_account_is_active_again_or_frozen() {
+    let org = SimulatedOrg::builder().users(400).seed(11).start();
+    let host = Host::authorized(&org);
+    host.collect(0);
+    let before = people(&host, "R01");
+    let never = before.iter().next().expect("somebody").clone();
+    let hold = people(&host, "R04").into_iter().next().expect("somebody");
+    // Nobody asked for the audit trail, and the account's own dates say nothing of it.
+    org.mutate(|edit| edit.deactivate_user(&never)).expect("the org changes");
+    host.collect(0);
+    assert!(!people(&host, "R01").contains(&never), "it is not active");
+    org.mutate(|edit| edit.activate_user(&never)).expect("the org changes");
+    host.collect(0);
+    let mut others = before.clone();
+    others.remove(&never);
+    assert_eq!(people(&host, "R01"), others, "made active again just now");
+    let (why, ran) = host.json(&["findings", "explain", NAME, &never]);
+    ran.ok();
+    let rule = why["rules"].as_array().expect("rules").iter().find(|rule| rule["rule"] == "R01");
+    let said = rule.expect("R01").to_string();
+    assert!(said.contains(r#"["not made active again in the last 30 days",false]"#), "{said}");
+    assert!(said.contains("active again since"), "{said}");
+    // A report of the first snapshot does not know of it yet.
+    let (first, _) = host.json(&["findings", NAME, "--rule", "R01", "--as-of", "1"]);
+    assert_eq!(first["rules"][0]["findings"], before.len());
+
+    // The record of a frozen account changes again: we saw it frozen before.
+    let out = host.path("logins");
+    let folder = out.to_str().expect("a path");
+    host.run(&["export", NAME, "--format", "jsonl", "--dataset", "user_login", "--out", folder])
+        .ok();
+    let login = std::fs::read_to_string(out.join("user_login.jsonl"))
+        .expect("the file")
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
+        .find(|record| record["UserId"] == hold.as_str())
+        .map(|record| record["Id"].as_str().expect("an id").to_owned())
+        .expect("its record");
+    org.mutate(|edit| edit.set("UserLogin", &login, &[("IsPasswordLocked", true.into())]))
+        .expect("the org changes");
+    host.collect(0);
+    let since = |host: &Host| -> Option<String> {
+        let (why, _) = host.json(&["findings", "explain", NAME, &hold]);
+        let rules = why["rules"].as_array().expect("rules").clone();
+        let rule = rules.into_iter().find(|rule| rule["rule"] == "R04").expect("R04");
+        let values = rule["values"].as_array().expect("values").clone();
+        let value = values.into_iter().find(|value| value["name"] == "frozen since")?;
+        value["value"].as_str().map(str::to_owned)
+    };
+    let (first, _) = host.json(&["report", NAME, "--as-of", "1"]);
+    assert_eq!(since(&host).as_deref(), first["as_of"].as_str(), "when we first saw it");
+
+    // Control: with no days of grace the account that is active again is found once more.
+    host.collect(0);
+    assert!(!people(&host, "R01").contains(&never));
+    host.write("home/config.toml", "[rules]\ngrace_days = 0\n");
+    assert!(people(&host, "R01").contains(&never));
+}

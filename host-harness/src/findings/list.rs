@@ -151,6 +151,9 @@ fn values(facts: &seats::SeatFacts, rule: &str) -> Vec<Value> {
         at("last use by a machine", account.machine_at),
     ];
     match rule {
+        "R01" | "R02" if facts.activated_at.is_some() => {
+            values.push(at("active again since", facts.activated_at));
+        }
         "R04" => values.push(at("frozen since", facts.frozen_since)),
         "R05" => values.push(Value {
             name: "days used",

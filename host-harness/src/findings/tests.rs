@@ -242,6 +242,39 @@ fn r04_finds_frozen_paid_seats_after_two_weeks() {
 }
 
 #[test]
+fn what_our_own_snapshots_saw_stands_in_for_dates_the_vendor_does_not_keep() {
+    let case = Case::new();
+    let estate = &case.estate;
+    estate.connection.execute_batch("CREATE TABLE _sighting(kind, person_id, at)").unwrap();
+    let saw = |kind: &str, id: &str, days: i64| {
+        let values = rusqlite::params![kind, id, ago(days)];
+        estate.connection.execute("INSERT INTO _sighting VALUES(?1, ?2, ?3)", values).unwrap();
+    };
+    for id in ["back", "back_long_ago"] {
+        case.person(id, Member::default());
+    }
+    case.used("idle_back", 120).used("idle", 120);
+    for (id, days) in [("back", 29), ("back_long_ago", 31), ("idle_back", 10)] {
+        saw("activated", id, days);
+    }
+    case.finds("R01", &["back_long_ago"]);
+    case.finds("R02", &["idle"]);
+    // The audit trail knows of a later time than our snapshots.
+    case.run(&format!("INSERT INTO audit VALUES(?1, {})", NOW - 5 * 86_400_000), "back_long_ago");
+    case.finds("R01", &[]);
+
+    // The record of a frozen account changed again lately; we saw it frozen before.
+    for id in ["frozen", "lately", "released"] {
+        case.person(id, Member::default());
+        saw("frozen", id, if id == "lately" { 13 } else { 20 });
+        if id != "released" {
+            case.run(&format!("INSERT INTO hold VALUES(?1, {})", NOW - 86_400_000), id);
+        }
+    }
+    case.finds("R04", &["frozen"]);
+}
+
+#[test]
 fn r05_finds_sparse_use_of_accounts_that_are_old_enough() {
     let case = Case::new();
     case.used("sparse", 40).used("often", 40);

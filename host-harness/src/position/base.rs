@@ -184,6 +184,7 @@ pub fn settle(
     store.index_changes(&snapshot)?;
     let cutoff = snapshot.as_of - Duration::days(activity_retention_days.into());
     store.sum_uses(&reader, &snapshot, Some(cutoff.timestamp_millis()))?;
+    store.note_sightings(&reader, &snapshot, cutoff.timestamp_millis())?;
     forget_tables(&reader, &snapshot);
     let inputs = inputs(&reader, &snapshot, settings, WhatIf::default())?;
     let source = reader.snapshot_connection(&snapshot)?;
@@ -222,14 +223,14 @@ fn measured(scratch: &Scratch) -> Result<Vec<(String, String, Point)>, HostError
     Ok(points)
 }
 
-/// Removes the tables of earlier snapshots of the connector.
+/// Removes the tables of the connector: those of earlier snapshots, and those of this one that a report
+/// made before its uses were summed.
 fn forget_tables(store: &ReadStore, snapshot: &SnapshotInfo) {
     let Ok(entries) = std::fs::read_dir(store.home().positions()) else { return };
-    let keep = file(store.home(), snapshot);
     let own = format!("{}-", snapshot.connector_id);
     for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-        if path != keep && name.is_some_and(|name| name.starts_with(&own)) {
+        if name.is_some_and(|name| name.starts_with(&own)) {
             let _ = std::fs::remove_file(path);
         }
     }

@@ -187,7 +187,7 @@ impl Scratch {
             }
         }
         scratch.count_people()?;
-        derive::all(&scratch, evidence, inputs)?;
+        derive::all(&scratch, source, evidence, inputs)?;
         scratch.connection.execute_batch("COMMIT")?;
         Ok(scratch)
     }

@@ -7,11 +7,11 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 
-use super::daily;
 use super::schema::{self, quote};
+use super::{daily, sightings};
 use crate::error::HostError;
 use crate::home::Home;
-use crate::position::uses;
+use crate::position::{derive, uses};
 
 /// The store, opened for reading.
 #[derive(Debug)]
@@ -359,6 +359,7 @@ impl ReadStore {
                 uses::COVERED,
             ))?;
         }
+        connection.execute_batch(&sightings::view_sql(derive::SIGHTINGS, snapshot))?;
         connection.pragma_update(None, "query_only", true)?;
         connection.authorizer(Some(only_reading))?;
         Ok(connection)
