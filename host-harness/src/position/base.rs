@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use chrono::Duration;
-use connector_api::position::UseRule;
+use connector_api::position::{CanonicalTable, UseRule};
 use rusqlite::{Connection, OpenFlags};
 
 use super::evidence::Evidence;
@@ -93,6 +93,20 @@ pub fn analyse<'a>(
     );
     let scratch = tables(store, source, snapshot, &base)?;
     compute_on(scratch, source, &meta, &snapshot.manifest, &snapshot.datasets, inputs)
+}
+
+/// The families whose licence pools were not read although the organization has them, each in
+/// backquotes.
+pub fn unread_families(snapshot: &SnapshotInfo) -> Vec<String> {
+    let evidence = Evidence::new(&snapshot.manifest, &snapshot.datasets);
+    let views = snapshot.manifest.position.views.iter();
+    let mut families: Vec<String> = views
+        .filter(|view| view.table == CanonicalTable::License)
+        .filter(|view| evidence.causes_of(view).iter().any(|cause| cause.status != "absent"))
+        .map(|view| format!("`{}`", view.family))
+        .collect();
+    families.dedup();
+    families
 }
 
 fn tables(

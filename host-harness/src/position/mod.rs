@@ -139,7 +139,9 @@ pub(crate) fn compute_on<'a>(
             if facts.is_active == Some(true) && last.is_some_and(|at| at >= month_ago) {
                 add(&mut used_lately, pool, 1);
             }
-            if let Some(days) = facts.human_days.filter(|_| facts.is_active == Some(true)) {
+            if let Some(days) =
+                facts.human_days.filter(|days| *days > 0 && facts.is_active == Some(true))
+            {
                 add(&mut days_used, pool, days);
             }
             Ok(())
