@@ -327,6 +327,17 @@ pub(crate) fn measured_lines(
         let left = measured.iter().map(|(id, ..)| here(id).unwrap_or(0)).sum::<i64>();
         let right: i64 = measured.iter().map(|(_, active, _)| active).sum();
         let agrees = (left - right).abs() * 20 <= left.max(right);
+        let day = crate::time::from_ms(at).date_naive();
+        let mut message = format!(
+            "{} used in 30 days as counted here, {} as the vendor measured on {day}",
+            counted(left, "seat", "seats"),
+            grouped(right),
+        );
+        if !agrees {
+            message.push_str(
+                "; the vendor measures on another day and does not say which uses it counts",
+            );
+        }
         lines.push(Line {
             id: "I4",
             status: if agrees { LineStatus::Ok } else { LineStatus::Difference },
@@ -334,12 +345,7 @@ pub(crate) fn measured_lines(
             left: Some(left),
             right: Some(right),
             difference: Some(left - right),
-            message: format!(
-                "{} used in 30 days as counted here, {} as the vendor measured on {}",
-                counted(left, "seat", "seats"),
-                grouped(right),
-                crate::time::from_ms(at).date_naive()
-            ),
+            message,
             pools: Vec::new(),
         });
     }
@@ -365,6 +371,13 @@ fn datasets_line(evidence: &Evidence<'_>) -> Line {
         .collect();
     if !others.is_empty() {
         message.push_str(&format!("; {}", others.join(", ")));
+    }
+    let unasked = evidence.manifest.datasets.len() as i64 - planned;
+    if unasked > 0 {
+        message.push_str(&format!(
+            "; {} more are read only where somebody asks for them",
+            grouped(unasked)
+        ));
     }
     Line {
         id: "I6",

@@ -129,6 +129,7 @@ pub(crate) fn unknown(
         .manifest
         .datasets
         .iter()
+        .filter(|spec| evidence.is_planned(spec))
         .filter(|spec| evidence.status(&spec.name) != DatasetStatus::Complete.as_str())
         .map(|spec| entry(evidence, &spec.name, evidence.status(&spec.name), None))
         .collect();
