@@ -45,9 +45,13 @@ done
 echo "== open"
 node "$here/html_report.mjs" "$chromium" "$work/report.html" "$folder"
 
-echo "== control: a page that lets a script through"
+echo "== control: a page that lets a script through, is too wide, and is pale"
 mkdir "$work/control"
 sed -e 's/<meta http-equiv[^>]*>//' -e 's/&#60;/</g; s/&#62;/>/g; s/&lt;/</g; s/&gt;/>/g' \
+    -e 's|</style>|h1 { width: 3000px } p { color: #999 }</style>|' \
     "$work/report.html" >"$work/control.html"
-node "$here/html_report.mjs" "$chromium" "$work/control.html" "$work/control" --expect-script |
-    grep '^ok control'
+node "$here/html_report.mjs" "$chromium" "$work/control.html" "$work/control" --expect-script \
+    >"$work/noticed" || true
+for noticed in "ok control: the script" "FAIL 400-light: nothing is wider" "FAIL 1280-light: text can"; do
+    grep "^$noticed" "$work/noticed" || { cat "$work/noticed"; exit 1; }
+done

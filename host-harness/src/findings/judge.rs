@@ -7,7 +7,7 @@ use connector_api::position::CanonicalTable;
 
 use super::condition::PoolFacts;
 use super::rule::{Need, RULES, Rule, Subject};
-use super::{Effect, PoolFindings, RuleResult};
+use super::{Effect, PoolFindings, RuleResult, UsesSeen};
 use crate::error::HostError;
 use crate::money::{Amounts, Valuer};
 use crate::position::evidence::{Cause, Evidence};
@@ -15,6 +15,7 @@ use crate::position::inputs::{Imported, RuleSettings};
 use crate::position::scratch::Scratch;
 use crate::position::seats::{Class, SeatFacts};
 use crate::position::{License, Line, LineStatus, Sight};
+use crate::time::{from_ms, rfc3339};
 
 /// What conditions are judged by.
 #[derive(Debug)]
@@ -343,6 +344,10 @@ impl<'a> Judge<'a> {
             confidence: rule.confidence,
             cautions,
             sources: sources(rule, evidence),
+            coverage: rule.needs.contains(&Need::Uses).then(|| UsesSeen {
+                from: self.context.covered_from.map(|at| rfc3339(from_ms(at))),
+                to: rfc3339(from_ms(self.context.as_of_ms)),
+            }),
         }
     }
 }

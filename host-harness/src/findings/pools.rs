@@ -107,17 +107,19 @@ impl PoolJudge<'_> {
             return None;
         }
         let (bought, assigned) = (license.purchased?, license.assigned?);
-        let year_ago = self.as_of.timestamp_millis() - 365 * DAY_MS;
-        let quarter_ago = self.as_of.timestamp_millis() - 90 * DAY_MS;
+        let [peak_since, pace_since] = [self.settings.peak_days, self.settings.pace_days]
+            .map(|days| self.as_of.timestamp_millis() - i64::from(days) * DAY_MS);
         let points = self.trend(license);
         let most = points
             .iter()
-            .filter(|point| point.at >= year_ago)
+            .filter(|point| point.at >= peak_since)
             .map(|point| point.assigned)
             .fold(assigned, i64::max);
-        let before = points.iter().rev().find(|point| point.at <= quarter_ago);
+        let before = points.iter().rev().find(|point| point.at <= pace_since);
         let added = before.map_or(0, |point| (assigned - point.assigned).max(0));
-        let lead = (added as f64 * f64::from(self.settings.lead_time_days) / 90.0).ceil() as i64;
+        let pace_days = f64::from(self.settings.pace_days.max(1));
+        let lead =
+            (added as f64 * f64::from(self.settings.lead_time_days) / pace_days).ceil() as i64;
         let room = (bought as f64 * self.settings.headroom_percent / 100.0).ceil() as i64;
         let headroom = room.max(lead);
         let shelf = bought - most - headroom;
@@ -127,15 +129,16 @@ impl PoolJudge<'_> {
                 shelf,
                 self.cost(license, shelf),
                 format!(
-                    "{} of {} seats were never assigned in 12 months, beyond a headroom of {}",
+                    "{} of {} seats were never assigned in {} days, beyond a headroom of {}",
                     grouped(shelf),
                     grouped(bought),
+                    self.settings.peak_days,
                     grouped(headroom)
                 ),
                 vec![
                     Value::new("purchased", bought),
                     Value::new("assigned", assigned),
-                    Value::new("most assigned in 12 months", most),
+                    Value::new("most assigned in that time", most),
                     Value::new("headroom", headroom),
                 ],
             )
@@ -224,7 +227,8 @@ impl PoolJudge<'_> {
     /// What the month's logins come to at this pace; none in its first day or two.
     fn projected_logins(&self, license: &License) -> Option<i64> {
         let elapsed = self.month_elapsed();
-        (elapsed >= 0.05).then_some((license.assigned? as f64 / elapsed).round() as i64)
+        (elapsed * 100.0 >= self.settings.login_pool_elapsed_percent)
+            .then_some((license.assigned? as f64 / elapsed).round() as i64)
     }
 
     /// The share of the calendar month that is over.
@@ -245,7 +249,9 @@ impl PoolJudge<'_> {
         let percent = used as f64 / allowed as f64 * 100.0;
         let projected = self.projected_logins(license);
         // A projection from the month's first days would cry wolf.
-        let runs_out = projected.is_some_and(|logins| logins >= allowed && percent >= 10.0);
+        let runs_out = projected.is_some_and(|logins| {
+            logins >= allowed && percent >= self.settings.login_pool_used_percent
+        });
         if percent < self.settings.login_pool_percent && !runs_out {
             return None;
         }
@@ -328,7 +334,7 @@ impl PoolJudge<'_> {
             return None;
         }
         let now = self.as_of.timestamp_millis();
-        let since = now - 90 * DAY_MS;
+        let since = now - i64::from(self.settings.pace_days) * DAY_MS;
         let first = self.trend(license).iter().find(|point| point.at >= since);
         let days_to_full = first.and_then(|first| {
             let days = (now - first.at) as f64 / DAY_MS as f64;
@@ -344,7 +350,10 @@ impl PoolJudge<'_> {
             license.unit
         );
         if let Some(days) = days_to_full {
-            message.push_str(&format!("; full in {days} days at the pace of the last 90"));
+            message.push_str(&format!(
+                "; full in {days} days at the pace of the last {}",
+                self.settings.pace_days
+            ));
         }
         let days = days_to_full.map(|days| days.to_string());
         Some(self.found(

@@ -266,7 +266,7 @@ pub static RULES: [Rule; 22] = [
         title: "Bought and not assigned",
         subject: Subject::Pools,
         conditions: &[],
-        words: "seats purchased less the most assigned in 12 months are more than the headroom",
+        words: "seats purchased less the most assigned in a year (`peak_days`) are more than the headroom",
         needs: &[USER_POOLS],
         effect: Effect::Reduce,
         confidence: Confidence::High,

@@ -471,6 +471,23 @@ fn r17_finds_a_month_s_logins_that_run_out() {
 }
 
 #[test]
+fn how_far_back_and_how_early_pools_are_judged_are_settings() {
+    let mut case = Case::new();
+    case.estate.plan("SITE", "user", "active", "logins", Some(100), Some(50));
+    case.finds("R17", &[]);
+    case.estate.inputs.settings.login_pool_elapsed_percent = 0.0;
+    case.finds("R17", &["KEY_SITE"]);
+    case.estate.inputs.settings.login_pool_used_percent = 51.0;
+    case.finds("R17", &[]);
+    let peak = crate::money::Point { at: ago(200).unwrap(), purchased: None, assigned: 990 };
+    let key = ("user".to_owned(), "KEY_P1".to_owned());
+    case.estate.inputs.imported.trend.insert(key, vec![peak]);
+    case.finds("R12", &[]);
+    case.estate.inputs.settings.peak_days = 199;
+    case.finds("R12", &["KEY_P1"]);
+}
+
+#[test]
 fn r18_finds_overuse_by_pace_and_spares_what_is_not_metered_or_does_not_repeat() {
     let case = Case::new();
     // The year is half over.

@@ -226,7 +226,8 @@ fn measured(scratch: &Scratch) -> Result<Vec<(String, String, Point)>, HostError
     let mut statement = scratch.connection.prepare(
         "SELECT m.family, COALESCE(l.key, l.id), m.at, m.purchased, m.assigned
          FROM measure m JOIN license l ON l.family = m.family AND l.id = m.license_id
-         WHERE m.assigned IS NOT NULL",
+         -- People are measured: nothing is said of pools that are counted otherwise.
+         WHERE m.assigned IS NOT NULL AND l.unit = 'seats'",
     )?;
     let points = statement
         .query_map([], |row| {
