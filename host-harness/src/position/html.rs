@@ -31,6 +31,7 @@ struct Page {
     organization: String,
     provenance: String,
     as_of: String,
+    as_of_day: String,
     legend: String,
     cards: Vec<[String; 3]>,
     supposed: Vec<String>,
@@ -112,6 +113,7 @@ pub fn render(position: &Position, listing: &Listing) -> Result<String, HostErro
         organization: redact::shown(&show::organization(position)),
         provenance: redact::shown(&show::provenance(position)),
         as_of: rfc3339(position.as_of),
+        as_of_day: position.as_of.date_naive().to_string(),
         legend: show::legend(position),
         cards: cards(position),
         supposed: position
