@@ -3,13 +3,18 @@
 //! Only records that changed are looked at: for every statement of the connector that reads people,
 //! seats or rights, the rows made from changed records as of the earlier snapshot are compared with
 //! those as of the later one. Where a second dataset of a statement changed, it is compared whole.
+//! A seat also moves when nothing but its holder changed, and a seat that moved has a holder who did
+//! not change: both are read in addition.
+
+pub(crate) mod movement;
+pub(crate) mod sightings;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use connector_api::position::{CanonicalTable, PositionView};
 use rusqlite::{Connection, ToSql};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::HostError;
 use crate::money::{PriceLine, prices};
@@ -92,7 +97,7 @@ pub struct PeopleChange {
 }
 
 /// Seats of one pool.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeatChange {
     /// The family.
     pub family: String,
@@ -114,6 +119,8 @@ pub struct SeatChange {
     pub removed_with_account: i64,
     /// Seats of active holders: the sum of the above with its sign.
     pub net_active: i64,
+    /// Seats given less seats taken, whether or not their holders are active.
+    pub net_held: i64,
 }
 
 /// Rights.
@@ -166,6 +173,7 @@ pub fn compare(
     ] {
         comparison.load(table)?;
     }
+    comparison.complete()?;
     Ok(Diff {
         connector: to.connector_name.clone(),
         from: side(from),
@@ -175,7 +183,7 @@ pub fn compare(
         seats: comparison.seats()?,
         rights: comparison.rights()?,
         prices: price_changes(store, to.connector_id, from.as_of, to.as_of)?,
-        not_compared: comparison.not_compared,
+        not_compared: comparison.unread.iter().map(Unread::words).collect(),
     })
 }
 
@@ -184,7 +192,22 @@ struct Comparison<'a> {
     from: &'a SnapshotInfo,
     to: &'a SnapshotInfo,
     work: Connection,
-    not_compared: Vec<String>,
+    unread: Vec<Unread>,
+    /// Statements about seats of which not every row was read.
+    partial: Vec<&'a PositionView>,
+}
+
+/// A statement that cannot be compared: a dataset of it was not read wholly in one of the snapshots.
+struct Unread {
+    table: CanonicalTable,
+    family: String,
+    reason: String,
+}
+
+impl Unread {
+    fn words(&self) -> String {
+        format!("{} {}: {}", self.table.as_str(), self.family, self.reason)
+    }
 }
 
 const TABLES: &str = "
@@ -197,6 +220,7 @@ CREATE TABLE person(side, id, username, name, is_active, created_at, last_login_
     PRIMARY KEY(side, id)) WITHOUT ROWID;
 CREATE TABLE seat(side, family, license_id, person_id,
     PRIMARY KEY(side, family, license_id, person_id)) WITHOUT ROWID;
+CREATE TABLE frozen(side, person_id, since, PRIMARY KEY(side, person_id)) WITHOUT ROWID;
 CREATE TABLE holding(side, person_id, set_id, PRIMARY KEY(side, person_id, set_id)) WITHOUT ROWID;
 CREATE TABLE \"right\"(side, set_id, kind, name, PRIMARY KEY(side, set_id, kind, name)) WITHOUT ROWID;
 BEGIN;";
@@ -209,27 +233,21 @@ impl<'a> Comparison<'a> {
     ) -> Result<Comparison<'a>, HostError> {
         let work = Connection::open("")?;
         work.execute_batch(TABLES)?;
-        Ok(Comparison { store, from, to, work, not_compared: Vec::new() })
+        Ok(Comparison { store, from, to, work, unread: Vec::new(), partial: Vec::new() })
     }
 
     fn load(&mut self, table: CanonicalTable) -> Result<(), HostError> {
-        let views: Vec<&PositionView> =
-            self.to.manifest.position.views.iter().filter(|view| view.table == table).collect();
-        for view in views {
+        for view in self.views(table) {
             let unread = [self.from, self.to].iter().find_map(|snapshot| {
                 let evidence = Evidence::new(&snapshot.manifest, &snapshot.datasets);
                 let cause = evidence.causes_of(view).into_iter().next()?;
                 Some(format!(
-                    "{} {}: `{}` was {} in snapshot {}",
-                    table.as_str(),
-                    view.family,
-                    cause.dataset,
-                    cause.status,
-                    snapshot.id
+                    "`{}` was {} in snapshot {}",
+                    cause.dataset, cause.status, snapshot.id
                 ))
             });
             if let Some(reason) = unread {
-                self.not_compared.push(reason);
+                self.unread.push(Unread { table, family: view.family.clone(), reason });
                 continue;
             }
             let mut changed = Vec::new();
@@ -242,15 +260,83 @@ impl<'a> Comparison<'a> {
             let only = match changed.as_slice() {
                 // Pools are few, and all are wanted.
                 _ if table == CanonicalTable::License => None,
-                [] => continue,
-                [one] if Some(*one) == driving => Some((*one, self.from.id, self.to.id)),
+                [] => {
+                    self.partial.extend((table == CanonicalTable::Seat).then_some(view));
+                    continue;
+                }
+                [one] if Some(*one) == driving => {
+                    self.partial.extend((table == CanonicalTable::Seat).then_some(view));
+                    Some((*one, self.from.id, self.to.id))
+                }
                 _ => None,
             };
             for (side, snapshot) in [("a", self.from), ("b", self.to)] {
-                self.copy(side, snapshot, view, only)?;
+                self.copy(side, snapshot, view, only, None)?;
             }
         }
         Ok(())
+    }
+
+    /// Adds the seats that moved with their holders, and the holders of the seats that moved.
+    fn complete(&mut self) -> Result<(), HostError> {
+        self.work.execute_batch(
+            "CREATE TABLE turned(id PRIMARY KEY) WITHOUT ROWID;
+             INSERT INTO turned SELECT a.id FROM person a JOIN person b ON b.side = 'b' AND b.id = a.id
+                 WHERE a.side = 'a' AND a.is_active IS NOT b.is_active;",
+        )?;
+        let people: Vec<&PositionView> = self.views(CanonicalTable::Person).collect();
+        if self.number("SELECT EXISTS(SELECT 1 FROM turned)")? == 1 {
+            for view in &self.partial {
+                // The seats of a changed account are there where its own record says them.
+                let driving = view.needs.first();
+                if people.iter().any(|person| person.needs.first() == driving) {
+                    continue;
+                }
+                for (side, snapshot) in [("a", self.from), ("b", self.to)] {
+                    self.copy(
+                        side,
+                        snapshot,
+                        view,
+                        None,
+                        Some("SELECT 1 FROM turned WHERE id = ?1"),
+                    )?;
+                }
+            }
+        }
+        let same = self.texts(
+            "SELECT DISTINCT person_id FROM seat WHERE person_id IS NOT NULL
+                 AND NOT EXISTS (SELECT 1 FROM person WHERE id = person_id)",
+            &[],
+        )?;
+        if same.is_empty() {
+            return Ok(());
+        }
+        // They did not change: what they are now is what they were.
+        let source = self.store.snapshot_connection(self.to)?;
+        let mut insert = self.work.prepare(
+            "INSERT OR IGNORE INTO person(side, id, is_active) VALUES('a', ?1, ?2), ('b', ?1, ?2)",
+        )?;
+        for view in people {
+            if self.unread.iter().any(|unread| unread.table == CanonicalTable::Person) {
+                continue;
+            }
+            let mut find = source.prepare(&format!(
+                "WITH p(id, username, name, is_active, created_at, last_login_at, is_service) AS ({})
+                 SELECT is_active FROM p WHERE id = ?1",
+                view.sql
+            ))?;
+            for id in &same {
+                let mut found = find.query([id])?;
+                if let Some(row) = found.next()? {
+                    insert.execute((id, row.get::<_, Option<bool>>(0)?))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn views(&self, table: CanonicalTable) -> impl Iterator<Item = &'a PositionView> + use<'a> {
+        self.to.manifest.position.views.iter().filter(move |view| view.table == table)
     }
 
     fn copy(
@@ -259,6 +345,7 @@ impl<'a> Comparison<'a> {
         snapshot: &SnapshotInfo,
         view: &PositionView,
         only: Option<(&str, i64, i64)>,
+        holders: Option<&str>,
     ) -> Result<(), HostError> {
         let source = self.store.restricted_connection(snapshot, only)?;
         let columns = view.table.columns();
@@ -275,8 +362,14 @@ impl<'a> Comparison<'a> {
             view.table.as_str(),
             marks.join(", ")
         ))?;
+        let mut wanted = holders.map(|sql| self.work.prepare(sql)).transpose()?;
         let mut rows = statement.query([]).map_err(|error| failed(&error))?;
         while let Some(row) = rows.next().map_err(|error| failed(&error))? {
+            if let Some(wanted) = &mut wanted
+                && !wanted.exists([rusqlite::types::ToSqlOutput::Borrowed(row.get_ref(2)?)])?
+            {
+                continue;
+            }
             insert.raw_bind_parameter(1, side)?;
             for column in 0..columns {
                 let value = row.get_ref(column)?;
@@ -396,7 +489,7 @@ impl<'a> Comparison<'a> {
             let number: i64 = row.get(9)?;
             let before = was && active_before;
             let after = is_now && active_after;
-            if before == after {
+            if before == after && was == is_now {
                 continue;
             }
             let same = changes
@@ -411,6 +504,10 @@ impl<'a> Comparison<'a> {
                 });
             }
             let Some(change) = changes.last_mut() else { continue };
+            change.net_held += number * (i64::from(is_now) - i64::from(was));
+            if before == after {
+                continue;
+            }
             let cause = match (after, was, is_now) {
                 (true, true, _) => &mut change.activated,
                 (true, false, _) if known_after && !known_before => &mut change.given_to_new,

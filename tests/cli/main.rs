@@ -15,6 +15,8 @@ mod isolation;
 mod plugins;
 mod refresh;
 mod report;
+mod roll_up;
+mod rules;
 mod secrets;
 mod serve;
 mod store;

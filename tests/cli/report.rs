@@ -105,6 +105,70 @@ fn an_earlier_snapshot_can_be_reported_on_and_a_missing_one_is_named() {
 }
 
 #[test]
+fn the_snapshot_before_and_what_was_given_and_taken_since_come_to_the_present_counts() {
+    let org = SimulatedOrg::builder().users(600).seed(4).start();
+    let host = Host::authorized(&org);
+    host.collect(0);
+    let first = host.report();
+    let of = |report: &Value, family: &str| {
+        let lines = report["reconciliation"].as_array().expect("lines").clone();
+        lines.into_iter().find(|line| line["id"] == "I5" && line["subject"] == family)
+    };
+    let alone = of(&first, "organization").expect("a line");
+    assert_eq!(alone["status"], "not_assessed", "nothing to compare with: {alone}");
+
+    let out = host.path("before");
+    let folder = out.to_str().expect("a path");
+    host.run(&["export", NAME, "--format", "jsonl", "--out", folder]).ok();
+    let records = |dataset: &str| -> Vec<Value> {
+        let text = std::fs::read_to_string(out.join(format!("{dataset}.jsonl"))).expect("a file");
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    };
+    let users = records("user");
+    let is_active = |id: &Value| users.iter().any(|u| &u["Id"] == id && u["IsActive"] == true);
+    let mut given = records("permission_set_license_assign");
+    given.retain(|assign| is_active(&assign["AssigneeId"]));
+    let left = given[0]["AssigneeId"].as_str().expect("an id");
+    let held = given.iter().filter(|assign| assign["AssigneeId"] == left).count();
+    let other = given.iter().find(|assign| assign["AssigneeId"] != left).expect("another");
+    org.mutate(|edit| {
+        // Their own record of the licence stays as it is.
+        edit.deactivate_user(left)?;
+        edit.remove("PermissionSetLicenseAssign", other["Id"].as_str().expect("an id"))?;
+        edit.new_user("Sales Manager")?;
+        edit.new_user("Standard Platform User")
+    })
+    .expect("the org changes");
+    host.collect(0);
+    let second = host.report();
+    for family in ["user", "permission_set", "package", "feature"] {
+        let line = of(&second, family).expect("a line");
+        assert_eq!(line["status"], "ok", "{line:#}");
+    }
+    let line = of(&second, "user").expect("a line");
+    let words = line["message"].as_str().expect("words");
+    for part in ["2 given to new accounts", "1 gone with accounts made inactive"] {
+        assert!(words.contains(part), "{words}");
+    }
+    let line = of(&second, "permission_set").expect("a line");
+    let words = line["message"].as_str().expect("words");
+    for part in [&format!("{held} gone with accounts made inactive"), "1 taken"] {
+        assert!(words.contains(part), "{words}");
+    }
+
+    // Control: a counter that moves though nothing was given is noticed, and the pool is named.
+    let truth = org.truth();
+    let pool = truth.licenses.iter().find(|l| l.license_definition_key == "SFDC").expect("SFDC");
+    org.mutate(|edit| edit.set("UserLicense", &pool.id, &[("UsedLicenses", json!(7))]))
+        .expect("the org changes");
+    host.collect(0);
+    let line = of(&host.report(), "user").expect("a line");
+    assert_eq!(line["status"], "difference", "{line:#}");
+    assert_eq!(line["pools"][0]["key"], "SFDC", "{line:#}");
+    assert_eq!(line["pools"][0]["right"], 7, "{line:#}");
+}
+
+#[test]
 fn every_format_holds_every_record_and_the_report_comes_as_html_too() {
     let org = SimulatedOrg::builder().users(150).start();
     let host = Host::authorized(&org);

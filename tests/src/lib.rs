@@ -48,7 +48,7 @@ pub use clock::{Clock, StoppedClock, SystemClock};
 pub use data_policy::{
     AppLimit, BudgetPolicy, BulkErrors, BulkPolicy, BulkQueue, EmptyCsv, LimitInfo, QueryTimeout,
 };
-pub use estate::{Case, EditError, Editor, LicenseTruth, Person, RuleTruth, Truth};
+pub use estate::{Case, EditError, Editor, Elsewhere, LicenseTruth, Person, RuleTruth, Truth};
 pub use fault::{Action, Fault, FaultScript, When};
 pub use hosts::Edition;
 pub use journal::{Entry, Violation};

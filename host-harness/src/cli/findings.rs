@@ -155,6 +155,10 @@ fn render(rules: &[&RuleResult], listing: &Listing, in_detail: bool) -> String {
             }
             text.push_str(&redact::shown(&format!("rests on: {}", rule.sources.join(", "))));
             text.push('\n');
+            if let Some(seen) = &rule.coverage {
+                let from = seen.from.as_deref().unwrap_or("no use at all");
+                text.push_str(&format!("uses seen: from {from} to {} UTC\n", seen.to));
+            }
         }
         let mut table = Table::new(&["RULE", "USER NAME", "NAME", "LICENCE", "BECAUSE", "EXEMPT"]);
         for finding in &listing.seats {

@@ -7,7 +7,7 @@ use connector_api::position::CanonicalTable;
 
 use super::condition::PoolFacts;
 use super::rule::{Need, RULES, Rule, Subject};
-use super::{Effect, PoolFindings, RuleResult};
+use super::{Effect, PoolFindings, RuleResult, UsesSeen};
 use crate::error::HostError;
 use crate::money::{Amounts, Valuer};
 use crate::position::evidence::{Cause, Evidence};
@@ -15,6 +15,7 @@ use crate::position::inputs::{Imported, RuleSettings};
 use crate::position::scratch::Scratch;
 use crate::position::seats::{Class, SeatFacts};
 use crate::position::{License, Line, LineStatus, Sight};
+use crate::time::{from_ms, rfc3339};
 
 /// What conditions are judged by.
 #[derive(Debug)]
@@ -238,7 +239,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Withholds rules that need everybody to be seen, where somebody was not.
-    pub(crate) fn doubt(&mut self, lines: &[Line]) {
+    pub(crate) fn doubt(&mut self, lines: &[Line], evidence: &Evidence<'_>) {
         let invisible = lines.iter().find(|line| {
             line.id == "I1"
                 && line.subject == "user"
@@ -246,12 +247,17 @@ impl<'a> Judge<'a> {
                 && line.pools.iter().any(|pool| pool.reason == "invisible_people")
         });
         let Some(line) = invisible else { return };
+        let people = evidence.views(CanonicalTable::Person, "");
+        let permissions: Vec<PermissionSpec> = people
+            .filter_map(|view| evidence.manifest.dataset(view.needs.first()?))
+            .flat_map(|dataset| dataset.permissions.clone())
+            .collect();
         for (place, rule) in RULES.iter().enumerate() {
             if ["R01", "R02", "R05", "R08"].contains(&rule.id) && self.withheld[place].is_none() {
                 self.withheld[place] = Some(Withheld {
                     status: "withheld",
                     reason: format!("not every account was seen: {}", line.message),
-                    permissions: Vec::new(),
+                    permissions: permissions.clone(),
                 });
                 self.counts.retain(|(of, ..), _| *of != place);
             }
@@ -338,6 +344,10 @@ impl<'a> Judge<'a> {
             confidence: rule.confidence,
             cautions,
             sources: sources(rule, evidence),
+            coverage: rule.needs.contains(&Need::Uses).then(|| UsesSeen {
+                from: self.context.covered_from.map(|at| rfc3339(from_ms(at))),
+                to: rfc3339(from_ms(self.context.as_of_ms)),
+            }),
         }
     }
 }

@@ -28,6 +28,8 @@ pub struct SeatFinding {
     pub name: Option<String>,
     /// The family of the seat.
     pub family: String,
+    /// The pool's id at the vendor.
+    pub license_id: String,
     /// The key of the licence.
     pub key: String,
     /// Its name.
@@ -101,6 +103,7 @@ pub fn list(
                     username: None,
                     name: None,
                     family: pool.0.clone(),
+                    license_id: pool.1.clone(),
                     saving_per_year: saving(&analysis.position.rules, rule.id, pool),
                     key: known.key,
                     license: known.name,
@@ -148,6 +151,9 @@ fn values(facts: &seats::SeatFacts, rule: &str) -> Vec<Value> {
         at("last use by a machine", account.machine_at),
     ];
     match rule {
+        "R01" | "R02" if facts.activated_at.is_some() => {
+            values.push(at("active again since", facts.activated_at));
+        }
         "R04" => values.push(at("frozen since", facts.frozen_since)),
         "R05" => values.push(Value {
             name: "days used",

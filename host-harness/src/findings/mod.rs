@@ -61,6 +61,17 @@ pub struct RuleResult {
     pub cautions: Vec<String>,
     /// The vendor's fields it rests on.
     pub sources: Vec<String>,
+    /// The time in which uses were seen, for rules that look at uses.
+    pub coverage: Option<UsesSeen>,
+}
+
+/// The time in which uses were seen, RFC 3339 in UTC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UsesSeen {
+    /// The oldest use; null if there is none.
+    pub from: Option<String>,
+    /// When they were read.
+    pub to: String,
 }
 
 /// Seats of one pool that a rule found.

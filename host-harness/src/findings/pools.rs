@@ -1,5 +1,7 @@
 //! Rules about pools and contract lines.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Utc};
 
 use super::{PoolFinding, RuleResult, Value};
@@ -22,6 +24,9 @@ pub(crate) struct PoolJudge<'a> {
     pub(crate) as_of: DateTime<Utc>,
     /// Keys of family `user` that cost nothing where no price says otherwise.
     pub(crate) free: &'a [String],
+    /// On how many days of the window for sparse use people used the seats of each pool, summed over
+    /// them; none where uses were not read for so long.
+    pub(crate) days_used: Option<&'a BTreeMap<(String, String), i64>>,
 }
 
 impl PoolJudge<'_> {
@@ -102,17 +107,19 @@ impl PoolJudge<'_> {
             return None;
         }
         let (bought, assigned) = (license.purchased?, license.assigned?);
-        let year_ago = self.as_of.timestamp_millis() - 365 * DAY_MS;
-        let quarter_ago = self.as_of.timestamp_millis() - 90 * DAY_MS;
+        let [peak_since, pace_since] = [self.settings.peak_days, self.settings.pace_days]
+            .map(|days| self.as_of.timestamp_millis() - i64::from(days) * DAY_MS);
         let points = self.trend(license);
         let most = points
             .iter()
-            .filter(|point| point.at >= year_ago)
+            .filter(|point| point.at >= peak_since)
             .map(|point| point.assigned)
             .fold(assigned, i64::max);
-        let before = points.iter().rev().find(|point| point.at <= quarter_ago);
+        let before = points.iter().rev().find(|point| point.at <= pace_since);
         let added = before.map_or(0, |point| (assigned - point.assigned).max(0));
-        let lead = (added as f64 * f64::from(self.settings.lead_time_days) / 90.0).ceil() as i64;
+        let pace_days = f64::from(self.settings.pace_days.max(1));
+        let lead =
+            (added as f64 * f64::from(self.settings.lead_time_days) / pace_days).ceil() as i64;
         let room = (bought as f64 * self.settings.headroom_percent / 100.0).ceil() as i64;
         let headroom = room.max(lead);
         let shelf = bought - most - headroom;
@@ -122,15 +129,16 @@ impl PoolJudge<'_> {
                 shelf,
                 self.cost(license, shelf),
                 format!(
-                    "{} of {} seats were never assigned in 12 months, beyond a headroom of {}",
+                    "{} of {} seats were never assigned in {} days, beyond a headroom of {}",
                     grouped(shelf),
                     grouped(bought),
+                    self.settings.peak_days,
                     grouped(headroom)
                 ),
                 vec![
                     Value::new("purchased", bought),
                     Value::new("assigned", assigned),
-                    Value::new("most assigned in 12 months", most),
+                    Value::new("most assigned in that time", most),
                     Value::new("headroom", headroom),
                 ],
             )
@@ -152,55 +160,75 @@ impl PoolJudge<'_> {
         })
     }
 
-    /// R16: a pool of logins, and the pool of members that it would replace or that would replace it.
+    /// R16: people who would cost less if they were charged the other way.
     fn members_or_logins(&self, license: &License) -> Option<PoolFinding> {
-        if license.unit != "logins" {
-            return None;
-        }
-        let lines = self.imported.prices.iter().flat_map(|book| &book.lines);
-        let line = lines
-            .filter(|line| line.family == license.family && line.key == license.key)
-            .find(|line| line.alternative_to.is_some())?;
-        let other = line.alternative_to.as_deref()?;
-        let (family, key) = other.split_once('/')?;
-        let members = self
-            .licenses
-            .iter()
-            .find(|pool| pool.family == family && pool.key == key && pool.unit == "seats")?;
-        let (by_login, by_member) =
-            (self.valuer.price_of(license)?, self.valuer.price_of(members)?);
+        let (logins, members) = self.ways_to_charge(license)?;
+        let (by_login, by_member) = (self.valuer.price_of(logins)?, self.valuer.price_of(members)?);
+        let people = license.holders.filter(|people| *people > 0)?;
         if by_login.currency != by_member.currency {
             return None;
         }
-        let logins = self.projected_logins(license)?;
-        let people = license.holders?;
         // A login's price is for a login a month, for a year.
-        let (now, then) = (by_login.times(logins), by_member.times(people));
-        (then.minor < now.minor).then(|| {
-            let saving =
-                Amount { minor: now.minor - then.minor, currency: by_login.currency.clone() };
-            self.found(
-                license,
-                people,
-                Some(saving),
+        let is_by_login = license.id == logins.id;
+        let (a_month, now, then) = if is_by_login {
+            // The month's logins so far are the least it comes to.
+            let so_far = license.assigned?;
+            let a_month = self.projected_logins(license).unwrap_or(so_far).max(so_far);
+            (a_month, by_login.times(a_month), by_member.times(people))
+        } else {
+            let pool = (license.family.clone(), license.id.clone());
+            let days = self.days_used?.get(&pool).copied().unwrap_or(0);
+            let window = f64::from(self.settings.sparse_window_days.max(1));
+            let a_month = (days as f64 * 30.0 / window).ceil() as i64;
+            (a_month, by_member.times(people), by_login.times(a_month))
+        };
+        let saving = Amount { minor: now.minor - then.minor, currency: by_login.currency };
+        (saving.minor > 0).then(|| {
+            let message = if is_by_login {
                 format!(
-                    "{} logins a month cost {now} a year; the {} people who log in would cost {then} as members of {}",
-                    grouped(logins),
+                    "{} logins a month cost {now} a year; the {} people who hold it would cost {then} as members of {}",
+                    grouped(a_month),
                     grouped(people),
                     members.name
-                ),
-                vec![
-                    Value::new("projected logins of the month", logins),
-                    Value::new("people", people),
-                ],
-            )
+                )
+            } else {
+                format!(
+                    "{} members cost {now} a year; their {} logins a month would cost {then} with {}",
+                    grouped(people),
+                    grouped(a_month),
+                    logins.name
+                )
+            };
+            let values =
+                vec![Value::new("logins of a month", a_month), Value::new("people", people)];
+            self.found(license, people, Some(saving), message, values)
         })
+    }
+
+    /// The pool charged by logins and the one charged by member that may stand for each other, if
+    /// this is one of the two.
+    fn ways_to_charge(&self, license: &License) -> Option<(&License, &License)> {
+        let is = |pool: &License, family: &str, key: &str| pool.family == family && pool.key == key;
+        let pool = |unit: &str, family: &str, key: &str| {
+            self.licenses.iter().find(|pool| pool.unit == unit && is(pool, family, key))
+        };
+        let lines = self.imported.prices.iter().flat_map(|book| &book.lines);
+        lines
+            .filter_map(|line| {
+                let (family, key) = line.alternative_to.as_deref()?.split_once('/')?;
+                let logins = pool("logins", &line.family, &line.key)?;
+                Some((logins, pool("seats", family, key)?))
+            })
+            .find(|(logins, members)| {
+                [logins.id.as_str(), members.id.as_str()].contains(&license.id.as_str())
+            })
     }
 
     /// What the month's logins come to at this pace; none in its first day or two.
     fn projected_logins(&self, license: &License) -> Option<i64> {
         let elapsed = self.month_elapsed();
-        (elapsed >= 0.05).then_some((license.assigned? as f64 / elapsed).round() as i64)
+        (elapsed * 100.0 >= self.settings.login_pool_elapsed_percent)
+            .then_some((license.assigned? as f64 / elapsed).round() as i64)
     }
 
     /// The share of the calendar month that is over.
@@ -221,7 +249,9 @@ impl PoolJudge<'_> {
         let percent = used as f64 / allowed as f64 * 100.0;
         let projected = self.projected_logins(license);
         // A projection from the month's first days would cry wolf.
-        let runs_out = projected.is_some_and(|logins| logins >= allowed && percent >= 10.0);
+        let runs_out = projected.is_some_and(|logins| {
+            logins >= allowed && percent >= self.settings.login_pool_used_percent
+        });
         if percent < self.settings.login_pool_percent && !runs_out {
             return None;
         }
@@ -304,7 +334,7 @@ impl PoolJudge<'_> {
             return None;
         }
         let now = self.as_of.timestamp_millis();
-        let since = now - 90 * DAY_MS;
+        let since = now - i64::from(self.settings.pace_days) * DAY_MS;
         let first = self.trend(license).iter().find(|point| point.at >= since);
         let days_to_full = first.and_then(|first| {
             let days = (now - first.at) as f64 / DAY_MS as f64;
@@ -320,7 +350,10 @@ impl PoolJudge<'_> {
             license.unit
         );
         if let Some(days) = days_to_full {
-            message.push_str(&format!("; full in {days} days at the pace of the last 90"));
+            message.push_str(&format!(
+                "; full in {days} days at the pace of the last {}",
+                self.settings.pace_days
+            ));
         }
         let days = days_to_full.map(|days| days.to_string());
         Some(self.found(

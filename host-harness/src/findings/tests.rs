@@ -242,6 +242,39 @@ fn r04_finds_frozen_paid_seats_after_two_weeks() {
 }
 
 #[test]
+fn what_our_own_snapshots_saw_stands_in_for_dates_the_vendor_does_not_keep() {
+    let case = Case::new();
+    let estate = &case.estate;
+    estate.connection.execute_batch("CREATE TABLE _sighting(kind, person_id, at)").unwrap();
+    let saw = |kind: &str, id: &str, days: i64| {
+        let values = rusqlite::params![kind, id, ago(days)];
+        estate.connection.execute("INSERT INTO _sighting VALUES(?1, ?2, ?3)", values).unwrap();
+    };
+    for id in ["back", "back_long_ago"] {
+        case.person(id, Member::default());
+    }
+    case.used("idle_back", 120).used("idle", 120);
+    for (id, days) in [("back", 29), ("back_long_ago", 31), ("idle_back", 10)] {
+        saw("activated", id, days);
+    }
+    case.finds("R01", &["back_long_ago"]);
+    case.finds("R02", &["idle"]);
+    // The audit trail knows of a later time than our snapshots.
+    case.run(&format!("INSERT INTO audit VALUES(?1, {})", NOW - 5 * 86_400_000), "back_long_ago");
+    case.finds("R01", &[]);
+
+    // The record of a frozen account changed again lately; we saw it frozen before.
+    for id in ["frozen", "lately", "released"] {
+        case.person(id, Member::default());
+        saw("frozen", id, if id == "lately" { 13 } else { 20 });
+        if id != "released" {
+            case.run(&format!("INSERT INTO hold VALUES(?1, {})", NOW - 86_400_000), id);
+        }
+    }
+    case.finds("R04", &["frozen"]);
+}
+
+#[test]
 fn r05_finds_sparse_use_of_accounts_that_are_old_enough() {
     let case = Case::new();
     case.used("sparse", 40).used("often", 40);
@@ -389,10 +422,42 @@ fn r16_compares_logins_with_members_once_both_have_a_price() {
         case.person(id, Member { plan: Some("SITE"), ..Member::default() });
     }
     assert_eq!(case.rule("R16").1.status, "withheld");
-    // The snapshot lies in the first hours of its month: nothing can be projected from them.
+    let mut price = |login: u32, member: u32| {
+        let book = format!(
+            "license,unit_price,currency,period,alternative_to\n\
+             user/KEY_SITE,{login},EUR,month,user/KEY_P1\nuser/KEY_P1,{member},EUR,month,\n"
+        );
+        case.estate.inputs.imported.prices = Some(crate::money::prices(&book).unwrap());
+        let (who, result) = case.rule("R16");
+        let saving: Vec<String> = result
+            .details
+            .iter()
+            .filter_map(|d| Some(d.saving_per_year.as_ref()?.decimal()))
+            .collect();
+        (who, saving)
+    };
+    // 500 logins so far cost 500; two people as members 20. The other two, on one day of 90 each,
+    // would cost 1 instead of 20.
+    let both = vec!["KEY_P1".to_owned(), "KEY_SITE".to_owned()];
+    assert_eq!(price(1, 10), (both, vec!["228.00".to_owned(), "5760.00".to_owned()]));
+    // As members they would cost more than the logins so far; what the month's first hours would
+    // come to is not projected.
+    assert_eq!(price(1, 300).0, ["KEY_P1"]);
+    // A login costs more than a member.
+    assert_eq!(price(30, 10).0, ["KEY_SITE"]);
+}
+
+#[test]
+fn r16_says_nothing_of_members_whose_uses_were_not_read_for_long_enough() {
+    let mut case = Case::new();
+    case.estate.plan("SITE", "user", "active", "logins", Some(10_000), Some(0));
     let book = "license,unit_price,currency,period,alternative_to\n\
                 user/KEY_SITE,1,EUR,month,user/KEY_P1\nuser/KEY_P1,10,EUR,month,\n";
     case.estate.inputs.imported.prices = Some(crate::money::prices(book).unwrap());
+    case.finds("R16", &["KEY_P1"]);
+    case.estate.connection.execute("DELETE FROM \"use\" WHERE At < ?1", [ago(50)]).unwrap();
+    case.finds("R16", &[]);
+    case.estate.status("use", DatasetStatus::Denied);
     case.finds("R16", &[]);
 }
 
@@ -403,6 +468,23 @@ fn r17_finds_a_month_s_logins_that_run_out() {
     case.finds("R17", &[]);
     case.run("UPDATE plan SET Used = ?1 WHERE Id = 'SITE'", "80");
     case.finds("R17", &["KEY_SITE"]);
+}
+
+#[test]
+fn how_far_back_and_how_early_pools_are_judged_are_settings() {
+    let mut case = Case::new();
+    case.estate.plan("SITE", "user", "active", "logins", Some(100), Some(50));
+    case.finds("R17", &[]);
+    case.estate.inputs.settings.login_pool_elapsed_percent = 0.0;
+    case.finds("R17", &["KEY_SITE"]);
+    case.estate.inputs.settings.login_pool_used_percent = 51.0;
+    case.finds("R17", &[]);
+    let peak = crate::money::Point { at: ago(200).unwrap(), purchased: None, assigned: 990 };
+    let key = ("user".to_owned(), "KEY_P1".to_owned());
+    case.estate.inputs.imported.trend.insert(key, vec![peak]);
+    case.finds("R12", &[]);
+    case.estate.inputs.settings.peak_days = 199;
+    case.finds("R12", &["KEY_P1"]);
 }
 
 #[test]
@@ -526,6 +608,7 @@ fn accounts_that_were_not_seen_withhold_the_rules_about_silence() {
     for id in ["R01", "R02", "R05", "R08"] {
         let (who, result) = case.rule(id);
         assert_eq!((who.len(), result.status), (0, "withheld"), "{id}");
+        assert_eq!(result.permissions[0].label, "See member", "{id} says what would show them");
     }
     assert_eq!(case.rule("R06").1.status, "found");
 }

@@ -144,7 +144,8 @@ pub fn pool_money(
         reducible_at_renewal: reducible,
         reducible_at_renewal_amount: amount(reducible, 365 * term_years),
         term_years,
-        forecast: points.and_then(|points| forecast(points, valuer.as_of, end)),
+        // Logins start anew with each month: there is no line through them.
+        forecast: points.filter(|_| seats).and_then(|points| forecast(points, valuer.as_of, end)),
         price,
     }
 }

@@ -4,13 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use chrono::Duration;
-use connector_api::position::UseRule;
+use connector_api::position::{CanonicalTable, UseRule};
 use rusqlite::{Connection, OpenFlags};
 
 use super::evidence::Evidence;
 use super::inputs::{BaseInputs, Imported, RuleSettings};
 use super::scratch::Scratch;
 use super::{Analysis, Inputs, SnapshotMeta, compute_on};
+use crate::diff::movement::Movement;
 use crate::error::HostError;
 use crate::home::{Home, make_private_folder, restrict};
 use crate::money::{self, Point, WhatIf};
@@ -94,6 +95,20 @@ pub fn analyse<'a>(
     compute_on(scratch, source, &meta, &snapshot.manifest, &snapshot.datasets, inputs)
 }
 
+/// The families whose licence pools were not read although the organization has them, each in
+/// backquotes.
+pub fn unread_families(snapshot: &SnapshotInfo) -> Vec<String> {
+    let evidence = Evidence::new(&snapshot.manifest, &snapshot.datasets);
+    let views = snapshot.manifest.position.views.iter();
+    let mut families: Vec<String> = views
+        .filter(|view| view.table == CanonicalTable::License)
+        .filter(|view| evidence.causes_of(view).iter().any(|cause| cause.status != "absent"))
+        .map(|view| format!("`{}`", view.family))
+        .collect();
+    families.dedup();
+    families
+}
+
 fn tables(
     store: &ReadStore,
     source: &Connection,
@@ -107,14 +122,18 @@ fn tables(
         Err(error) => log::debug!("`{}` is not used: {error}", path.display()),
     }
     let evidence = Evidence::new(&snapshot.manifest, &snapshot.datasets);
+    let movement =
+        store.snapshot_before(snapshot)?.map(|before| Movement::between(store, &before, snapshot));
     let latest = store.latest_snapshot(snapshot.connector_id)?;
     if latest.is_some_and(|latest| latest.id == snapshot.id) {
-        match keep(&path, source, &evidence, inputs) {
+        match keep(&path, source, &evidence, inputs, movement.clone()) {
             Ok(scratch) => return Ok(scratch),
             Err(error) => log::debug!("`{}` cannot be kept: {error}", path.display()),
         }
     }
-    Scratch::load(source, &evidence, inputs)
+    let mut scratch = Scratch::load(source, &evidence, inputs)?;
+    scratch.keep_movement(movement)?;
+    Ok(scratch)
 }
 
 fn file(home: &Home, snapshot: &SnapshotInfo) -> PathBuf {
@@ -142,6 +161,7 @@ fn keep(
     source: &Connection,
     evidence: &Evidence<'_>,
     inputs: &BaseInputs,
+    movement: Option<Movement>,
 ) -> Result<Scratch, HostError> {
     let folder = path.parent().unwrap_or(path);
     make_private_folder(folder)?;
@@ -152,7 +172,8 @@ fn keep(
         .into_temp_path();
     restrict(&temporary, 0o600)?;
     let connection = Connection::open(&temporary)?;
-    let scratch = Scratch::load_into(connection, source, evidence, inputs)?;
+    let mut scratch = Scratch::load_into(connection, source, evidence, inputs)?;
+    scratch.keep_movement(movement)?;
     scratch
         .connection
         .execute("INSERT INTO fact(key, value) VALUES('digest', ?1)", [inputs.digest()])?;
@@ -177,6 +198,7 @@ pub fn settle(
     store.index_changes(&snapshot)?;
     let cutoff = snapshot.as_of - Duration::days(activity_retention_days.into());
     store.sum_uses(&reader, &snapshot, Some(cutoff.timestamp_millis()))?;
+    store.note_sightings(&reader, &snapshot, cutoff.timestamp_millis())?;
     forget_tables(&reader, &snapshot);
     let inputs = inputs(&reader, &snapshot, settings, WhatIf::default())?;
     let source = reader.snapshot_connection(&snapshot)?;
@@ -204,7 +226,8 @@ fn measured(scratch: &Scratch) -> Result<Vec<(String, String, Point)>, HostError
     let mut statement = scratch.connection.prepare(
         "SELECT m.family, COALESCE(l.key, l.id), m.at, m.purchased, m.assigned
          FROM measure m JOIN license l ON l.family = m.family AND l.id = m.license_id
-         WHERE m.assigned IS NOT NULL",
+         -- People are measured: nothing is said of pools that are counted otherwise.
+         WHERE m.assigned IS NOT NULL AND l.unit = 'seats'",
     )?;
     let points = statement
         .query_map([], |row| {
@@ -215,14 +238,14 @@ fn measured(scratch: &Scratch) -> Result<Vec<(String, String, Point)>, HostError
     Ok(points)
 }
 
-/// Removes the tables of earlier snapshots of the connector.
+/// Removes the tables of the connector: those of earlier snapshots, and those of this one that a report
+/// made before its uses were summed.
 fn forget_tables(store: &ReadStore, snapshot: &SnapshotInfo) {
     let Ok(entries) = std::fs::read_dir(store.home().positions()) else { return };
-    let keep = file(store.home(), snapshot);
     let own = format!("{}-", snapshot.connector_id);
     for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-        if path != keep && name.is_some_and(|name| name.starts_with(&own)) {
+        if name.is_some_and(|name| name.starts_with(&own)) {
             let _ = std::fs::remove_file(path);
         }
     }

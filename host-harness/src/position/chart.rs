@@ -95,6 +95,7 @@ pub(crate) fn trend(points: &[Point]) -> Result<Option<String>, HostError> {
         chart
             .configure_mesh()
             .disable_x_mesh()
+            .light_line_style(TRANSPARENT)
             .x_labels(6)
             .y_labels(5)
             .label_style(("sans-serif", 14))
@@ -107,7 +108,12 @@ pub(crate) fn trend(points: &[Point]) -> Result<Option<String>, HostError> {
             .draw_series(LineSeries::new(assigned, CLASSES[0].1.stroke_width(3)))
             .map_err(failed)?;
         let bought = points.iter().filter_map(|point| Some((point.at, point.purchased?)));
-        chart.draw_series(LineSeries::new(bought, CLASSES[2].1.stroke_width(2))).map_err(failed)?;
+        chart
+            .draw_series(LineSeries::new(bought.clone(), CLASSES[2].1.stroke_width(2)))
+            .map_err(failed)?;
+        // A single count makes no line.
+        let dots = bought.map(|point| Circle::new(point, 3, CLASSES[2].1.filled()));
+        chart.draw_series(dots).map_err(failed)?;
         root.present().map_err(failed)?;
     }
     Ok(Some(inline(&svg)))

@@ -20,13 +20,18 @@ pub(crate) const TWIN: i64 = 4;
 /// The person's employment has ended.
 pub(crate) const LEFT: i64 = 8;
 
+/// The view in which a store shows what its snapshots saw of accounts, and when.
+pub(crate) const SIGHTINGS: &str = "_sighting";
+
 /// Marks people and seats.
 pub(crate) fn all(
     scratch: &Scratch,
+    source: &Connection,
     evidence: &Evidence<'_>,
     inputs: &BaseInputs,
 ) -> Result<(), HostError> {
     let connection = &scratch.connection;
+    seen(connection, source)?;
     if !inputs.tier_objects.is_empty() {
         connection.execute_batch("CREATE TEMP TABLE tier_object(name TEXT PRIMARY KEY)")?;
         for object in &inputs.tier_objects {
@@ -67,6 +72,31 @@ pub(crate) fn all(
              WHERE pool_no IN (SELECT no FROM pool WHERE family = 'permission_set')",
             [],
         )?;
+    }
+    Ok(())
+}
+
+/// Adds since when accounts are active again or frozen, as our own snapshots saw it. Of two dates the
+/// one that speaks for the account counts: the later one of being made active. A frozen account was
+/// frozen since the earlier one, because a vendor's record also changes for other reasons.
+fn seen(connection: &Connection, source: &Connection) -> Result<(), HostError> {
+    let sql = format!("SELECT kind, person_id, at FROM {SIGHTINGS}");
+    // Not every source is a store.
+    let Ok(mut statement) = source.prepare(&sql) else { return Ok(()) };
+    let mut activated = connection.prepare(
+        "UPDATE person SET activated_at = COALESCE(MAX(activated_at, ?2), ?2) WHERE id = ?1",
+    )?;
+    let mut frozen = connection.prepare(
+        "UPDATE person SET frozen_since = COALESCE(MIN(frozen_since, ?2), ?2)
+         WHERE id = ?1 AND frozen",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let update = match row.get_ref(0)?.as_str() {
+            Ok("activated") => &mut activated,
+            _ => &mut frozen,
+        };
+        update.execute((row.get::<_, String>(1)?, row.get::<_, i64>(2)?))?;
     }
     Ok(())
 }

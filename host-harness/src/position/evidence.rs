@@ -1,6 +1,6 @@
 //! What may be concluded from datasets that were read wholly, partly or not at all.
 
-use connector_api::manifest::Manifest;
+use connector_api::manifest::{DatasetSpec, Manifest};
 use connector_api::message::DatasetStatus;
 use connector_api::position::{CanonicalTable, PositionView};
 
@@ -168,9 +168,10 @@ impl<'a> Evidence<'a> {
         self.info(dataset).map_or(NOT_COLLECTED, |info| info.status.as_str())
     }
 
-    /// All datasets of the manifest, in its order.
+    /// The datasets of the manifest, in its order, without those that are read only where somebody
+    /// asks for them and nobody did.
     pub(crate) fn lines(&self) -> Vec<DatasetLine> {
-        let line = |spec: &connector_api::manifest::DatasetSpec| {
+        let line = |spec: &DatasetSpec| {
             let info = self.info(&spec.name);
             DatasetLine {
                 dataset: spec.name.clone(),
@@ -183,7 +184,12 @@ impl<'a> Evidence<'a> {
                 as_of: info.map(|info| info.as_of),
             }
         };
-        self.manifest.datasets.iter().map(line).collect()
+        self.manifest.datasets.iter().filter(|spec| self.is_planned(spec)).map(line).collect()
+    }
+
+    /// Whether a dataset belongs to what is read.
+    pub(crate) fn is_planned(&self, spec: &DatasetSpec) -> bool {
+        !spec.optional || self.info(&spec.name).is_some()
     }
 }
 

@@ -31,6 +31,7 @@ struct Page {
     organization: String,
     provenance: String,
     as_of: String,
+    as_of_day: String,
     legend: String,
     cards: Vec<[String; 3]>,
     supposed: Vec<String>,
@@ -112,6 +113,7 @@ pub fn render(position: &Position, listing: &Listing) -> Result<String, HostErro
         organization: redact::shown(&show::organization(position)),
         provenance: redact::shown(&show::provenance(position)),
         as_of: rfc3339(position.as_of),
+        as_of_day: position.as_of.date_naive().to_string(),
         legend: show::legend(position),
         cards: cards(position),
         supposed: position
@@ -203,11 +205,18 @@ fn cards(position: &Position) -> Vec<[String; 3]> {
             ),
             "need not be bought again at renewal".into(),
             match (money.reducible_at_renewal.is_empty(), money.list_price_estimate) {
-                (true, _) => "no prices were imported, so these are seats and no amount",
-                (false, true) => "list-price estimate over the next term",
-                (false, false) => "over the next term",
-            }
-            .into(),
+                (true, _) => "no prices were imported, so these are seats and no amount".to_owned(),
+                (false, list) => {
+                    let what = if list { "list-price estimate over" } else { "over" };
+                    let unpriced = money.unpriced_reducible_seats;
+                    let more = if unpriced > 0 {
+                        format!("; {} more seats have no price", super::grouped(unpriced))
+                    } else {
+                        String::new()
+                    };
+                    format!("{what} the next term{more}")
+                }
+            },
         ],
         [
             over.map_or_else(
@@ -249,7 +258,14 @@ fn money(position: &Position) -> Vec<Money> {
                 let here = |pool: &crate::findings::PoolFindings| {
                     pool.family == license.family && pool.license_id == license.id
                 };
-                rule.effect == Effect::Reclaim && rule.pools.iter().any(here)
+                let of_pool = |pool: &crate::findings::PoolFinding| {
+                    pool.family == license.family && pool.license_id == license.id
+                };
+                match rule.effect {
+                    Effect::Reclaim => rule.pools.iter().any(here),
+                    Effect::Reduce => rule.details.iter().any(of_pool),
+                    _ => false,
+                }
             });
             Money {
                 name: redact::shown(&license.name),
@@ -276,6 +292,10 @@ fn section(rule: &RuleResult, listing: &Listing) -> RuleSection {
         format!("Confidence: {confidence}; what to do: {}", words(rule.effect)),
     ];
     facts.extend(rule.cautions.iter().map(|caution| format!("Caution: {caution}")));
+    if let Some(seen) = &rule.coverage {
+        let from = seen.from.as_deref().map_or("no use at all", day);
+        facts.push(format!("Uses seen: from {from} to {} UTC", day(&seen.to)));
+    }
     facts.push(format!("Rests on: {}", rule.sources.join(", ")));
     let seats = |number: i64| super::figure::counted(number, "finding", "findings");
     let mut title = format!("{}: {}", rule.title, seats(rule.findings));
@@ -283,7 +303,16 @@ fn section(rule: &RuleResult, listing: &Listing) -> RuleSection {
         title.push_str(&format!(", {} more exempt", super::grouped(rule.exempt)));
     }
     if !rule.saving_per_year.is_empty() {
-        title.push_str(&format!(", {} a year", rule.saving_per_year));
+        let amount = &rule.saving_per_year;
+        title.push_str(&match rule.effect {
+            Effect::Review | Effect::Risk | Effect::Deadline => {
+                format!(", which cost {amount} a year")
+            }
+            Effect::Shortage => format!(", an exposure of {amount} a year"),
+            Effect::Reclaim | Effect::Move | Effect::Reduce => {
+                format!(", worth {amount} a year at most")
+            }
+        });
     }
     if rule.unpriced > 0 {
         title.push_str(&format!(", {} seats unpriced", super::grouped(rule.unpriced)));
@@ -322,11 +351,8 @@ fn section(rule: &RuleResult, listing: &Listing) -> RuleSection {
                 .values
                 .iter()
                 .map(|value| {
-                    format!(
-                        "{}: {}",
-                        value.name,
-                        value.value.as_deref().unwrap_or("unknown or none")
-                    )
+                    let known = value.value.as_deref().map_or("none known", day);
+                    format!("{}: {known}", value.name)
                 })
                 .collect();
             let who = finding.username.clone().unwrap_or_else(|| finding.person_id.clone());
@@ -351,6 +377,13 @@ fn section(rule: &RuleResult, listing: &Listing) -> RuleSection {
     }
 }
 
+/// The day of an instant; any other text as it is.
+fn day(text: &str) -> &str {
+    let is_instant =
+        text.len() >= 20 && text.ends_with('Z') && text.as_bytes().get(10) == Some(&b'T');
+    if is_instant { &text[..10] } else { text }
+}
+
 fn words(effect: Effect) -> &'static str {
     match effect {
         Effect::Reclaim => "take the seat back after asking",
@@ -366,12 +399,19 @@ fn words(effect: Effect) -> &'static str {
 fn trend_title(license: &super::License, points: &[Point]) -> String {
     let (Some(first), Some(last)) = (points.first(), points.last()) else { return String::new() };
     let day = |at: i64| crate::time::from_ms(at).date_naive();
+    let moved = last.assigned - first.assigned;
+    let since = match moved {
+        0 => "unchanged since".to_owned(),
+        1.. => format!("{} more than on", super::grouped(moved)),
+        _ => format!("{} fewer than on", super::grouped(-moved)),
+    };
     redact::shown(&format!(
-        "{}: {} assigned on {}, {} on {}",
+        "{}: {} {} {} on {}, {since} {}",
         license.name,
-        super::grouped(first.assigned),
-        day(first.at),
         super::grouped(last.assigned),
-        day(last.at)
+        license.unit,
+        if license.unit == super::SEATS { "assigned" } else { "used" },
+        day(last.at),
+        day(first.at)
     ))
 }

@@ -26,8 +26,16 @@ pub struct RuleSettings {
     pub headroom_percent: f64,
     /// R12: net additions of the last 90 days are kept for so many days of lead time.
     pub lead_time_days: u32,
+    /// R12: the most assigned in so many days counts as needed.
+    pub peak_days: u32,
+    /// R12, R19: net additions and pace are those of the last so many days.
+    pub pace_days: u32,
     /// R17: share of the month's logins, in percent.
     pub login_pool_percent: f64,
+    /// R16, R17: no projection before so many percent of the month.
+    pub login_pool_elapsed_percent: f64,
+    /// R17: no projection below so many percent used.
+    pub login_pool_used_percent: f64,
     /// R18: no projection before so many percent of the period.
     pub usage_elapsed_percent: f64,
     /// R18: no projection below so many percent used.
@@ -58,7 +66,11 @@ impl Default for RuleSettings {
             sparse_most_days: 2,
             headroom_percent: 5.0,
             lead_time_days: 30,
+            peak_days: 365,
+            pace_days: 90,
             login_pool_percent: 80.0,
+            login_pool_elapsed_percent: 5.0,
+            login_pool_used_percent: 10.0,
             usage_elapsed_percent: 5.0,
             usage_used_percent: 10.0,
             limit_percent: 80.0,
@@ -112,7 +124,7 @@ pub struct BaseInputs {
 }
 
 /// To be raised with every change of what the canonical tables hold.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 impl BaseInputs {
     /// The inputs for a snapshot read at that instant.

@@ -13,6 +13,7 @@ mod figure;
 pub mod html;
 pub mod inputs;
 mod model;
+mod movement;
 mod reconcile;
 pub(crate) mod scratch;
 pub(crate) mod seats;
@@ -36,9 +37,10 @@ use crate::store::DatasetInfo;
 use crate::time::from_ms;
 use evidence::{Cause, Evidence};
 use inputs::{BaseInputs, Imported, RuleSettings};
-use model::SEATS;
 use scratch::{Scratch, Window};
 use seats::{Census, Rules};
+
+pub(crate) use model::SEATS;
 
 pub(crate) use evidence::{NOT_COLLECTED, plain_reason};
 pub use figure::grouped;
@@ -126,6 +128,7 @@ pub(crate) fn compute_on<'a>(
     // Vendors measure who used a licence in the 30 days before, by whatever use.
     let month_ago = meta.as_of.timestamp_millis() - 30 * 86_400_000;
     let mut used_lately: BTreeMap<(String, String), i64> = BTreeMap::new();
+    let mut days_used: BTreeMap<(String, String), i64> = BTreeMap::new();
     let census = seats::count(
         &scratch,
         |family| sight.rules(family).0,
@@ -134,10 +137,12 @@ pub(crate) fn compute_on<'a>(
             let account = &facts.account;
             let last = account.human_at.max(account.machine_at).max(account.last_login_at);
             if facts.is_active == Some(true) && last.is_some_and(|at| at >= month_ago) {
-                match used_lately.get_mut(pool) {
-                    Some(number) => *number += 1,
-                    None => drop(used_lately.insert(pool.clone(), 1)),
-                }
+                add(&mut used_lately, pool, 1);
+            }
+            if let Some(days) =
+                facts.human_days.filter(|days| *days > 0 && facts.is_active == Some(true))
+            {
+                add(&mut days_used, pool, days);
             }
             Ok(())
         },
@@ -160,7 +165,7 @@ pub(crate) fn compute_on<'a>(
         ))
         .with_hint("this is a fault of this program; no report is better than a wrong one"));
     }
-    judge.doubt(&reconciliation);
+    judge.doubt(&reconciliation, &evidence);
     for license in &mut licenses {
         let (reclaimable, exempt) = judge.reclaimable(license);
         license.money = pool_money(license, reclaimable, exempt, &valuer, settings, what_if);
@@ -169,6 +174,8 @@ pub(crate) fn compute_on<'a>(
         license.trend = imported.trend.get(&key).cloned().unwrap_or_default();
     }
     let mut rules = judge.results(&evidence, &licenses, &valuer);
+    let window_read =
+        sight.blind("user").is_none() && judge.context.covers(settings.sparse_window_days);
     let pools = PoolJudge {
         licenses: &licenses,
         settings,
@@ -176,6 +183,7 @@ pub(crate) fn compute_on<'a>(
         valuer,
         as_of: meta.as_of,
         free: &manifest.position.free_licenses,
+        days_used: window_read.then_some(&days_used),
     };
     pools.judge(&scratch, &mut rules)?;
     let position = Position {
@@ -338,6 +346,13 @@ impl<'a> Sight<'a> {
             reason: blind.map(|cause| cause.reason),
             datasets,
         }
+    }
+}
+
+fn add(sums: &mut BTreeMap<(String, String), i64>, pool: &(String, String), number: i64) {
+    match sums.get_mut(pool) {
+        Some(sum) => *sum += number,
+        None => drop(sums.insert(pool.clone(), number)),
     }
 }
 

@@ -223,7 +223,7 @@ impl LineStatus {
 /// One line of reconciliation.
 #[derive(Clone, Debug, Serialize)]
 pub struct Line {
-    /// `I1`, `I2`, `I3`, `I4`, `I6` or `SUM`.
+    /// `I1` to `I6`, or `SUM`.
     pub id: &'static str,
     /// How it came out.
     pub status: LineStatus,

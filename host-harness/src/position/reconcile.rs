@@ -9,6 +9,7 @@ use super::Sight;
 use super::evidence::{Cause, Evidence};
 use super::figure::{counted, grouped};
 use super::model::{License, Line, LineStatus, PoolDifference, SEATS};
+use super::movement;
 use super::scratch::Scratch;
 use super::seats::{Census, Tally};
 use crate::error::HostError;
@@ -19,7 +20,7 @@ pub(crate) const SUM: &str = "SUM";
 /// The family in which every account has exactly one seat.
 const USER: &str = "user";
 /// What lines about everything are about.
-const ORGANIZATION: &str = "organization";
+pub(super) const ORGANIZATION: &str = "organization";
 
 /// All lines, in the order of their ids, the sums last.
 pub(crate) fn lines(
@@ -39,6 +40,7 @@ pub(crate) fn lines(
     }
     lines.extend(one_seat_line(scratch, evidence, sight)?);
     lines.extend(activity_lines(evidence, sight));
+    lines.extend(movement::lines(scratch.movement.as_ref(), &held, licenses));
     lines.push(datasets_line(evidence));
     lines.extend(held.iter().map(|family| sum_line(family, &pools(family))));
     Ok(lines)
@@ -58,7 +60,7 @@ fn held_families<'a>(evidence: &Evidence<'_>, licenses: &'a [License]) -> Vec<&'
     families
 }
 
-fn not_assessed(id: &'static str, subject: &str, message: String) -> Line {
+pub(super) fn not_assessed(id: &'static str, subject: &str, message: String) -> Line {
     Line {
         id,
         status: LineStatus::NotAssessed,
@@ -325,6 +327,17 @@ pub(crate) fn measured_lines(
         let left = measured.iter().map(|(id, ..)| here(id).unwrap_or(0)).sum::<i64>();
         let right: i64 = measured.iter().map(|(_, active, _)| active).sum();
         let agrees = (left - right).abs() * 20 <= left.max(right);
+        let day = crate::time::from_ms(at).date_naive();
+        let mut message = format!(
+            "{} used in 30 days as counted here, {} as the vendor measured on {day}",
+            counted(left, "seat", "seats"),
+            grouped(right),
+        );
+        if !agrees {
+            message.push_str(
+                "; the vendor measures on another day and does not say which uses it counts",
+            );
+        }
         lines.push(Line {
             id: "I4",
             status: if agrees { LineStatus::Ok } else { LineStatus::Difference },
@@ -332,12 +345,7 @@ pub(crate) fn measured_lines(
             left: Some(left),
             right: Some(right),
             difference: Some(left - right),
-            message: format!(
-                "{} used in 30 days as counted here, {} as the vendor measured on {}",
-                counted(left, "seat", "seats"),
-                grouped(right),
-                crate::time::from_ms(at).date_naive()
-            ),
+            message,
             pools: Vec::new(),
         });
     }
@@ -363,6 +371,13 @@ fn datasets_line(evidence: &Evidence<'_>) -> Line {
         .collect();
     if !others.is_empty() {
         message.push_str(&format!("; {}", others.join(", ")));
+    }
+    let unasked = evidence.manifest.datasets.len() as i64 - planned;
+    if unasked > 0 {
+        message.push_str(&format!(
+            "; {} more are read only where somebody asks for them",
+            grouped(unasked)
+        ));
     }
     Line {
         id: "I6",

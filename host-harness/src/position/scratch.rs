@@ -10,12 +10,13 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use connector_api::position::{CanonicalTable, PositionView};
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Row, Statement};
+use rusqlite::{Connection, OptionalExtension, Row, Statement};
 
 use super::evidence::Evidence;
 use super::inputs::BaseInputs;
 use super::model::{ACTIVE, License};
 use super::{derive, uses};
+use crate::diff::movement::Movement;
 use crate::error::HostError;
 use crate::time::from_ms;
 
@@ -144,7 +145,12 @@ pub(crate) struct Scratch {
     pub(crate) connection: Connection,
     /// By the family of the statement; empty for all families.
     pub(crate) windows: BTreeMap<String, Window>,
+    /// What moved since the snapshot before; none if there is none.
+    pub(crate) movement: Option<Movement>,
 }
+
+/// Where the movement lies among the facts.
+const MOVEMENT: &str = "movement";
 
 impl Scratch {
     /// Runs every statement whose datasets have all their records, into a database that vanishes.
@@ -165,7 +171,7 @@ impl Scratch {
     ) -> Result<Scratch, HostError> {
         connection.execute_batch(TABLES)?;
         connection.execute_batch("BEGIN")?;
-        let mut scratch = Scratch { connection, windows: BTreeMap::new() };
+        let mut scratch = Scratch { connection, windows: BTreeMap::new(), movement: None };
         let mut views: Vec<&PositionView> = evidence.manifest.position.views.iter().collect();
         // People first, in the order of their statements: their numbers follow it.
         views.sort_by_key(|view| view.table != CanonicalTable::Person);
@@ -181,7 +187,7 @@ impl Scratch {
             }
         }
         scratch.count_people()?;
-        derive::all(&scratch, evidence, inputs)?;
+        derive::all(&scratch, source, evidence, inputs)?;
         scratch.connection.execute_batch("COMMIT")?;
         Ok(scratch)
     }
@@ -207,7 +213,25 @@ impl Scratch {
                 windows.insert(row.get(0)?, window);
             }
         }
-        Ok(Scratch { connection, windows })
+        let movement: Option<String> = connection
+            .query_row("SELECT value FROM fact WHERE key = ?1", [MOVEMENT], |row| row.get(0))
+            .optional()?;
+        let movement = movement
+            .map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(HostError::failed)?;
+        Ok(Scratch { connection, windows, movement })
+    }
+
+    /// Keeps what moved since the snapshot before.
+    pub(crate) fn keep_movement(&mut self, movement: Option<Movement>) -> Result<(), HostError> {
+        if let Some(movement) = &movement {
+            let text = serde_json::to_string(movement).map_err(HostError::failed)?;
+            self.connection
+                .execute("INSERT INTO fact(key, value) VALUES(?1, ?2)", [MOVEMENT, &text])?;
+        }
+        self.movement = movement;
+        Ok(())
     }
 
     /// Counts the accounts of each scope and keeps the windows with the rest.

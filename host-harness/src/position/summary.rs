@@ -60,8 +60,12 @@ pub(crate) fn headline(licenses: &[License], thresholds: Thresholds) -> String {
     let Some(family) = family else {
         return "No licence pools with seats were read".to_owned();
     };
-    let pools: Vec<&License> =
+    let all: Vec<&License> =
         licenses.iter().filter(counts).filter(|license| license.family == family).collect();
+    // What is free in any number would hide the rest.
+    let paid: Vec<&License> = all.iter().copied().filter(|license| license.money.paid).collect();
+    let (pools, which) =
+        if paid.is_empty() || paid.len() == all.len() { (all, "") } else { (paid, "paid ") };
     let sum = |figure: fn(&License) -> Option<i64>| -> Option<i64> {
         pools.iter().map(|license| figure(license)).sum()
     };
@@ -86,7 +90,7 @@ pub(crate) fn headline(licenses: &[License], thresholds: Thresholds) -> String {
         ),
         None => "who uses them is unknown".to_owned(),
     };
-    format!("{family} licences: {assigned}; {used}")
+    format!("{which}{family} licences: {assigned}; {used}")
 }
 
 /// Sums the money of all pools.
@@ -129,6 +133,7 @@ pub(crate) fn unknown(
         .manifest
         .datasets
         .iter()
+        .filter(|spec| evidence.is_planned(spec))
         .filter(|spec| evidence.status(&spec.name) != DatasetStatus::Complete.as_str())
         .map(|spec| entry(evidence, &spec.name, evidence.status(&spec.name), None))
         .collect();

@@ -16,6 +16,7 @@ mod rows;
 mod runs;
 mod schedule_state;
 pub(crate) mod schema;
+mod sightings;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -7,11 +7,11 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 
-use super::daily;
 use super::schema::{self, quote};
+use super::{daily, sightings};
 use crate::error::HostError;
 use crate::home::Home;
-use crate::position::uses;
+use crate::position::{derive, uses};
 
 /// The store, opened for reading.
 #[derive(Debug)]
@@ -206,6 +206,20 @@ impl ReadStore {
         self.find("WHERE s.connector_id = ?1 ORDER BY s.run_id DESC LIMIT 1", [connector_id])
     }
 
+    /// The one that a connector published before a snapshot, as far as it is still there.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn snapshot_before(
+        &self,
+        snapshot: &SnapshotInfo,
+    ) -> Result<Option<SnapshotInfo>, HostError> {
+        self.find(
+            "WHERE s.connector_id = ?1 AND s.run_id < ?2 ORDER BY s.run_id DESC LIMIT 1",
+            [snapshot.connector_id, snapshot.id],
+        )
+    }
+
     /// The snapshot of that number, if it is one of this connector.
     ///
     /// # Errors
@@ -345,6 +359,7 @@ impl ReadStore {
                 uses::COVERED,
             ))?;
         }
+        connection.execute_batch(&sightings::view_sql(derive::SIGHTINGS, snapshot))?;
         connection.pragma_update(None, "query_only", true)?;
         connection.authorizer(Some(only_reading))?;
         Ok(connection)

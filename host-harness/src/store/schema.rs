@@ -183,6 +183,19 @@ CREATE TABLE plugin_state(
     state TEXT NOT NULL
 ) STRICT;
 ",
+    "
+CREATE TABLE sighting(
+    connector_id INTEGER NOT NULL REFERENCES connector ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY(connector_id, kind, person_id, at)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE sighting_noted(
+    connector_id INTEGER PRIMARY KEY REFERENCES connector ON DELETE CASCADE,
+    run_id INTEGER NOT NULL
+) STRICT;
+",
 ];
 
 /// Opens the store for writing: makes it if there is none, brings an older one up to date.

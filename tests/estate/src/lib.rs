@@ -20,7 +20,9 @@ mod value;
 mod viewer;
 
 pub use error::ApiError;
-pub use org::{Case, EditError, Editor, Estate, EstateSpec, LicenseTruth, RuleTruth, Truth};
+pub use org::{
+    Case, EditError, Editor, Elsewhere, Estate, EstateSpec, LicenseTruth, RuleTruth, Truth,
+};
 pub use person::Person;
 pub use resource::{basic_info, event_log, record, record_counts};
 pub use schema::describe::{describe, describe_global};

@@ -30,7 +30,7 @@ struct Document {
 struct Entry {
     connector: String,
     feature: String,
-    /// `ok`, `stale`, `failed` or `never_read`.
+    /// `ok`, `partial`, `stale`, `failed` or `never_read`.
     status: &'static str,
     reason: Option<String>,
     /// Whether its figures are in the sums.
@@ -83,10 +83,10 @@ pub(super) fn run(
                 "{}: {}{}",
                 entry.connector,
                 entry.reason.clone().unwrap_or_default(),
-                if entry.summed {
-                    "; its old figures are in the sums"
-                } else {
-                    "; it is not in the sums"
+                match (entry.summed, entry.status) {
+                    (false, _) => "; it is not in the sums",
+                    (true, "partial") => "; the sums are without them",
+                    (true, _) => "; its old figures are in the sums",
                 }
             ));
         }
@@ -124,8 +124,8 @@ fn look(
         as_of: None,
         headline: None,
     };
-    let position = match position(store, connector, settings) {
-        Ok(Some(position)) => position,
+    let (position, unread) = match position(store, connector, settings) {
+        Ok(Some(found)) => found,
         Ok(None) => {
             (entry.status, entry.reason) = ("never_read", Some("nothing was read yet".into()));
             return (entry, None);
@@ -162,19 +162,25 @@ fn look(
     } else if age.num_hours() > i64::from(stale_hours) {
         entry.status = "stale";
         entry.reason = Some(format!("it was last read {} hours ago", grouped(age.num_hours())));
+    } else if !unread.is_empty() && entry.status == "ok" {
+        entry.status = "partial";
+        entry.reason =
+            Some(format!("its licences of these families were not read: {}", unread.join(", ")));
     }
     (entry, Some(position))
 }
 
+/// The position, and the families whose pools were not read.
 fn position(
     store: &ReadStore,
     connector: &ConnectorInfo,
     settings: &RuleSettings,
-) -> Result<Option<Position>, HostError> {
+) -> Result<Option<(Position, Vec<String>)>, HostError> {
     let Some(snapshot) = store.latest_snapshot(connector.id)? else { return Ok(None) };
     let inputs = base::inputs(store, &snapshot, settings, WhatIf::default())?;
     let source = store.snapshot_connection(&snapshot)?;
-    Ok(Some(base::analyse(store, &source, &snapshot, &inputs)?.position))
+    let position = base::analyse(store, &source, &snapshot, &inputs)?.position;
+    Ok(Some((position, base::unread_families(&snapshot))))
 }
 
 type Totals = BTreeMap<(String, String, String, String), Total>;

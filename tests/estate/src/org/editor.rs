@@ -202,16 +202,30 @@ impl Editor {
     /// # Errors
     /// If there is no such user, or not an active one.
     pub fn deactivate_user(&mut self, id: &str) -> Result<(), EditError> {
+        self.turn_user(id, false)
+    }
+
+    /// Activates a user again, who takes the seat back.
+    ///
+    /// # Errors
+    /// If there is no such user, or an active one.
+    pub fn activate_user(&mut self, id: &str) -> Result<(), EditError> {
+        self.turn_user(id, true)
+    }
+
+    fn turn_user(&mut self, id: &str, active: bool) -> Result<(), EditError> {
         let (object, row) = self.find("User", id)?;
-        if self.value(object, row, "IsActive") != Value::Bool(true) {
-            return refuse(format!("the user {id} is not active"));
+        if self.value(object, row, "IsActive") != Value::Bool(!active) {
+            let is = if active { "active" } else { "not active" };
+            return refuse(format!("the user {id} is {is}"));
         }
+        let by = if active { 1 } else { -1 };
         let seat = self.seat(object, row);
-        self.set("User", id, &[("IsActive", false.into())])?;
+        self.set("User", id, &[("IsActive", active.into())])?;
         if let Some((license, class)) = seat {
-            self.move_seat(license, class, -1);
+            self.move_seat(license, class, by);
         }
-        Arc::make_mut(&mut self.estate.edits).active_users -= 1;
+        Arc::make_mut(&mut self.estate.edits).active_users += by;
         let assign = Schema::get().index("PermissionSetLicenseAssign");
         let mut held = self.estate.rows_of_user(assign, "AssigneeId", row).unwrap_or_default();
         held.retain(|held| {
@@ -220,7 +234,7 @@ impl Editor {
         });
         for held in held {
             let license = self.value(assign, held, "PermissionSetLicenseId");
-            self.count(&license, "UsedLicenses", -1);
+            self.count(&license, "UsedLicenses", by);
         }
         Ok(())
     }

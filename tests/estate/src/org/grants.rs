@@ -32,7 +32,18 @@ pub(crate) struct Recipients {
 
 impl Recipients {
     pub(crate) fn len(&self) -> u64 {
-        self.pool.len().saturating_sub(self.offset).div_ceil(self.stride)
+        self.upto(self.pool.len())
+    }
+
+    /// Region and segment with the number of recipients in it.
+    pub(crate) fn by_segment(&self) -> impl Iterator<Item = (usize, usize, u64)> + '_ {
+        self.pool.parts().map(|(region, segment, ranks)| {
+            (region, segment, self.upto(ranks.end) - self.upto(ranks.start))
+        })
+    }
+
+    fn upto(&self, rank: u64) -> u64 {
+        rank.saturating_sub(self.offset).div_ceil(self.stride)
     }
 }
 

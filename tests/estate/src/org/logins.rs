@@ -128,6 +128,20 @@ impl Logins {
         self.len
     }
 
+    /// The share of a segment's users who logged in within 30 days. In each round everybody logs in once, so it
+    /// follows from how much of a round lies in them.
+    pub(crate) fn share_in_a_month(&self, region: usize, segment: usize) -> f64 {
+        let place = Place { region, segment, offset: 0 };
+        let month = self.buckets - (30 * self.buckets_per_day).min(self.buckets);
+        let shares = self.streams.iter().filter_map(|stream| {
+            stream.pool.rank(place).filter(|_| stream.kind != StreamKind::Failed)?;
+            let (from, to) = stream.buckets;
+            let overlap = to.saturating_sub(month.max(from)) as f64;
+            Some((stream.rounds as f64 * overlap / (to - from) as f64).min(1.0))
+        });
+        shares.fold(0.0, f64::max)
+    }
+
     /// The last successful login of the user at `place`, if it lies in the history.
     pub(crate) fn last_success(&self, place: Place) -> Option<i64> {
         let of_stream = |stream: &Stream| {

@@ -16,17 +16,19 @@ pub(crate) fn features(estate: &Estate) -> StoredTable {
     let mut table = StoredTable::new("ActiveFeatureLicenseMetric");
     for (day, at) in days(estate) {
         for &(_, feature, modulus, remainder) in FEATURES {
-            let count = |keep: fn(&Segment) -> bool| -> i64 {
-                let given = |segment: &Segment| {
-                    segment.license == Some(0) && segment.usage != Usage::Machine
-                };
-                let segments = estate.population.segments().map(|(.., segment)| segment);
-                segments
-                    .filter(|s| given(s) && keep(s))
-                    .map(|s| s.count_every(modulus, remainder) as i64)
-                    .sum()
+            let given = |segment: &Segment| {
+                segment.license == Some(0)
+                    && segment.usage.is_active()
+                    && segment.usage != Usage::Machine
             };
-            let assigned = count(|segment| segment.usage.is_active());
+            let (mut assigned, mut used) = (0, 0.0);
+            for (r, s, _, segment) in estate.population.segments() {
+                if given(segment) {
+                    let seats = segment.count_every(modulus, remainder);
+                    assigned += seats as i64;
+                    used += estate.logins.share_in_a_month(r, s) * seats as f64;
+                }
+            }
             let id = estate.id("ActiveFeatureLicenseMetric", table.next());
             table
                 .row()
@@ -35,7 +37,7 @@ pub(crate) fn features(estate: &Estate) -> StoredTable {
                 .set("SystemModstamp", Value::Instant(at))
                 .text("FeatureType", feature)
                 .int("AssignedUserCount", assigned)
-                .int("ActiveUserCount", count(|segment| segment.usage == Usage::Heavy))
+                .int("ActiveUserCount", used.round() as i64)
                 .int("TotalLicenseCount", assigned + assigned / 3 + 5);
         }
     }
@@ -62,7 +64,7 @@ pub(crate) fn permission_set_licenses(estate: &Estate) -> StoredTable {
                 .text("MasterLabel", spec.label)
                 .int("TotalLicenses", total)
                 .int("AssignedUserCount", used)
-                .int("ActiveUserCount", used * 2 / 3);
+                .int("ActiveUserCount", permission_sets::used_in_a_month(estate, spec));
         }
     }
     table
@@ -125,8 +127,8 @@ fn day_of(estate: &Estate, usage: &GrantRow) -> i64 {
 
 /// Active users of a profile, and those of them seen in the last 30 days.
 fn counts(estate: &Estate, profile: usize) -> (i64, i64) {
-    let (mut assigned, mut active) = (0, 0);
-    for (.., region, segment) in estate.population.segments() {
+    let (mut assigned, mut active) = (0, 0.0);
+    for (r, s, region, segment) in estate.population.segments() {
         let Some(license) = segment.license.filter(|_| segment.usage.is_active()) else { continue };
         let is_admin = region.base + segment.start == population::ADMIN
             && region.era == population::Era::Founding;
@@ -134,11 +136,9 @@ fn counts(estate: &Estate, profile: usize) -> (i64, i64) {
         let Some(turn) = choices.iter().position(|&choice| choice == profile) else { continue };
         let count = segment.count_every(choices.len() as u64, turn as u64) as i64;
         assigned += count;
-        if matches!(segment.usage, Usage::Heavy | Usage::Machine) {
-            active += count;
-        }
+        active += estate.logins.share_in_a_month(r, s) * count as f64;
     }
-    (assigned, active)
+    (assigned, active.round() as i64)
 }
 
 /// The last days, oldest first, with the moment each was measured.

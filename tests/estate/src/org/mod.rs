@@ -5,6 +5,7 @@ mod apps;
 pub(crate) mod catalog;
 mod editor;
 mod edits;
+mod elsewhere;
 mod entitlements;
 mod event_log;
 mod grants;
@@ -24,6 +25,7 @@ mod truth;
 mod users;
 
 pub use editor::{EditError, Editor};
+pub use elsewhere::Elsewhere;
 pub use rules::{Case, RuleTruth};
 pub(crate) use stored::{StoredRow, StoredTable};
 pub(crate) use table::{Reader, Row};

@@ -149,6 +149,16 @@ fn recipients(estate: &Estate, to: Audience) -> Option<Recipients> {
     Some(Recipients { pool, stride, offset: 0 })
 }
 
+/// How many holders of a permission set licence logged in within a month.
+pub(crate) fn used_in_a_month(estate: &Estate, spec: &LicenseSpec) -> i64 {
+    recipients(estate, spec.to).map_or(0, |to| {
+        let parts = to.by_segment().map(|(region, segment, seats)| {
+            estate.logins.share_in_a_month(region, segment) * seats as f64
+        });
+        parts.sum::<f64>().round() as i64
+    })
+}
+
 /// Total and used seats of a permission set licence.
 pub(crate) fn license_seats(estate: &Estate, spec: &LicenseSpec) -> (i64, i64) {
     let used = recipients(estate, spec.to).map_or(0, |to| to.len()) as i64;

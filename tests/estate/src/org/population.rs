@@ -245,6 +245,14 @@ impl Pool {
         population.row(Place { region, segment, offset: rank - first })
     }
 
+    /// Region and segment of each part, with the ranks of its members.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (usize, usize, std::ops::Range<u64>)> + '_ {
+        self.parts.iter().enumerate().map(|(at, &(first, region, segment))| {
+            let end = self.parts.get(at + 1).map_or(self.len, |next| next.0);
+            (region, segment, first..end)
+        })
+    }
+
     /// The rank of the user at `place`, if the user is a member.
     pub(crate) fn rank(&self, place: Place) -> Option<u64> {
         let part =

@@ -1,7 +1,7 @@
 //! What rules about licence waste must find in the seed, and what they must leave alone.
 //!
-//! The rules are numbered R01 to R22. Those that need what no org holds are left out: prices (R16), a contract (R21),
-//! a list of people from elsewhere (R15), and records of business objects (R07). Storage (R19) is no record either.
+//! The rules are numbered R01 to R22. Those that need what no org holds stand in [`super::elsewhere`]: prices (R16), a
+//! contract (R21), a list of staff (R15). Left out are records of business objects (R07); storage (R19) is no record.
 
 use std::collections::HashSet;
 
@@ -13,6 +13,18 @@ use crate::org::table::Source;
 use crate::org::users::{Double, FEATURES, UserRow};
 use crate::org::{Estate, entitlements, permission_sets, setup};
 use crate::schema::Schema;
+
+/// Licences that come with an edition or cost nothing.
+const COSTS_NOTHING: [&str; 8] = [
+    "PID_CHATTER",
+    "PID_Chatter_External",
+    "PID_Identity_User",
+    "PID_FDC_FREE",
+    "SALESFORCE_INTEGRATION_USER",
+    "CLOUD_INTEGRATION_USER",
+    "INSIGHTS_INTEGRATION_USER",
+    "PID_Guest_User",
+];
 
 /// One record and why a rule finds it, or why it must not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +50,7 @@ pub struct RuleTruth {
 }
 
 impl RuleTruth {
-    fn new(rule: &'static str, object: &'static str) -> Self {
+    pub(crate) fn new(rule: &'static str, object: &'static str) -> Self {
         Self { rule, object, found: Vec::new(), silent: Vec::new() }
     }
 }
@@ -173,7 +185,11 @@ impl Estate {
             match seat.frozen {
                 true if !usage.is_active() => frozen.silent(row, "not active, so not billed"),
                 true if !seat.is_paid() => frozen.silent(row, "the licence costs nothing"),
-                true => frozen.found(row, "frozen and still holding a paid seat"),
+                true => match (self.now - UserRow::read(self, row).modified_at(self)) / DAY {
+                    15.. => frozen.found(row, "frozen and still holding a paid seat"),
+                    ..13 => frozen.silent(row, "frozen less than 14 days ago"),
+                    _ => {}
+                },
                 false => {}
             }
         }
@@ -201,7 +217,8 @@ impl Estate {
         verdicts.truth
     }
 
-    fn days_with_logins(&self, user: u64, days: i64) -> usize {
+    /// Days with a login of a person within so many days.
+    pub(crate) fn days_with_logins(&self, user: u64, days: i64) -> usize {
         let mut reader = crate::org::logins::LoginReader::default();
         let rows = self.logins.rows_of(&self.population, user);
         let at = rows.into_iter().filter_map(|row| {
@@ -221,6 +238,10 @@ impl Estate {
         for seat in seats.iter().filter(people) {
             let profile = UserRow::read(self, seat.row).profile();
             if profile.is_none_or(permission_sets::profile_reads_crm) {
+                continue;
+            }
+            if seat.era == Era::New {
+                verdicts.silent(seat.row, "younger than 30 days: sets may come later");
                 continue;
             }
             match self.sets_of(seat.row).flat_map(permission_sets::traits).any(|set| set.reads_crm)
@@ -331,7 +352,7 @@ impl Estate {
         for (license, spec) in LICENSES.iter().enumerate() {
             let row = license as u64;
             let seats = self.license_truth(license);
-            let paid = spec.sold_to_people && spec.key != "PID_CHATTER" && !spec.by_logins;
+            let paid = !COSTS_NOTHING.contains(&spec.key) && !spec.by_logins;
             if seats.used > seats.purchased {
                 over.found(row, "more seats are used than were bought");
                 shelf.silent(row, "no seat is left");
@@ -342,6 +363,8 @@ impl Estate {
                 over.silent(row, "seats are left");
                 if paid && seats.available * 10 > seats.purchased {
                     shelf.found(row, "more than a tenth of the seats lies unused");
+                } else if !paid && !spec.by_logins {
+                    shelf.silent(row, "the licence costs nothing");
                 }
             }
             match (seats.monthly_logins_used, seats.monthly_logins_entitlement) {

@@ -189,7 +189,7 @@ impl UserRow {
     }
 
     /// `FederationIdentifier`: what the identity provider calls the person.
-    fn federation_identifier(&self, estate: &Estate) -> Option<String> {
+    pub(crate) fn federation_identifier(&self, estate: &Estate) -> Option<String> {
         if !self.is_person() {
             return None;
         }
@@ -222,6 +222,11 @@ impl UserRow {
             }
             None => self.username(estate),
         }
+    }
+
+    /// `EmployeeNumber`: what the staff office calls the person.
+    pub(crate) fn employee_number(&self) -> Option<String> {
+        self.is_person().then(|| format!("E{:06}", self.row))
     }
 
     /// `CommunityNickname`, unique in the org.
@@ -394,9 +399,7 @@ pub(crate) fn user_getter(field: &str) -> Option<Getter<UserRow>> {
         }
         "ProfileId" => |e, u| Value::Id(u.profile_id(e)),
         "UserType" => |_, u| text(u.user_type()),
-        "EmployeeNumber" => {
-            |_, u| if u.is_person() { owned(format!("E{:06}", u.row)) } else { Value::Null }
-        }
+        "EmployeeNumber" => |_, u| u.employee_number().map_or(Value::Null, owned),
         "ManagerId" => |e, u| match u.is_person() && u.row > 40 {
             true => Value::Id(e.id("User", population::ADMIN)),
             false => Value::Null,

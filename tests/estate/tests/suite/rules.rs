@@ -36,7 +36,8 @@ const STAFF: &str =
 #[test]
 fn every_rule_has_a_true_case_and_a_case_to_leave_alone() {
     for seed in [1, 2, 77] {
-        for rule in Org::of(2_000, seed).estate.rules() {
+        let org = Org::of(2_000, seed);
+        for rule in org.estate.rules().into_iter().chain(org.estate.elsewhere().rules) {
             let name = format!("{} {} with seed {seed}", rule.rule, rule.object);
             assert!(!rule.found.is_empty(), "{name} finds something");
             assert!(!rule.silent.is_empty(), "{name} leaves something alone");
@@ -82,9 +83,22 @@ fn never_used_idle_and_frozen_seats_are_those_of_the_rows() {
         &org,
         "SELECT Id FROM User WHERE IsActive = true AND Profile.UserLicense.LicenseDefinitionKey IN ('SFDC', 'AUL', 'PID_Customer_Community', 'PID_Customer_Community_Login', 'PID_Partner_Community')",
     );
-    assert_eq!(found(&frozen), held.intersection(&billed).cloned().collect());
-    let spared: BTreeSet<String> = held.difference(&billed).cloned().collect();
+    let since = |days: i64| {
+        let soql = "SELECT UserId, LastModifiedDate FROM UserLogin WHERE IsFrozen = true";
+        let rows = org.rows(soql);
+        let older = rows.iter().filter(|row| {
+            seconds(&row["LastModifiedDate"]).is_some_and(|at| at < NOW - days * DAY)
+        });
+        older.map(|row| text(row, "UserId")).collect::<BTreeSet<String>>()
+    };
+    let billed_since =
+        |days| -> BTreeSet<String> { billed.intersection(&since(days)).cloned().collect() };
+    assert!(billed_since(15).is_subset(&found(&frozen)));
+    assert!(found(&frozen).is_subset(&billed_since(14)));
+    let spared: BTreeSet<String> =
+        held.difference(&billed).chain(silent(&frozen, "less than 14").iter()).cloned().collect();
     assert_eq!(silent(&frozen, ""), spared);
+    assert!(silent(&frozen, "less than 14").is_disjoint(&since(14)));
 }
 
 #[test]
@@ -147,11 +161,11 @@ fn platform_candidates_read_no_crm_object_by_any_way() {
         }
     }
     let candidates = rule(&org, "R06", "User");
-    let soql = "SELECT Id FROM User WHERE IsActive = true AND Profile.UserLicense.LicenseDefinitionKey = 'SFDC' AND (NOT (CreatedDate = LAST_N_DAYS:30 AND LastLoginDate = null))";
+    let soql = "SELECT Id FROM User WHERE IsActive = true AND Profile.UserLicense.LicenseDefinitionKey = 'SFDC' AND CreatedDate < LAST_N_DAYS:30";
     let expected: BTreeSet<String> =
         ids(&org, soql).into_iter().filter(|user| !readers.contains(user)).collect();
     assert_eq!(found(&candidates), expected);
-    assert!(silent(&candidates, "").iter().all(|user| readers.contains(user)));
+    assert!(silent(&candidates, "opens CRM").iter().all(|user| readers.contains(user)));
 }
 
 #[test]
@@ -280,6 +294,37 @@ fn usage_ends_and_privileges_are_those_of_the_rows() {
     let soql = "SELECT AssigneeId FROM PermissionSetAssignment WHERE PermissionSet.PermissionsViewAllData = true AND Assignee.LastLoginDate < LAST_N_DAYS:40";
     let holders: BTreeSet<String> = org.texts(soql, "AssigneeId").into_iter().collect();
     assert!(!holders.is_empty() && holders.is_subset(&idle), "{} {}", holders.len(), idle.len());
+}
+
+#[test]
+fn lists_from_elsewhere_speak_of_people_and_pools_of_the_rows() {
+    let org = org();
+    let elsewhere = org.estate.elsewhere();
+    let of = |name: &str| elsewhere.rules.iter().find(|rule| rule.rule == name).unwrap();
+    let staff = elsewhere.staff.to_lowercase();
+    let left = of("R15");
+    for case in left.found.iter().chain(&left.silent) {
+        let soql = format!(
+            "SELECT IsActive, Email, EmployeeNumber, FederationIdentifier FROM User WHERE Id = '{}'",
+            case.id
+        );
+        let row = org.rows(&soql).remove(0);
+        let keys = ["Email", "EmployeeNumber", "FederationIdentifier"];
+        let listed = keys.into_iter().map(|key| text(&row, key).to_lowercase());
+        assert!(listed.filter(|key| !key.is_empty()).any(|key| staff.contains(&key)), "{row}");
+        assert_eq!(row["IsActive"], case.reason != "the account is not active", "{}", case.reason);
+    }
+    let ordered = of("R21");
+    for row in org.rows("SELECT Id, LicenseDefinitionKey, TotalLicenses FROM UserLicense") {
+        let key = text(&row, "LicenseDefinitionKey");
+        let lines = elsewhere.contract.lines().filter(|line| line.ends_with(&format!("/{key}")));
+        let quantity: i64 = lines
+            .filter(|line| !line.contains("until lately"))
+            .filter_map(|line| line.split(',').nth(2)?.parse::<i64>().ok())
+            .sum();
+        let differs = quantity > 0 && quantity != row["TotalLicenses"].as_i64().unwrap();
+        assert_eq!(found(ordered).contains(&text(&row, "Id")), differs, "{key}");
+    }
 }
 
 fn text(row: &Value, field: &str) -> String {
