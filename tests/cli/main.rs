@@ -6,6 +6,11 @@ mod authorize;
 mod changes;
 mod collect;
 mod demo;
+mod dice;
+#[cfg(target_os = "linux")]
+mod disk;
+#[cfg(target_os = "linux")]
+mod failing;
 mod faults;
 mod findings;
 mod guide;
@@ -18,5 +23,6 @@ mod report;
 mod secrets;
 mod serve;
 mod store;
+mod store_state;
 mod tidy;
 mod trust;
