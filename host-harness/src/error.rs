@@ -110,7 +110,7 @@ impl HostError {
     pub fn io(what: &str, path: &std::path::Path, error: &std::io::Error) -> HostError {
         use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
         let failed = HostError::failed(format_args!("cannot {what} `{}`: {error}", path.display()));
-        match (error.kind(), error.raw_os_error()) {
+        match (error.kind(), system_error(error)) {
             (StorageFull | QuotaExceeded, _) => {
                 failed.with_hint("there is no space left: free some, then run the command again")
             }
@@ -151,6 +151,17 @@ impl From<connector_api::Error> for HostError {
     }
 }
 
+/// The system's number of an error, or of the one it was made from.
+fn system_error(error: &std::io::Error) -> Option<i32> {
+    let mut number = error.raw_os_error();
+    let mut cause = std::error::Error::source(error);
+    while let (None, Some(inner)) = (number, cause) {
+        number = inner.downcast_ref().and_then(std::io::Error::raw_os_error);
+        cause = inner.source();
+    }
+    number
+}
+
 /// The message of an error with all its causes, joined once; a cause already named is not repeated.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -175,12 +186,12 @@ impl From<rusqlite::Error> for HostError {
             Some(rusqlite::ErrorCode::DiskFull) => {
                 base("there is no space left for the store; free some and run the command again")
             }
-            Some(rusqlite::ErrorCode::ReadOnly) => base(
-                "the store is read-only: check that this account may write to the home folder, and \
-                 that its disk is not read-only",
-            ),
             // The library does not pass on which of these it was.
-            Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::SystemIoFailure) => base(
+            Some(
+                rusqlite::ErrorCode::ReadOnly
+                | rusqlite::ErrorCode::CannotOpen
+                | rusqlite::ErrorCode::SystemIoFailure,
+            ) => base(
                 "the disk of the home folder may be full, read-only or failing, or this account \
                  may not write there; the system's log says more",
             ),

@@ -10,6 +10,8 @@ mod dice;
 #[cfg(target_os = "linux")]
 mod disk;
 #[cfg(target_os = "linux")]
+mod disk_image;
+#[cfg(target_os = "linux")]
 mod failing;
 mod faults;
 mod findings;
@@ -18,6 +20,8 @@ mod host;
 mod hosts;
 mod isolation;
 mod plugins;
+#[cfg(target_os = "linux")]
+mod power;
 mod refresh;
 mod report;
 mod secrets;
