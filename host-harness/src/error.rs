@@ -108,7 +108,7 @@ impl HostError {
 
     /// A failed file operation.
     pub fn io(what: &str, path: &std::path::Path, error: &std::io::Error) -> HostError {
-        use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        use std::io::ErrorKind::{Interrupted, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
         let failed = HostError::failed(format_args!("cannot {what} `{}`: {error}", path.display()));
         match (error.kind(), system_error(error)) {
             (StorageFull | QuotaExceeded, _) => {
@@ -117,6 +117,7 @@ impl HostError {
             (ReadOnlyFilesystem, _) => {
                 failed.with_hint("make that file system writable, or name another folder")
             }
+            (Interrupted, _) => failed.with_hint("a signal came in between: run the command again"),
             (_, Some(EIO)) => {
                 failed.with_hint("the disk or the way to it failed; the system's log says more")
             }

@@ -29,7 +29,7 @@ pub(crate) const BROKEN: Fault = Fault {
 pub(crate) const INTERRUPTED: Fault = Fault {
     what: "4",
     sticky: false,
-    says: &["i/o error", "input/output error", "may be full, read-only or failing"],
+    says: &["i/o error", "interrupted", "may be full, read-only or failing"],
 };
 /// Half of it was written, and said so.
 pub(crate) const SHORT: Fault = Fault { what: "short", sticky: false, says: &[] };
@@ -37,6 +37,9 @@ pub(crate) const SHORT: Fault = Fault { what: "short", sticky: false, says: &[] 
 pub(crate) const READ_ONLY: Fault = Fault { what: "30", sticky: true, says: &["read-only"] };
 /// Nothing was written, and success was said: as if the host ignored an error. The control.
 pub(crate) const IGNORED: Fault = Fault { what: "lie", sticky: false, says: &[] };
+
+/// Half was written when the process was killed.
+pub(crate) const KILLED: Fault = Fault { what: "kill", sticky: false, says: &[] };
 
 /// Puts the library before a command of the host; calls on files below `under` count.
 pub(crate) fn watched(command: &mut Command, under: &Path, notes: &Path) {

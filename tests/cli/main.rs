@@ -19,6 +19,8 @@ mod guide;
 mod host;
 mod hosts;
 mod isolation;
+#[cfg(target_os = "linux")]
+mod killed;
 mod plugins;
 #[cfg(target_os = "linux")]
 mod power;

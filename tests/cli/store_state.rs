@@ -48,7 +48,13 @@ impl State {
         for (id, rows) in self.snapshots.iter().filter(|(id, _)| !before.snapshots.contains_key(id))
         {
             if rows != new {
-                return Err(format!("snapshot {id} has {} records, not {}", rows.len(), new.len()));
+                let odd = rows.iter().find(|row| !new.contains(row));
+                let missing = new.iter().find(|row| !rows.contains(row));
+                return Err(format!(
+                    "snapshot {id} has {} records, not {}; it has {odd:?}, it lacks {missing:?}",
+                    rows.len(),
+                    new.len()
+                ));
             }
         }
         Ok(())
