@@ -69,6 +69,9 @@ impl From<ErrorKind> for Kind {
     }
 }
 
+/// "Input/output error", which has no kind of its own: everywhere on Unix this number.
+const EIO: i32 = 5;
+
 /// A failure: what happened to what and why, and what to do next. Never holds a secret.
 #[derive(Clone, Debug)]
 pub struct HostError {
@@ -105,7 +108,21 @@ impl HostError {
 
     /// A failed file operation.
     pub fn io(what: &str, path: &std::path::Path, error: &std::io::Error) -> HostError {
-        HostError::failed(format_args!("cannot {what} `{}`: {error}", path.display()))
+        use std::io::ErrorKind::{Interrupted, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        let failed = HostError::failed(format_args!("cannot {what} `{}`: {error}", path.display()));
+        match (error.kind(), system_error(error)) {
+            (StorageFull | QuotaExceeded, _) => {
+                failed.with_hint("there is no space left: free some, then run the command again")
+            }
+            (ReadOnlyFilesystem, _) => {
+                failed.with_hint("make that file system writable, or name another folder")
+            }
+            (Interrupted, _) => failed.with_hint("a signal came in between: run the command again"),
+            (_, Some(EIO)) => {
+                failed.with_hint("the disk or the way to it failed; the system's log says more")
+            }
+            _ => failed,
+        }
     }
 
     /// The same error with a hint.
@@ -135,6 +152,17 @@ impl From<connector_api::Error> for HostError {
     }
 }
 
+/// The system's number of an error, or of the one it was made from.
+fn system_error(error: &std::io::Error) -> Option<i32> {
+    let mut number = error.raw_os_error();
+    let mut cause = std::error::Error::source(error);
+    while let (None, Some(inner)) = (number, cause) {
+        number = inner.downcast_ref().and_then(std::io::Error::raw_os_error);
+        cause = inner.source();
+    }
+    number
+}
+
 /// The message of an error with all its causes, joined once; a cause already named is not repeated.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -159,9 +187,15 @@ impl From<rusqlite::Error> for HostError {
             Some(rusqlite::ErrorCode::DiskFull) => {
                 base("there is no space left for the store; free some and run the command again")
             }
-            Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::CannotOpen) => {
-                base("check that this account may write to the home folder")
-            }
+            // The library does not pass on which of these it was.
+            Some(
+                rusqlite::ErrorCode::ReadOnly
+                | rusqlite::ErrorCode::CannotOpen
+                | rusqlite::ErrorCode::SystemIoFailure,
+            ) => base(
+                "the disk of the home folder may be full, read-only or failing, or this account \
+                 may not write there; the system's log says more",
+            ),
             Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
                 base("another command is writing to the same store; run this one again")
             }

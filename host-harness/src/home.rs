@@ -113,6 +113,26 @@ pub fn restrict(path: &Path, mode: u32) -> Result<(), HostError> {
     Ok(())
 }
 
+/// The folder a file lies in; the current one for a bare name.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Writes the names in a folder to disk: a file that was made or renamed is there after a power cut
+/// only once its folder is written. Does nothing where folders cannot be opened.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), HostError> {
+    #[cfg(unix)]
+    std::fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| HostError::io("write to disk the folder", folder, &error))?;
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use std::os::unix::fs::PermissionsExt;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{HostError, Kind};
-use crate::home::make_private_folder;
+use crate::home::{folder_of, make_private_folder, sync_folder};
 use crate::plugin::Checked;
 use crate::trust::Trust;
 use crate::worker::Limits;
@@ -163,14 +163,14 @@ fn replace(
     path: &Path,
     write: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
 ) -> Result<(), HostError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let failed = |error: &std::io::Error| HostError::io("write", path, error);
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
     write(file.as_file_mut())
         .and_then(|()| file.as_file().sync_all())
         .map_err(|error| failed(&error))?;
     file.persist(path).map_err(|error| failed(&error.error))?;
-    Ok(())
+    sync_folder(folder)
 }
 
 /// Bytes in hexadecimal.

@@ -520,7 +520,7 @@ fn settle(
         let failed = RunEnd { status: RunStatus::Failed, ..end.clone() };
         // If this fails too, the next start takes the run back.
         if let Err(second) = store.take_back_run(run, feature, &failed) {
-            log::error!("run {} could not be taken back now: {second}", run.id);
+            log::warn!("run {} could not be taken back now: {second}", run.id);
         }
     })
 }

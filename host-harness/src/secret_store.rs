@@ -15,7 +15,7 @@ use connector_api::Secret;
 use zeroize::Zeroizing;
 
 use crate::error::HostError;
-use crate::home::{Home, restrict};
+use crate::home::{Home, folder_of, restrict, sync_folder};
 use crate::locks::KeyLock;
 use crate::redact;
 use crate::store::Store;
@@ -262,14 +262,7 @@ fn replace(from: &Path, to: &Path) -> Result<(), HostError> {
         }
         _ => {}
     }
-    #[cfg(unix)]
-    {
-        let folder = to.parent().unwrap_or(Path::new("."));
-        std::fs::File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|error| HostError::io("write to disk", folder, &error))?;
-    }
-    Ok(())
+    sync_folder(folder_of(to))
 }
 
 fn authenticated(connector_id: i64, name: &str) -> Vec<u8> {
@@ -347,7 +340,7 @@ fn make_key(path: &Path) -> Result<Zeroizing<[u8; KEY]>, HostError> {
     let mut key = Zeroizing::new([0_u8; KEY]);
     getrandom::fill(&mut key[..])
         .map_err(|error| HostError::failed(format_args!("no random bytes: {error}")))?;
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
     restrict(file.path(), 0o600)?;
     let text = Zeroizing::new(STANDARD.encode(&key[..]));
@@ -357,10 +350,7 @@ fn make_key(path: &Path) -> Result<Zeroizing<[u8; KEY]>, HostError> {
         .map_err(|error| failed(&error))?;
     match file.persist_noclobber(path) {
         Ok(_) => {
-            #[cfg(unix)]
-            std::fs::File::open(folder)
-                .and_then(|folder| folder.sync_all())
-                .map_err(|error| failed(&error))?;
+            sync_folder(folder)?;
             Ok(key)
         }
         Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {

@@ -1,5 +1,4 @@
-//! Collections: query jobs, opt-in datasets, pseudonyms, least rights, the chained journal, Ctrl-C and
-//! kill at any moment.
+//! Collections: query jobs, opt-in datasets, pseudonyms, least rights, the chained journal and Ctrl-C.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -166,37 +165,4 @@ fn ctrl_c_ends_a_run_within_a_second_and_the_next_run_is_whole() {
     assert_eq!(runs[0]["error"]["kind"], "cancelled", "{:#}", runs[0]);
     host.collect(0);
     assert_eq!(ids(&host, "user").len() as u64, org.truth().total_users);
-}
-
-#[test]
-fn a_run_killed_at_any_moment_leaves_the_last_snapshot_whole() {
-    let kills: u32 = std::env::var("KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(40);
-    let org = org(3_000);
-    let host = Host::authorized(&org);
-    let whole = Instant::now();
-    host.collect(0);
-    let whole = whole.elapsed();
-    let figures =
-        ["purchased", "assigned", "active", "inactive", "never", "machine_only", "unknown"];
-    // The counters of requests move with every run.
-    let seats = |report: &serde_json::Value| -> Vec<Vec<serde_json::Value>> {
-        let licenses = report["licenses"].as_array().expect("licences").iter();
-        licenses
-            .filter(|license| license["family"] != "limit")
-            .map(|license| figures.iter().map(|figure| license[*figure].clone()).collect())
-            .collect()
-    };
-    let first = seats(&host.report());
-    let users = ids(&host, "user");
-    for round in 0..kills {
-        end_by(&host, whole * round / kills, "-KILL");
-        // Readers see the old snapshot, or the new one whole: nothing in between.
-        assert_eq!(seats(&host.report()), first, "round {round}");
-        assert_eq!(ids(&host, "user"), users, "round {round}");
-    }
-    host.collect(0);
-    assert_eq!(ids(&host, "user"), users);
-    let (runs, _) = host.json(&["runs", "list", NAME]);
-    let running = runs.as_array().expect("runs").iter().filter(|run| run["status"] == "running");
-    assert_eq!(running.count(), 0, "no run is left as running");
 }

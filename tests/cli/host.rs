@@ -135,19 +135,7 @@ impl Host {
     }
 
     pub(crate) fn run_with_input<A: AsRef<OsStr>>(&self, arguments: &[A], input: &str) -> Ran {
-        let mut command = self.command(arguments);
-        let shown = format!("{command:?}");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the host starts");
-        // A command that reads no input may be gone already.
-        let _ = child.stdin.take().expect("its input").write_all(input.as_bytes());
-        let output = child.wait_with_output().expect("the host ends");
-        Ran {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).expect("text"),
-            stderr: String::from_utf8(output.stderr).expect("text"),
-            command: shown,
-        }
+        Ran::of(&mut self.command(arguments), input)
     }
 
     /// A command with `--json`, and its one document.
@@ -173,6 +161,22 @@ impl Host {
 }
 
 impl Ran {
+    /// Runs a command to its end.
+    pub(crate) fn of(command: &mut Command, input: &str) -> Ran {
+        let shown = format!("{command:?}");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the host starts");
+        // A command that reads no input may be gone already.
+        let _ = child.stdin.take().expect("its input").write_all(input.as_bytes());
+        let output = child.wait_with_output().expect("the host ends");
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).expect("text"),
+            stderr: String::from_utf8(output.stderr).expect("text"),
+            command: shown,
+        }
+    }
+
     #[track_caller]
     pub(crate) fn ok(self) -> Ran {
         self.code(0)

@@ -6,13 +6,24 @@ mod authorize;
 mod changes;
 mod collect;
 mod demo;
+mod dice;
+#[cfg(target_os = "linux")]
+mod disk;
+#[cfg(target_os = "linux")]
+mod disk_image;
+#[cfg(target_os = "linux")]
+mod failing;
 mod faults;
 mod findings;
 mod guide;
 mod host;
 mod hosts;
 mod isolation;
+#[cfg(target_os = "linux")]
+mod killed;
 mod plugins;
+#[cfg(target_os = "linux")]
+mod power;
 mod refresh;
 mod report;
 mod roll_up;
@@ -20,5 +31,6 @@ mod rules;
 mod secrets;
 mod serve;
 mod store;
+mod store_state;
 mod tidy;
 mod trust;

@@ -6,29 +6,11 @@ use std::time::{Duration, Instant};
 
 use salesforce_sim::SimulatedOrg;
 
+use crate::dice::{Dice, number};
 use crate::host::{Host, NAME};
 
 /// Kills; `KILLS` asks for another number.
 const KILLS: u64 = 200;
-
-/// A seeded sequence; `SEED` replays one.
-struct Dice(u64);
-
-impl Dice {
-    #[expect(clippy::print_stdout, reason = "with its seed a failure can be replayed")]
-    fn new() -> Dice {
-        let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
-        println!("SEED={seed}");
-        Dice(seed | 1)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end.max(1)
-    }
-}
 
 fn strict_org() -> SimulatedOrg {
     let org = SimulatedOrg::builder()
@@ -56,7 +38,7 @@ fn wait(child: &mut Child, duration: Duration) {
 
 #[test]
 fn a_host_killed_around_a_refresh_loses_no_grant_but_the_provably_unknown_one() {
-    let kills = std::env::var("KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(KILLS);
+    let kills = number("KILLS").unwrap_or(KILLS);
     let mut dice = Dice::new();
     let org = strict_org();
     let host = Host::authorized(&org);

@@ -13,6 +13,9 @@ fn a_copy_made_beside_a_working_server_restores_the_same_content() {
     let copy = host.path("copy.db");
     let file = copy.to_str().expect("a path");
     host.run(&["store", "backup", file]).ok().shows("copied");
+    let beside: Vec<_> = fs::read_dir(host.path("")).expect("a folder").flatten().collect();
+    let strays = beside.iter().filter(|one| one.file_name().to_string_lossy().starts_with('.'));
+    assert_eq!(strays.count(), 0, "a copy is one file: {beside:?}");
     host.run(&["store", "backup", file]).code(2).one_error("exists", "not exist");
     host.run(&["store", "restore", file]).code(1).one_error("already running", "stop");
     served.stop();
@@ -48,6 +51,16 @@ fn a_damaged_copy_and_a_foreign_file_are_refused_and_change_nothing() {
     let foreign = foreign.to_str().expect("a path");
     host.run(&["store", "restore", foreign]).code(1).one_error("not a store", "store backup");
     host.run(&["collect", "c"]).ok();
+}
+
+/// What was written to a full disk is not there, and the exit code says so.
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_is_lost_is_a_failure() {
+    let host = host("nothing");
+    let full = fs::File::options().write(true).open("/dev/full").expect("the full device");
+    let ran = host.command(&["--json", "connectors", "list"]).stdout(full).status();
+    assert_eq!(ran.expect("the host ends").code(), Some(1));
 }
 
 #[test]

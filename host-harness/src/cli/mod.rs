@@ -197,6 +197,7 @@ pub fn run(environment: Environment, arguments: &[std::ffi::OsString]) -> u8 {
         outcome
     });
     match result {
+        Ok(Outcome(0)) => u8::from(Reporter::lost_output()),
         Ok(outcome) => outcome.0,
         Err(error) => {
             reporter.error(&error);

@@ -1,11 +1,15 @@
 //! The only place that writes to standard output and standard error.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
 use crate::error::HostError;
 use crate::redact;
+
+/// Whether something that was to be on standard output is not.
+static OUTPUT_LOST: AtomicBool = AtomicBool::new(false);
 
 /// Prints data on standard output, messages on standard error.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +21,11 @@ pub(crate) struct Reporter {
 impl Reporter {
     pub(crate) fn new(json: bool, quiet: bool) -> Reporter {
         Reporter { json, quiet }
+    }
+
+    /// Whether something that was to be on standard output is not; an error said so.
+    pub(crate) fn lost_output() -> bool {
+        OUTPUT_LOST.load(Ordering::Relaxed)
     }
 
     /// Whether nothing but errors is to be said.
@@ -38,6 +47,7 @@ impl Reporter {
         if let Err(error) = written
             && error.kind() != std::io::ErrorKind::BrokenPipe
         {
+            OUTPUT_LOST.store(true, Ordering::Relaxed);
             self.problem(&format!("error: cannot write to standard output: {error}"));
         }
     }

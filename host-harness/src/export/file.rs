@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::error::HostError;
+use crate::home::{folder_of, sync_folder};
 
 /// A file under construction: written beside its place under a name of its own, flushed to disk and
 /// then renamed. Dropped unfinished, it leaves nothing.
@@ -52,14 +53,7 @@ impl SafeFile {
         let file = file.into_inner().map_err(|error| failed(error.error()))?;
         file.as_file().sync_all().map_err(|error| failed(&error))?;
         file.persist(&path).map_err(|error| failed(&error.error))?;
-        #[cfg(unix)]
-        {
-            // The new name is on disk only once its folder is.
-            let folder = folder_of(&path);
-            std::fs::File::open(folder)
-                .and_then(|folder| folder.sync_all())
-                .map_err(|error| HostError::io("flush the folder", folder, &error))?;
-        }
+        sync_folder(folder_of(&path))?;
         Ok(bytes)
     }
 }
@@ -86,10 +80,6 @@ pub fn make_folder(path: &Path) -> Result<(), HostError> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path).map_err(|error| HostError::io("make the folder", path, &error))
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

@@ -1,14 +1,15 @@
 //! Care for the file: is it sound, how large is it, a copy of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
+use tempfile::{NamedTempFile, TempDir};
 
 use super::{Store, schema};
 use crate::error::HostError;
-use crate::home::restrict;
+use crate::home::{folder_of, restrict, sync_folder};
 
 /// Pages copied at a time; between two steps others may write.
 const STEP_PAGES: i32 = 2_000;
@@ -44,17 +45,14 @@ impl Store {
             return Err(HostError::usage(format_args!("`{}` exists", target.display()))
                 .with_hint("name a file that does not exist yet"));
         }
-        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
-            .map_err(|error| HostError::io("write", target, &error))?;
-        restrict(file.path(), 0o600)?;
+        let folder = folder_of(target);
         let source = schema::open_read_only(&self.home().store_file())?;
-        copy(&source, file.path())?;
-        check_file(file.path())?;
-        file.as_file().sync_all().map_err(|error| HostError::io("write", target, &error))?;
-        file.persist_noclobber(target)
+        let copy = Copy::of(&source, folder)?;
+        check_file(copy.file.path())?;
+        copy.file
+            .persist_noclobber(target)
             .map_err(|error| HostError::io("write", target, &error.error))?;
-        Ok(())
+        sync_folder(folder)
     }
 }
 
@@ -64,40 +62,66 @@ impl Store {
 ///
 /// # Errors
 /// When the copy is damaged, or of a newer version; nothing is changed then.
-pub fn restore(
-    home: &crate::home::Home,
-    source: &Path,
-) -> Result<Option<std::path::PathBuf>, HostError> {
+pub fn restore(home: &crate::home::Home, source: &Path) -> Result<Option<PathBuf>, HostError> {
     check_file(source)?;
     home.ensure()?;
     let target = home.store_file();
-    let file = tempfile::NamedTempFile::new_in(home.path())
-        .map_err(|error| HostError::io("write a file in", home.path(), &error))?;
-    restrict(file.path(), 0o600)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    copy(&Connection::open_with_flags(source, flags)?, file.path())?;
-    file.as_file().sync_all().map_err(|error| HostError::io("write", &target, &error))?;
+    let copy = Copy::of(&open_at_rest(source)?, home.path())?;
     let mut kept = None;
     if target.exists() {
-        // With its log, whatever state it is in: a copy by the file system of a store at rest.
         let stamp = crate::time::now().format("%Y%m%dT%H%M%SZ");
         let aside = home.path().join(format!("inventory-before-restore-{stamp}.db"));
-        for (from, to) in [("", ""), ("-wal", "-wal"), ("-shm", "-shm")] {
-            let name = |path: &Path, end: &str| {
-                let mut name = path.as_os_str().to_owned();
-                name.push(end);
-                std::path::PathBuf::from(name)
-            };
-            let (from, to) = (name(&target, from), name(&aside, to));
-            if from.exists() {
-                std::fs::rename(&from, &to)
-                    .map_err(|error| HostError::io("rename", &from, &error))?;
-            }
-        }
+        set_aside(&target, &aside)?;
         kept = Some(aside);
     }
-    file.persist(&target).map_err(|error| HostError::io("write", &target, &error.error))?;
+    copy.file.persist(&target).map_err(|error| HostError::io("write", &target, &error.error))?;
+    sync_folder(home.path())?;
     Ok(kept)
+}
+
+/// Gives the store at rest a second name. A sound one keeps its first until the copy takes it: a
+/// crash in between leaves the one or the other, never none. A damaged one is renamed, log and all.
+fn set_aside(store: &Path, aside: &Path) -> Result<(), HostError> {
+    // The last connection that is closed brings the log into the file and removes it.
+    drop(schema::open_writable(store));
+    if !with_ending(store, "-wal").exists() && std::fs::hard_link(store, aside).is_ok() {
+        return sync_folder(folder_of(store));
+    }
+    for end in ["", "-wal", "-shm"] {
+        let (from, to) = (with_ending(store, end), with_ending(aside, end));
+        if from.exists() {
+            std::fs::rename(&from, &to).map_err(|error| HostError::io("rename", &from, &error))?;
+        }
+    }
+    Ok(())
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// A copy under construction, in a folder of its own: what the copying leaves there when it fails
+/// goes with it.
+struct Copy {
+    file: NamedTempFile,
+    _folder: TempDir,
+}
+
+impl Copy {
+    /// A copy on disk, beside the place it is meant for.
+    fn of(source: &Connection, beside: &Path) -> Result<Copy, HostError> {
+        let failed =
+            |error: std::io::Error| HostError::io("write a copy of the store in", beside, &error);
+        let folder =
+            tempfile::Builder::new().prefix(".copy-").tempdir_in(beside).map_err(failed)?;
+        let file = NamedTempFile::new_in(folder.path()).map_err(failed)?;
+        restrict(file.path(), 0o600)?;
+        copy(source, file.path())?;
+        file.as_file().sync_all().map_err(failed)?;
+        Ok(Copy { file, _folder: folder })
+    }
 }
 
 fn copy(source: &Connection, target: &Path) -> Result<(), HostError> {
@@ -105,20 +129,43 @@ fn copy(source: &Connection, target: &Path) -> Result<(), HostError> {
     let backup = Backup::new(source, &mut target)?;
     loop {
         match backup.step(STEP_PAGES)? {
-            StepResult::Done => return Ok(()),
+            StepResult::Done => break,
             StepResult::Busy | StepResult::Locked => {
                 crate::cancel::Cancel::default().sleep(Duration::from_millis(50));
             }
             _ => {}
         }
     }
+    drop(backup);
+    // One file that needs no other beside it, wherever it is put.
+    target.pragma_update(None, "journal_mode", "DELETE")?;
+    Ok(())
+}
+
+/// Opens a file nobody writes to, on a read-only disk, too: nothing is made beside it.
+fn open_at_rest(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if with_ending(path, "-wal").exists() {
+        // No copy of ours, and part of it lies in its log.
+        return Connection::open_with_flags(path, flags);
+    }
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut uri = String::from("file://");
+    for byte in absolute.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' => uri.push('/'),
+            byte if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+            byte => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
 }
 
 /// Whether a file is a sound store that this program can use.
 fn check_file(path: &Path) -> Result<(), HostError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let unusable = |error: rusqlite::Error| damaged(path, &error.to_string());
-    let connection = Connection::open_with_flags(path, flags).map_err(unusable)?;
+    let connection = open_at_rest(path).map_err(unusable)?;
     let found: String = connection
         .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
         .map_err(unusable)?;
