@@ -28,6 +28,7 @@ mod refresh;
 mod report;
 mod secrets;
 mod serve;
+mod stopped;
 mod store;
 mod store_state;
 mod tidy;
