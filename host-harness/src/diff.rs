@@ -305,7 +305,7 @@ impl<'a> Comparison<'a> {
         }
         let same = self.texts(
             "SELECT DISTINCT person_id FROM seat WHERE person_id IS NOT NULL
-                 AND NOT EXISTS (SELECT 1 FROM person WHERE id = person_id)",
+                 AND NOT EXISTS (SELECT 1 FROM person WHERE side IN ('a', 'b') AND id = person_id)",
             &[],
         )?;
         if same.is_empty() {

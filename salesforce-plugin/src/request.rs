@@ -42,6 +42,9 @@ impl<'a> Request<'a> {
     }
 }
 
+/// Reads an answer; answers its records too.
+type ReadAnswer<'a, T> = &'a mut dyn FnMut(&Answer) -> Result<(T, u64), String>;
+
 enum Step {
     Stop(ApiError),
     Renew,
@@ -100,7 +103,7 @@ impl Session {
         &self,
         request: &Request<'_>,
         mut consume: Option<Consume<'_>>,
-        read: &mut dyn FnMut(&Answer) -> Result<(T, u64), String>,
+        read: ReadAnswer<'_, T>,
     ) -> Result<T, ApiError> {
         let mut failures = 0;
         let mut renewed = false;
