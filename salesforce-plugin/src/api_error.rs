@@ -223,7 +223,7 @@ mod tests {
     fn coded(status: u16, code: &str, message: &str) -> Verdict {
         judge(&Answer::of(
             status,
-            &serde_json::json!([{"message": message, "errorCode": code}]).to_string(),
+            serde_json::json!([{"message": message, "errorCode": code}]).to_string(),
         ))
     }
 

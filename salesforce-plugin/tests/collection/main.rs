@@ -1,5 +1,6 @@
 //! The collection against a simulated org: through a proxy and TLS, as in the field, with a host in
 //! memory on the other side.
+#![allow(clippy::print_stdout, reason = "a seeded story prints its seed")]
 
 mod bulk;
 mod catalogue;
