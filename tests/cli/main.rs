@@ -12,6 +12,7 @@ mod guide;
 mod host;
 mod hosts;
 mod isolation;
+mod memory;
 mod plugins;
 mod refresh;
 mod report;
