@@ -5,6 +5,7 @@
 mod authorize;
 mod changes;
 mod collect;
+mod conformance;
 mod demo;
 mod faults;
 mod findings;
