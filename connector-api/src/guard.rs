@@ -201,6 +201,13 @@ fn state(operation: &str, when: &str) -> Error {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(operation: &str, json: &str) -> Result<T, Error> {
+    // serde would take an array for an object with its values in order.
+    if !json.trim_start().starts_with('{') {
+        return Err(Error::new(
+            ErrorKind::UNSUPPORTED,
+            format_args!("the request of `{operation}` is no JSON object"),
+        ));
+    }
     serde_json::from_str(json).map_err(|error| {
         Error::new(
             ErrorKind::UNSUPPORTED,

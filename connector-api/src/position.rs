@@ -8,7 +8,7 @@
 //!
 //! | table | one row per | columns, in this order |
 //! |---|---|---|
-//! | `license` | licence pool | `family` text, `id` text, `key` text, `name` text, `status` text, `unit` text (`seats`, `logins`, or another unit), `purchased` integer (null unknown, negative unlimited), `assigned` integer as the vendor reports it, `counted_at` instant of that count, `expires_at` instant |
+//! | `license` | licence pool | `family` text, `id` text, `key` text, `name` text, `status` text (`active`; another pool has nothing to give; null is taken for active), `unit` text (`seats`, `logins`, or another unit), `purchased` integer (null unknown, negative unlimited), `assigned` integer as the vendor reports it, `counted_at` instant of that count, `expires_at` instant |
 //! | `seat` | licence held by a person | `family` text, `license_id` text, `person_id` text |
 //! | `person` | account | `id` text, `username` text, `name` text, `is_active` 0/1, `created_at` instant, `last_login_at` instant, `is_service` 0/1 |
 //! | `activity` | person and kind | `person_id` text, `kind` text (`human` or `machine`), `first_at` instant, `last_at` instant, `events` integer; successful uses only |

@@ -27,6 +27,7 @@ pub mod findings;
 pub mod money;
 pub mod position;
 
+pub mod conformance;
 pub mod manifest_check;
 pub mod plugin;
 pub mod plugin_dir;

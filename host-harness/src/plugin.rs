@@ -59,7 +59,7 @@ impl Plugin {
         handshake: Handshake,
         module: ConnectorMod_Ref,
     ) -> Result<Plugin, String> {
-        let json = from_wire((module.describe())())
+        let json = describe(module)
             .map_err(|error| format!("it cannot describe itself: {}", error.message))?;
         let manifest: Manifest = serde_json::from_str(&json)
             .map_err(|error| format!("its description is not understood: {error}"))?;
@@ -75,6 +75,14 @@ impl Plugin {
         })
     }
 
+    /// What it says about itself, asked once more, as JSON.
+    ///
+    /// # Errors
+    /// Those of the connector.
+    pub(crate) fn describe_again(&self) -> Result<String, Error> {
+        self.module.map_or_else(|| Err(elsewhere()), describe)
+    }
+
     /// The contract it was built with, as people write it.
     pub fn contract(&self) -> String {
         format!("{}.{}", self.handshake.major, self.handshake.minor)
@@ -87,9 +95,17 @@ impl Plugin {
     pub fn instance(&self, host: HostBox) -> Result<Instance, Error> {
         match &self.module {
             Some(module) => from_wire((module.new())(host)).map(Instance),
-            None => Err(Error::new(ErrorKind::STATE, "this library runs in worker processes only")),
+            None => Err(elsewhere()),
         }
     }
+}
+
+fn describe(module: ConnectorMod_Ref) -> Result<String, Error> {
+    from_wire((module.describe())()).map(Into::into)
+}
+
+fn elsewhere() -> Error {
+    Error::new(ErrorKind::STATE, "this library runs in worker processes only")
 }
 
 /// A library of which everything was checked that can be checked without running it.
@@ -258,8 +274,27 @@ impl Instance {
     ) -> Result<T, Error> {
         let json =
             serde_json::to_string(request).map_err(|error| Error::new(ErrorKind::OTHER, error))?;
-        let reply = from_wire(self.0.invoke(operation.into(), json.as_str().into()))?;
-        understood(operation, &reply)
+        understood(operation, &self.operation(operation, &json)?)
+    }
+
+    /// Any operation, as it crosses the boundary.
+    ///
+    /// # Errors
+    /// Those of the connector.
+    pub(crate) fn operation(&self, operation: &str, json: &str) -> Result<String, Error> {
+        from_wire(self.0.invoke(operation.into(), json.into())).map(Into::into)
+    }
+
+    /// [`Instance::collect`], as it crosses the boundary.
+    ///
+    /// # Errors
+    /// Those of the connector.
+    pub(crate) fn collect_json(
+        &self,
+        request_json: &str,
+        sink: connector_api::abi::BatchSinkBox,
+    ) -> Result<String, Error> {
+        from_wire(self.0.collect(request_json.into(), sink)).map(Into::into)
     }
 
     /// Hands the settings over; answers all problems.
@@ -330,8 +365,7 @@ impl Instance {
     ) -> Result<CollectSummary, Error> {
         let json =
             serde_json::to_string(request).map_err(|error| Error::new(ErrorKind::OTHER, error))?;
-        let reply = from_wire(self.0.collect(json.as_str().into(), sink))?;
-        understood("collect", &reply)
+        understood("collect", &self.collect_json(&json, sink)?)
     }
 }
 

@@ -138,6 +138,19 @@ pub(crate) fn check_bytes(file: File, length: u64) -> Result<Handshake, Refusal>
     Ok(handshake)
 }
 
+/// Checks a file as [`check`] does, and answers the names it exports.
+///
+/// # Errors
+/// Why it is refused.
+pub(crate) fn exported_names(path: &Path) -> Result<Vec<String>, Refusal> {
+    check(path)?;
+    let unreadable = |error: String| Refusal::Bad(format!("it cannot be read: {error}"));
+    let cache = ReadCache::new(File::open(path).map_err(|error| unreadable(error.to_string()))?);
+    let object = object::File::parse(&cache).map_err(|error| unreadable(error.to_string()))?;
+    let exports = exported_addresses(&object).map_err(|error| unreadable(error.to_string()))?;
+    Ok(exports.keys().map(|name| String::from_utf8_lossy(name).into_owned()).collect())
+}
+
 /// Names and addresses of what a library exports.
 fn exported_addresses<'data>(
     object: &object::File<'data, impl ReadRef<'data>>,

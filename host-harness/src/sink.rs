@@ -145,26 +145,8 @@ impl State {
     fn accept(&mut self, name: &str, batch: RecordBatch) -> Result<(), Error> {
         let spec = spec(&self.manifest, name)?;
         let arriving = self.datasets.entry(name.to_owned()).or_default();
-        match &arriving.schema {
-            Some(first) if same_columns(first, &batch.schema()) => {}
-            Some(_) => {
-                return Err(schema_error(name, "its columns differ from those of its first batch"));
-            }
-            None => {
-                check_columns(spec, &batch.schema())
-                    .map_err(|reason| schema_error(name, &reason))?;
-                arriving.schema = Some(batch.schema());
-            }
-        }
-        for key in &spec.key {
-            let nulls = batch.column_by_name(key).map_or(1, |column| column.null_count());
-            if nulls > 0 {
-                return Err(schema_error(
-                    name,
-                    &format!("its key `{key}` is null in {nulls} records"),
-                ));
-            }
-        }
+        check_batch(spec, arriving.schema.as_ref(), &batch)?;
+        arriving.schema.get_or_insert_with(|| batch.schema());
         arriving.rows += batch.num_rows() as u64;
         arriving.waiting_rows += batch.num_rows();
         arriving.waiting.push(batch);
@@ -214,6 +196,30 @@ fn schema_error(dataset: &str, reason: &str) -> Error {
         format_args!("the connector's records of `{dataset}` were refused: {reason}"),
     )
     .with_hint("this is a fault of the connector: report it to its maker")
+}
+
+/// Whether a batch is as the dataset was declared, and like its first one.
+///
+/// # Errors
+/// [`ErrorKind::SCHEMA`] with the reason.
+pub(crate) fn check_batch(
+    spec: &DatasetSpec,
+    first: Option<&SchemaRef>,
+    batch: &RecordBatch,
+) -> Result<(), Error> {
+    let refuse = |reason: &str| Err(schema_error(&spec.name, reason));
+    match first {
+        Some(first) if same_columns(first, &batch.schema()) => {}
+        Some(_) => return refuse("its columns differ from those of its first batch"),
+        None => check_columns(spec, &batch.schema()).or_else(|reason| refuse(&reason))?,
+    }
+    for key in &spec.key {
+        let nulls = batch.column_by_name(key).map_or(1, |column| column.null_count());
+        if nulls > 0 {
+            return refuse(&format!("its key `{key}` is null in {nulls} records"));
+        }
+    }
+    Ok(())
 }
 
 /// Whether two schemas have the same columns in the same order; nullability may differ.

@@ -5,6 +5,7 @@
 mod authorize;
 mod changes;
 mod collect;
+mod conformance;
 mod demo;
 mod dice;
 #[cfg(target_os = "linux")]
@@ -21,6 +22,7 @@ mod hosts;
 mod isolation;
 #[cfg(target_os = "linux")]
 mod killed;
+mod memory;
 mod plugins;
 #[cfg(target_os = "linux")]
 mod power;

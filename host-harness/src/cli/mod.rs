@@ -11,6 +11,7 @@ mod features;
 mod findings;
 mod imports;
 mod logging;
+mod plugin_check;
 mod plugins;
 mod progress;
 pub mod report;
@@ -114,7 +115,7 @@ enum Command {
     /// Play the whole story against a simulated organization
     #[cfg(feature = "demo")]
     Demo(crate::demo::Args),
-    /// Connector libraries: list, install, verify
+    /// Connector libraries: list, check, install, verify
     #[command(subcommand)]
     Plugins(plugins::Command),
     /// Features of this endpoint server: list, show, enable, disable

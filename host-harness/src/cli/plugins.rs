@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{App, Outcome, Table};
+use super::{App, Outcome, Table, plugin_check};
 use crate::error::HostError;
 use crate::plugin_dir::Scan;
 use crate::plugin_pins::{self, Pins};
@@ -33,6 +33,11 @@ pub(crate) enum Command {
     ///
     /// Exit code 6 when any is refused.
     Verify,
+    /// Check whether a connector library keeps to the contract, before it is installed
+    ///
+    /// Each check runs in a process of its own and is one line: ok, failed or not applicable. Exit
+    /// code 4 when one failed, 6 when the library cannot be loaded.
+    Check(plugin_check::Args),
 }
 
 pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
@@ -46,6 +51,7 @@ pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
             show(app, scan)?;
             Ok(if scan.refused.is_empty() { Outcome::DONE } else { Outcome::REFUSED })
         }
+        Command::Check(args) => plugin_check::run(app, args),
         Command::Install { file, allow_downgrade } => install(app, file, *allow_downgrade),
     }
 }

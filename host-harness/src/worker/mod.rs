@@ -24,7 +24,7 @@ use connector_api::message::{CollectRequest, ConfigureRequest};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use child::run;
-pub(crate) use parent::{Worker, describe};
+pub(crate) use parent::{Worker, describe, how_it_ended, program};
 
 /// What a worker may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -281,8 +281,9 @@ impl Worker {
     }
 }
 
+/// How a process ended, to be read after "the connector's process".
 #[cfg(unix)]
-fn how_it_ended(status: ExitStatus, limits: Limits) -> String {
+pub(crate) fn how_it_ended(status: ExitStatus, limits: Limits) -> String {
     use std::os::unix::process::ExitStatusExt;
     match (status.signal(), status.code()) {
         (Some(24), _) => format!("used more than its {} seconds of processor time", limits.cpu_s),
@@ -299,12 +300,12 @@ fn how_it_ended(status: ExitStatus, limits: Limits) -> String {
 }
 
 #[cfg(not(unix))]
-fn how_it_ended(status: ExitStatus, _: Limits) -> String {
+pub(crate) fn how_it_ended(status: ExitStatus, _: Limits) -> String {
     format!("ended with {status} before its work was done")
 }
 
 /// The file of this very program, even if another one was put in its place meanwhile.
-fn program() -> std::io::Result<std::path::PathBuf> {
+pub(crate) fn program() -> std::io::Result<std::path::PathBuf> {
     if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
 }
 

@@ -5,17 +5,25 @@
 //! misbehave (`payload`: panics with a payload that panics when dropped; `columns`: a batch with an
 //! unknown column; `types`: a column of another type; `abort`: ends the process with a secret in
 //! memory; `leak`: panics with a secret in the message). Without it, it behaves.
+//!
+//! These break the contract without hurting anybody, one promise each: `fickle` (describes itself
+//! anew each time), `lax` (takes any settings), `enable-once`, `any-operation`, `any-dataset`,
+//! `grants` (collects without the grant it says it needs), `deaf` (does not hear a cancel), `miscount`,
+//! `no-resume`, `tell` (logs a secret), `leak-thread` and `leak-file` (with each instance).
 
 mod hostile;
 
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use connector_api::batch::ArrowBatch;
-use connector_api::manifest::{DatasetSpec, FieldSpec, FieldType, Manifest, SettingSpec};
+use connector_api::manifest::{
+    DatasetSpec, FieldSpec, FieldType, GrantSpec, Manifest, SettingSpec,
+};
 use connector_api::message::{
-    AuthorizeReply, AuthorizeRequest, CheckReport, CollectRequest, CollectSummary,
+    AuthorizeReply, AuthorizeRequest, CheckReport, CollectMode, CollectRequest, CollectSummary,
     ConfigureRequest, DatasetStatus, DatasetSummary, Finding, FindingStatus, GrantSummary, Problem,
 };
 use connector_api::{Connector, Error, ErrorKind, Host, Sink};
@@ -44,6 +52,7 @@ fn panic_in(call: &str) {
 #[derive(Debug)]
 pub struct Chaos {
     host: Host,
+    enabled_before: AtomicBool,
     /// The setting of this name.
     behaviour: Mutex<String>,
 }
@@ -54,7 +63,22 @@ impl Chaos {
     }
 
     /// What can go wrong while collecting without a panic.
-    fn misbehave(&self) -> Result<(), Error> {
+    fn misbehave(&self, sink: &mut Sink) -> Result<(), Error> {
+        if self.told("tell")
+            && let Some(secret) = self.host.secret_get("client_secret")?
+        {
+            log::debug!("the secret is {}", secret.expose());
+        }
+        if self.told("abort") {
+            let secret = self.host.secret_get("client_secret")?;
+            log::info!("aborting with a secret in memory: {}", secret.is_some());
+            std::process::abort();
+        }
+        if chaos("leak")
+            && let Some(secret) = self.host.secret_get("client_secret")?
+        {
+            std::panic::panic_any(format!("the secret is {}", secret.expose()));
+        }
         if self.told("slow") {
             self.host.sleep(Duration::from_secs(3_600))?;
         }
@@ -71,11 +95,44 @@ impl Chaos {
             ("transient", ErrorKind::RETRYABLE, "the network is down"),
             ("limited", ErrorKind::RATE_LIMITED, "the allowance is used up"),
         ];
-        match failures.iter().find(|(word, ..)| self.told(word)) {
-            Some((_, kind, message)) => Err(Error::new(*kind, message)),
-            None => Ok(()),
+        if let Some((_, kind, message)) = failures.iter().find(|(word, ..)| self.told(word)) {
+            return Err(Error::new(*kind, message));
         }
+        if self.told("payload") {
+            std::panic::panic_any(Grenade);
+        }
+        if self.told("false-length") {
+            let mut batch = three("Size", Arc::new(Int64Array::from(vec![1, 2, 3])))?;
+            batch.array.length = 60_000;
+            sink.batch("thing", batch)?;
+        }
+        if self.told("large-state") {
+            sink.checkpoint("thing", &"x".repeat(32 << 20))?;
+        }
+        Ok(())
     }
+
+    /// Requests that are refused, by one that behaves.
+    fn refuse(&self, request: &CollectRequest) -> Result<(), Error> {
+        if let Some(name) = request.datasets.iter().find(|name| *name != "thing")
+            && !self.told("any-dataset")
+        {
+            return Err(Error::unsupported(format_args!("there is no dataset `{name}`")));
+        }
+        let goes_on = request.resume || request.mode == CollectMode::Incremental;
+        if goes_on && self.told("no-resume") {
+            return Err(Error::new(ErrorKind::OTHER, "it cannot go on"));
+        }
+        Ok(())
+    }
+}
+
+/// A batch of three things with that column.
+fn three(column: &str, values: ArrayRef) -> Result<ArrowBatch, Error> {
+    let ids = Arc::new(StringArray::from(vec!["a", "b", "c"])) as ArrayRef;
+    let batch = RecordBatch::try_from_iter([("Id", ids), (column, values)])
+        .map_err(|error| Error::new(ErrorKind::OTHER, error))?;
+    ArrowBatch::from_record_batch(batch)
 }
 
 /// Panics when it is dropped.
@@ -105,7 +162,12 @@ impl Connector for Chaos {
             ..SettingSpec::default()
         };
         let field = |name: &str, kind| FieldSpec { name: name.into(), kind };
+        static DESCRIBED: AtomicU32 = AtomicU32::new(0);
+        let time = if chaos("fickle") { DESCRIBED.fetch_add(1, Ordering::Relaxed) } else { 0 };
+        let grant = GrantSpec { id: "any".into(), ..GrantSpec::default() };
         Manifest {
+            description: "x".repeat(time as usize),
+            grants: if chaos("grants") { vec![grant] } else { Vec::new() },
             settings: vec![
                 setting("domain", true),
                 setting("client_id", true),
@@ -127,19 +189,35 @@ impl Connector for Chaos {
     fn new(host: Host) -> Result<Chaos, Error> {
         panic_in("new");
         log::info!("a chaos connector was made");
-        Ok(Chaos { host, behaviour: Mutex::default() })
+        if chaos("leak-thread") {
+            std::thread::spawn(std::thread::park);
+        }
+        if chaos("leak-file") {
+            std::mem::forget(std::fs::File::open("/dev/null"));
+        }
+        Ok(Chaos { host, enabled_before: AtomicBool::new(false), behaviour: Mutex::default() })
     }
 
     fn configure(&self, request: ConfigureRequest) -> Result<Vec<Problem>, Error> {
         panic_in("configure");
         let behaviour = request.settings.get("behaviour").cloned().unwrap_or_default();
         *self.behaviour.lock().unwrap_or_else(PoisonError::into_inner) = behaviour;
-        Ok(Vec::new())
+        let missing = |name: &&str| !request.settings.contains_key(*name) && !chaos("lax");
+        let needed = ["domain", "client_id"].into_iter();
+        let problem = |name: &str| Problem {
+            field: name.into(),
+            message: "a value is needed".into(),
+            hint: None,
+        };
+        Ok(needed.filter(missing).map(problem).collect())
     }
 
     fn enable(&self) -> Result<(), Error> {
         panic_in("enable");
-        Ok(())
+        match self.enabled_before.swap(true, Ordering::Relaxed) && chaos("enable-once") {
+            true => Err(Error::new(ErrorKind::STATE, "it is enabled already")),
+            false => Ok(()),
+        }
     }
 
     fn disable(&self) -> Result<(), Error> {
@@ -170,50 +248,28 @@ impl Connector for Chaos {
         Ok(CheckReport { findings: vec![finding] })
     }
 
-    fn collect(&self, _: CollectRequest, sink: &mut Sink) -> Result<CollectSummary, Error> {
+    fn collect(&self, request: CollectRequest, sink: &mut Sink) -> Result<CollectSummary, Error> {
         panic_in("collect");
-        self.misbehave()?;
-        if self.told("payload") {
-            std::panic::panic_any(Grenade);
-        }
-        if self.told("abort") {
-            let secret = self.host.secret_get("client_secret")?;
-            log::info!("aborting with a secret in memory: {}", secret.is_some());
-            std::process::abort();
-        }
-        if chaos("leak")
-            && let Some(secret) = self.host.secret_get("client_secret")?
-        {
-            std::panic::panic_any(format!("the secret is {}", secret.expose()));
-        }
-        if self.told("false-length") {
-            let ids: ArrayRef = Arc::new(StringArray::from(vec!["a"]));
-            let sizes: ArrayRef = Arc::new(Int64Array::from(vec![1]));
-            let batch = RecordBatch::try_from_iter([("Id", ids), ("Size", sizes)])
-                .map_err(|error| Error::new(ErrorKind::OTHER, error))?;
-            let mut batch = ArrowBatch::from_record_batch(batch)?;
-            batch.array.length = 60_000;
-            sink.batch("thing", batch)?;
-        }
-        if self.told("large-state") {
-            sink.checkpoint("thing", &"x".repeat(32 << 20))?;
-        }
+        self.misbehave(sink)?;
+        self.refuse(&request)?;
         let column = if self.told("columns") { "Colour" } else { "Size" };
         let sizes: ArrayRef = if self.told("types") {
             Arc::new(StringArray::from(vec!["one", "two", "three"]))
         } else {
             Arc::new(Int64Array::from(vec![1, 2, 3]))
         };
-        let ids = Arc::new(StringArray::from(vec!["a", "b", "c"])) as ArrayRef;
-        let batch = RecordBatch::try_from_iter([("Id", ids), (column, sizes)])
-            .map_err(|error| Error::new(ErrorKind::OTHER, error))?;
-        sink.batch("thing", ArrowBatch::from_record_batch(batch)?)?;
-        sink.checkpoint("thing", "{}")?;
+        match sink.batch("thing", three(column, sizes)?) {
+            Err(error) if error.kind == ErrorKind::CANCELLED && self.told("deaf") => {}
+            handed_over => {
+                handed_over?;
+                sink.checkpoint("thing", "{}")?;
+            }
+        }
         self.host.progress("thing", 3, Some(3));
         let thing = DatasetSummary {
             dataset: "thing".into(),
             status: DatasetStatus::Complete,
-            rows: 3,
+            rows: if self.told("miscount") { 4 } else { 3 },
             expected: Some(3),
             missing_fields: Vec::new(),
             reason: None,
@@ -221,6 +277,13 @@ impl Connector for Chaos {
             total: None,
         };
         Ok(CollectSummary { datasets: vec![thing], ..CollectSummary::default() })
+    }
+
+    fn invoke(&self, operation: &str, _: &str) -> Result<String, Error> {
+        match self.told("any-operation") {
+            true => Ok("{}".into()),
+            false => Err(Error::unsupported(format_args!("`{operation}` is not known"))),
+        }
     }
 }
 

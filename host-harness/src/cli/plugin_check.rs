@@ -1,0 +1,82 @@
+//! `plugins check`: whether a connector library keeps to the contract.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{App, Outcome};
+use crate::conformance::{self, Status, Verdict};
+use crate::error::HostError;
+
+/// Options of `plugins check`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The library, e.g. libexample_plugin.so
+    file: PathBuf,
+    /// Settings to check it with, a TOML file: [settings], [secrets], and token = "…" for what a
+    /// person would paste to authorize
+    ///
+    /// Without it settings are made up, nothing leaves this computer, and what needs a grant is not
+    /// checked.
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// Only this check; may be repeated
+    #[arg(long, value_name = "CHECK")]
+    only: Vec<String>,
+    /// Seconds one check may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    within: u64,
+    /// Make the one check in this process, and write its verdict to this file
+    #[arg(long, value_name = "FILE", hide = true)]
+    verdict: Option<PathBuf>,
+}
+
+pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
+    if let (Some(path), [check]) = (&args.verdict, args.only.as_slice()) {
+        let verdict = conformance::here(check, &args.file, args.settings.as_deref())?;
+        let text = serde_json::to_string(&verdict).map_err(HostError::failed)?;
+        std::fs::write(path, text).map_err(|error| HostError::io("write", path, &error))?;
+        return Ok(Outcome::DONE);
+    }
+    let options = conformance::Options {
+        file: &args.file,
+        profile: args.settings.as_deref(),
+        only: &args.only,
+        within: Duration::from_secs(args.within),
+    };
+    let verdicts = conformance::run(&options, |verdict| {
+        if !app.reporter.json {
+            app.reporter.text(&line(verdict));
+        }
+    })?;
+    let failed: Vec<&Verdict> =
+        verdicts.iter().filter(|verdict| verdict.status == Status::Failed).collect();
+    if app.reporter.json {
+        app.reporter.document(&json!({
+            "file": args.file,
+            "ok": failed.is_empty(),
+            "checks": verdicts,
+        }))?;
+    } else {
+        let tried =
+            verdicts.iter().filter(|verdict| verdict.status != Status::NotApplicable).count();
+        app.reporter.note(&format!("{} of {tried} checks failed", failed.len()));
+    }
+    Ok(if failed.iter().any(|verdict| verdict.check == conformance::LOAD) {
+        Outcome::REFUSED
+    } else if failed.is_empty() {
+        Outcome::DONE
+    } else {
+        Outcome::FINDINGS
+    })
+}
+
+fn line(verdict: &Verdict) -> String {
+    let reason = verdict.reason.as_deref().unwrap_or_default();
+    match verdict.status {
+        Status::Ok => format!("{}: ok", verdict.check),
+        Status::Failed => format!("{}: failed: {reason}", verdict.check),
+        Status::NotApplicable => format!("{}: not applicable: {reason}", verdict.check),
+    }
+}
