@@ -25,20 +25,8 @@
 //! ignored, a key once optional stays optional) and by new operation names; the ABI below it
 //! ([`abi`], [`module`]) is frozen at 1.0.
 //!
-//! # Writing a connector
-//!
-//! 1. Make a crate with `crate-type = ["cdylib", "lib"]` and a dependency on `connector-api`
-//!    (feature `arrow` if you build batches with arrow-array).
-//! 2. Implement [`Connector`]; describe its settings and datasets in [`Connector::manifest`].
-//! 3. Write `connector_api::export_connector!(MyConnector);` at the end of `lib.rs`.
-//! 4. Build it and copy the library into the host's plugins folder under a temporary name, then
-//!    rename it; the host lists it with `plugins list`.
-//!
-//! Rules the boundary depends on: start no detached threads (join them before a method returns),
-//! never print to standard output, never change the process (environment, folder, signals), use
-//! [`Host::sleep`](host::Host::sleep) instead of sleeping, ask
-//! [`Host::is_cancelled`](host::Host::is_cancelled) in every loop, give every request a time limit,
-//! and touch no disk. A panic is caught, reported and ends the instance, not the host.
+//! [`writing_a_connector`] leads from an empty folder to a connector that collects; the whole of the
+//! least one:
 //!
 //! ```
 //! use connector_api::{Connector, Error, Host, Sink, manifest::Manifest, message::*};
@@ -78,6 +66,11 @@ pub mod secret;
 pub mod abi;
 pub mod guard;
 pub mod module;
+
+// Its code blocks are files of a crate, which a test of the host builds and runs.
+#[cfg(all(doc, not(doctest)))]
+#[doc = include_str!("../docs/writing-a-connector.md")]
+pub mod writing_a_connector {}
 
 pub use connector::Connector;
 pub use error::{Error, ErrorKind};

@@ -23,6 +23,7 @@ mod isolation;
 #[cfg(target_os = "linux")]
 mod killed;
 mod memory;
+mod page;
 mod plugins;
 #[cfg(target_os = "linux")]
 mod power;
@@ -37,3 +38,4 @@ mod store;
 mod store_state;
 mod tidy;
 mod trust;
+mod workshop;
