@@ -29,8 +29,10 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(2);
 /// No connector knows these.
 const NO_SUCH: &str = "conformance_no_such";
 
+type Check = fn(&Subject) -> Result;
+
 /// The checks of a loaded library, in the order they are reported.
-pub(super) const CHECKS: [(&str, fn(&Subject) -> Result); 16] = [
+pub(super) const CHECKS: [(&str, Check); 16] = [
     ("load", |_| Ok(())),
     ("describe", describe),
     ("missing_settings", missing_settings),
