@@ -24,8 +24,7 @@ pub enum RunStatus {
     Partial,
     /// Nothing was published.
     Failed,
-    /// Nothing was published yet: an allowance is used up, or the run was asked to stop. It can go
-    /// on.
+    /// Nothing was published because an allowance is used up.
     Paused,
 }
 
