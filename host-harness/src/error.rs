@@ -152,15 +152,10 @@ impl From<connector_api::Error> for HostError {
     }
 }
 
-/// The system's number of an error, or of the one it was made from.
+/// The system's number of an error. One that names a file too shows it in its text only.
 fn system_error(error: &std::io::Error) -> Option<i32> {
-    let mut number = error.raw_os_error();
-    let mut cause = std::error::Error::source(error);
-    while let (None, Some(inner)) = (number, cause) {
-        number = inner.downcast_ref().and_then(std::io::Error::raw_os_error);
-        cause = inner.source();
-    }
-    number
+    let shown = || error.to_string().split("(os error ").nth(1)?.split(')').next()?.parse().ok();
+    error.raw_os_error().or_else(shown)
 }
 
 /// The message of an error with all its causes, joined once; a cause already named is not repeated.

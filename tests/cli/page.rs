@@ -62,6 +62,8 @@ fn who_follows_the_page_has_a_connector_that_collects() {
                         .args(["-c", line])
                         .env("PATH", format!("{}:{path}", programs.display()))
                         .env("ENDPOINT_SERVER_HOME", workshop.path().join("home"))
+                        // Named, since this repository may lie in a shared temporary folder.
+                        .env("CONNECTOR_PLUGINS", workshop.path().join("home/plugins"))
                         .output()
                         .expect("a shell");
                     assert!(

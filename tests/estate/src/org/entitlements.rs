@@ -169,7 +169,7 @@ const TENANT_USAGE: &[TenantUsage] = &[
         setting: "setting/force.com/orgValue.DailyApiCalls",
         label: Some("Daily API Requests"),
         allowed: 145_000.0,
-        used: Some(31_204.0),
+        used: Some(11_204.0),
         frequency: Some("Daily"),
     },
     TenantUsage {
