@@ -265,7 +265,13 @@ fn a_killed_server_leaves_a_home_that_the_next_one_goes_on_with() {
     served.signal(Signal::KILL);
     served.ended();
     let mut served = Served::ready(&host);
-    let job = standing(&host);
+    // The run's process ends with its server, which may take a moment.
+    let began = std::time::Instant::now();
+    let mut job = standing(&host);
+    while job["standing"] == "running" && began.elapsed() < Duration::from_secs(20) {
+        std::thread::park_timeout(Duration::from_millis(50));
+        job = standing(&host);
+    }
     assert_eq!(job["standing"], "backing_off", "{job}");
     assert!(job["reason"].as_str().expect("a reason").contains("ended during the run"), "{job}");
     let (runs, _) = host.json(&["runs", "list"]);
