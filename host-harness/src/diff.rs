@@ -163,16 +163,14 @@ pub fn compare(
         as_of: rfc3339(snapshot.as_of),
         status: snapshot.status.clone(),
     };
-    let mut comparison = Comparison::new(store, from, to)?;
-    for table in [
+    let tables = [
         CanonicalTable::License,
         CanonicalTable::Person,
         CanonicalTable::Seat,
         CanonicalTable::Holding,
         CanonicalTable::Right,
-    ] {
-        comparison.load(table)?;
-    }
+    ];
+    let mut comparison = Comparison::of(store, from, to, &tables)?;
     comparison.complete()?;
     Ok(Diff {
         connector: to.connector_name.clone(),
@@ -225,15 +223,25 @@ CREATE TABLE holding(side, person_id, set_id, PRIMARY KEY(side, person_id, set_i
 CREATE TABLE \"right\"(side, set_id, kind, name, PRIMARY KEY(side, set_id, kind, name)) WITHOUT ROWID;
 BEGIN;";
 
+/// Whether a person turned active or inactive.
+const OF_TURNED: &str = "SELECT 1 FROM turned WHERE id = ?1";
+
 impl<'a> Comparison<'a> {
-    fn new(
+    /// A comparison of these tables.
+    fn of(
         store: &'a ReadStore,
         from: &'a SnapshotInfo,
         to: &'a SnapshotInfo,
+        tables: &[CanonicalTable],
     ) -> Result<Comparison<'a>, HostError> {
         let work = Connection::open("")?;
         work.execute_batch(TABLES)?;
-        Ok(Comparison { store, from, to, work, unread: Vec::new(), partial: Vec::new() })
+        let (unread, partial) = (Vec::new(), Vec::new());
+        let mut comparison = Comparison { store, from, to, work, unread, partial };
+        for table in tables {
+            comparison.load(*table)?;
+        }
+        Ok(comparison)
     }
 
     fn load(&mut self, table: CanonicalTable) -> Result<(), HostError> {
@@ -293,13 +301,7 @@ impl<'a> Comparison<'a> {
                     continue;
                 }
                 for (side, snapshot) in [("a", self.from), ("b", self.to)] {
-                    self.copy(
-                        side,
-                        snapshot,
-                        view,
-                        None,
-                        Some("SELECT 1 FROM turned WHERE id = ?1"),
-                    )?;
+                    self.copy(side, snapshot, view, None, Some(OF_TURNED))?;
                 }
             }
         }
@@ -308,7 +310,8 @@ impl<'a> Comparison<'a> {
                  AND NOT EXISTS (SELECT 1 FROM person WHERE side IN ('a', 'b') AND id = person_id)",
             &[],
         )?;
-        if same.is_empty() {
+        let people_unread = self.unread.iter().any(|unread| unread.table == CanonicalTable::Person);
+        if same.is_empty() || people_unread {
             return Ok(());
         }
         // They did not change: what they are now is what they were.
@@ -317,9 +320,6 @@ impl<'a> Comparison<'a> {
             "INSERT OR IGNORE INTO person(side, id, is_active) VALUES('a', ?1, ?2), ('b', ?1, ?2)",
         )?;
         for view in people {
-            if self.unread.iter().any(|unread| unread.table == CanonicalTable::Person) {
-                continue;
-            }
             let mut find = source.prepare(&format!(
                 "WITH p(id, username, name, is_active, created_at, last_login_at, is_service) AS ({})
                  SELECT is_active FROM p WHERE id = ?1",

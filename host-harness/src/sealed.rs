@@ -26,6 +26,7 @@ impl Sealed {
     /// Reads a file into a sealed memory file.
     #[cfg(target_os = "linux")]
     pub(crate) fn read(path: &Path) -> std::io::Result<Sealed> {
+        // The kernel tells nobody when it lets go of a page: there is only asking again later.
         while_busy(|| Sealed::read_once(path), std::thread::sleep)
     }
 

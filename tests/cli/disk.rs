@@ -11,19 +11,11 @@ use std::path::{Path, PathBuf};
 use salesforce_sim::SimulatedOrg;
 
 use crate::dice::{Dice, number};
-use crate::failing::{self, BROKEN, FULL, Fault, IGNORED, INTERRUPTED, READ_ONLY, SHORT};
+use crate::failing::{self, BROKEN, FULL, Fault, IGNORED, INTERRUPTED, READ_ONLY, RUN, SHORT};
 use crate::host::{Host, NAME, Ran};
 use crate::store_state::State;
 
 const FAULTS: [Fault; 5] = [FULL, BROKEN, INTERRUPTED, SHORT, READ_ONLY];
-const RUN: [&str; 6] = [
-    "--json",
-    "collect",
-    NAME,
-    "--dataset=organization",
-    "--dataset=user",
-    "--dataset=user_license",
-];
 /// More calls than any of these commands makes.
 const MOST_CALLS: u64 = 2_000;
 

@@ -3,7 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::host::library;
+use crate::host::{NAME, library};
+
+/// A run short enough to be tried with every call of it going wrong.
+pub(crate) const RUN: [&str; 6] = [
+    "--json",
+    "collect",
+    NAME,
+    "--dataset=organization",
+    "--dataset=user",
+    "--dataset=user_license",
+];
 
 /// What goes wrong with one call.
 #[derive(Clone, Copy, Debug)]

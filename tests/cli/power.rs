@@ -13,21 +13,13 @@ use salesforce_sim::SimulatedOrg;
 
 use crate::dice::{Dice, number};
 use crate::disk_image::Disk;
-use crate::failing::{self, Note};
+use crate::failing::{self, Note, RUN};
 use crate::host::{Host, NAME, Ran};
 use crate::store_state::State;
 
 const IMAGES: u64 = 1_200;
 /// So many images, evenly spread, are also gone on with by the program.
 const GONE_ON_WITH: u64 = 12;
-const RUN: [&str; 6] = [
-    "--json",
-    "collect",
-    NAME,
-    "--dataset=organization",
-    "--dataset=user",
-    "--dataset=user_license",
-];
 
 /// What a command said when it had ended.
 enum Said {

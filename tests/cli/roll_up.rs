@@ -37,6 +37,19 @@ fn org(name: &str, users: u64) -> SimulatedOrg {
     SimulatedOrg::builder().users(users).seed(users).my_domain(name).start()
 }
 
+/// The roll-up, which says that something is lacking.
+#[track_caller]
+fn incomplete(host: &Host) -> Value {
+    let (all, ran) = host.json(&["report", "--all"]);
+    ran.code(4);
+    all
+}
+
+#[track_caller]
+fn reason_says(entry: &Value, words: &str) {
+    assert!(entry["reason"].as_str().is_some_and(|why| why.contains(words)), "{entry}");
+}
+
 #[track_caller]
 fn entry<'a>(all: &'a Value, name: &str) -> &'a Value {
     let entries = all["connectors"].as_array().expect("connectors");
@@ -103,12 +116,11 @@ fn an_org_that_was_not_read_for_long_stays_in_the_sums_with_a_mark() {
     connect(&host, "east", &east);
     connect(&host, "west", &west);
     age(&host, "west", 49);
-    let (all, ran) = host.json(&["report", "--all"]);
-    ran.code(4);
+    let all = incomplete(&host);
     assert_eq!(all["complete"], false);
     let old = entry(&all, "west");
     assert_eq!((&old["status"], &old["summed"]), (&"stale".into(), &true.into()), "{old:#}");
-    assert!(old["reason"].as_str().is_some_and(|why| why.contains("49 hours ago")), "{old}");
+    reason_says(old, "49 hours ago");
     assert_eq!(entry(&all, "east")["status"], "ok");
     let warnings = all["warnings"].as_array().expect("warnings");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
@@ -134,14 +146,10 @@ fn an_org_whose_last_run_failed_is_named_whatever_it_said_before() {
     let before = summed(&host.json(&["report", "--all"]).0);
     west.revoke_tokens();
     assert_ne!(host.run(&["collect", "west"]).code, 0);
-    let (all, ran) = host.json(&["report", "--all"]);
-    ran.code(4);
+    let all = incomplete(&host);
     let failed = entry(&all, "west");
     assert_eq!((&failed["status"], &failed["summed"]), (&"failed".into(), &true.into()));
-    assert!(
-        failed["reason"].as_str().is_some_and(|why| why.contains("last run failed")),
-        "{failed}"
-    );
+    reason_says(failed, "last run failed");
     assert_eq!((&all["complete"], summed(&all)), (&false.into(), before));
 }
 
@@ -156,14 +164,10 @@ fn an_org_that_does_not_say_whether_it_is_a_sandbox_is_not_summed() {
     let host = host();
     connect(&host, "east", &east);
     connect_partly(&host, "west", &west, 4);
-    let (all, ran) = host.json(&["report", "--all"]);
-    ran.code(4);
+    let all = incomplete(&host);
     let silent = entry(&all, "west");
     assert_eq!((&silent["status"], &silent["summed"]), (&"failed".into(), &false.into()));
-    assert!(
-        silent["reason"].as_str().is_some_and(|why| why.contains("copy for tests")),
-        "{silent}"
-    );
+    reason_says(silent, "copy for tests");
     assert_eq!(summed(&all), filled(&[&east]));
 }
 
@@ -178,10 +182,9 @@ fn an_org_whose_licences_were_not_read_is_named_because_the_sums_lack_them() {
     let host = host();
     connect(&host, "east", &east);
     connect_partly(&host, "west", &west, 4);
-    let (all, ran) = host.json(&["report", "--all"]);
-    ran.code(4);
+    let all = incomplete(&host);
     let lacking = entry(&all, "west");
     assert_eq!((&lacking["status"], &lacking["summed"]), (&"partial".into(), &true.into()));
-    assert!(lacking["reason"].as_str().is_some_and(|why| why.contains("`user`")), "{lacking}");
+    reason_says(lacking, "`user`");
     assert_eq!((&all["complete"], summed(&all)), (&false.into(), filled(&[&east])));
 }

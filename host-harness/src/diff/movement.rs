@@ -54,10 +54,8 @@ fn compare(
     from: &SnapshotInfo,
     to: &SnapshotInfo,
 ) -> Result<Movement, HostError> {
-    let mut comparison = Comparison::new(store, from, to)?;
-    for table in [CanonicalTable::License, CanonicalTable::Person, CanonicalTable::Seat] {
-        comparison.load(table)?;
-    }
+    let tables = [CanonicalTable::License, CanonicalTable::Person, CanonicalTable::Seat];
+    let mut comparison = Comparison::of(store, from, to, &tables)?;
     comparison.complete()?;
     let mut seats = comparison.seats()?;
     let mut statement = comparison.work.prepare(

@@ -25,9 +25,8 @@ impl Sightings {
         from: &SnapshotInfo,
         to: &SnapshotInfo,
     ) -> Result<Sightings, HostError> {
-        let mut comparison = Comparison::new(store, from, to)?;
-        comparison.load(CanonicalTable::Person)?;
-        comparison.load(CanonicalTable::Frozen)?;
+        let tables = [CanonicalTable::Person, CanonicalTable::Frozen];
+        let comparison = Comparison::of(store, from, to, &tables)?;
         let mut unread = comparison.unread.iter();
         let frozen_compared = !unread.any(|unread| unread.table == CanonicalTable::Frozen);
         Ok(Sightings { work: comparison.work, frozen_compared })
