@@ -52,7 +52,8 @@ impl Store {
         copy.file
             .persist_noclobber(target)
             .map_err(|error| HostError::io("write", target, &error.error))?;
-        sync_folder(folder)
+        // A copy that may not outlive a power cut is none: the command can be run again.
+        sync_folder(folder).inspect_err(|_| drop(std::fs::remove_file(target)))
     }
 }
 
