@@ -28,6 +28,7 @@ pub mod money;
 pub mod position;
 
 pub mod conformance;
+mod library;
 pub mod manifest_check;
 pub mod plugin;
 pub mod plugin_dir;

@@ -6,6 +6,7 @@ mod authorize;
 mod changes;
 mod collect;
 mod conformance;
+mod contracts;
 mod demo;
 mod dice;
 #[cfg(target_os = "linux")]

@@ -9,7 +9,8 @@
 //! These break the contract without hurting anybody, one promise each: `fickle` (describes itself
 //! anew each time), `lax` (takes any settings), `enable-once`, `any-operation`, `any-dataset`,
 //! `grants` (collects without the grant it says it needs), `deaf` (does not hear a cancel), `miscount`,
-//! `no-resume`, `tell` (logs a secret), `leak-thread` and `leak-file` (with each instance).
+//! `no-resume`, `tell` (logs a secret), `leak-thread`, `leak-file` and
+//! `leak-memory` (with each instance).
 
 mod hostile;
 
@@ -191,6 +192,9 @@ impl Connector for Chaos {
         log::info!("a chaos connector was made");
         if chaos("leak-thread") {
             std::thread::spawn(std::thread::park);
+        }
+        if chaos("leak-memory") {
+            std::mem::forget(std::hint::black_box(vec![7_u8; 1_000]));
         }
         if chaos("leak-file") {
             std::mem::forget(std::fs::File::open("/dev/null"));
