@@ -21,6 +21,7 @@ pub mod show;
 mod summary;
 #[cfg(test)]
 pub(crate) mod test_estate;
+mod totals;
 pub mod uses;
 
 use std::collections::BTreeMap;
@@ -120,7 +121,7 @@ pub(crate) fn compute_on<'a>(
     let Inputs { settings, imported, what_if } = inputs;
     let evidence = Evidence::new(manifest, datasets);
     let thresholds = settings.thresholds();
-    let sight = Sight::new(&scratch, &evidence, meta, thresholds)?;
+    let sight = Sight::new(&scratch, &evidence, meta, thresholds);
     let valuer = Valuer::new(imported, meta.as_of);
     let mut licenses = scratch.licenses()?;
     let mut judge =
@@ -150,7 +151,7 @@ pub(crate) fn compute_on<'a>(
     for license in &mut licenses {
         fill(license, &evidence, &sight, &census);
     }
-    let mut reconciliation = reconcile::lines(&scratch, &evidence, &sight, &licenses, &census)?;
+    let mut reconciliation = reconcile::lines(&scratch, &evidence, &sight, &licenses, &census);
     let measured = reconcile::measured_lines(&scratch, &evidence, &sight, &licenses, &used_lately)?;
     let before = reconciliation.iter().position(|line| line.id > "I4");
     let at = before.unwrap_or(reconciliation.len());
@@ -232,17 +233,12 @@ impl<'a> Sight<'a> {
         evidence: &'a Evidence<'a>,
         meta: &SnapshotMeta,
         thresholds: Thresholds,
-    ) -> Result<Sight<'a>, HostError> {
+    ) -> Sight<'a> {
         let as_of_ms = meta.as_of.timestamp_millis();
         let mut rules = Rules::new(as_of_ms, thresholds);
         let people_known = evidence.causes(CanonicalTable::Person, "").is_empty();
-        let undecided =
-            scratch.number("SELECT COUNT(*) FROM person WHERE listed AND is_active IS NULL")?;
-        let active_people = if people_known && undecided == 0 {
-            Some(scratch.number("SELECT COUNT(*) FROM person WHERE listed AND is_active")?)
-        } else {
-            None
-        };
+        let totals = &scratch.totals;
+        let active_people = (people_known && totals.undecided == 0).then_some(totals.active);
         let hidden = evidence
             .manifest
             .position
@@ -250,10 +246,9 @@ impl<'a> Sight<'a> {
             .iter()
             .filter(|view| view.table == CanonicalTable::Person)
             .any(|view| evidence.names_hidden_columns(view));
-        rules.last_login_shown =
-            !hidden || scratch.number("SELECT COUNT(last_login_at) FROM person")? > 0;
+        rules.last_login_shown = !hidden || totals.with_last_login > 0;
         let retention_days = evidence.manifest.position.activity_retention_days;
-        Ok(Sight { evidence, scratch, rules, active_people, as_of_ms, retention_days })
+        Sight { evidence, scratch, rules, active_people, as_of_ms, retention_days }
     }
 
     /// What a family's seats are classified by, and why uses are not readable if they are not.

@@ -12,6 +12,7 @@ use super::model::{License, Line, LineStatus, PoolDifference, SEATS};
 use super::movement;
 use super::scratch::Scratch;
 use super::seats::{Census, Tally};
+use super::totals::Totals;
 use crate::error::HostError;
 use crate::time::rfc3339;
 
@@ -29,7 +30,7 @@ pub(crate) fn lines(
     sight: &Sight<'_>,
     licenses: &[License],
     census: &Census,
-) -> Result<Vec<Line>, HostError> {
+) -> Vec<Line> {
     let held = held_families(evidence, licenses);
     let pools = |family: &str| -> Vec<&License> {
         licenses.iter().filter(|license| license.family == family).collect()
@@ -38,12 +39,12 @@ pub(crate) fn lines(
     for family in &held {
         lines.extend(assigned_line(family, &pools(family), census));
     }
-    lines.extend(one_seat_line(scratch, evidence, sight)?);
+    lines.extend(one_seat_line(&scratch.totals, evidence, sight));
     lines.extend(activity_lines(evidence, sight));
     lines.extend(movement::lines(scratch.movement.as_ref(), &held, licenses));
     lines.push(datasets_line(evidence));
     lines.extend(held.iter().map(|family| sum_line(family, &pools(family))));
-    Ok(lines)
+    lines
 }
 
 /// Families whose licences people hold, in the order of their pools.
@@ -204,38 +205,21 @@ fn in_words(differences: &[PoolDifference], pools: &[&&License]) -> String {
 
 /// I2: every active account has exactly one seat of family `user`. Service accounts without one are
 /// the vendor's own and no difference.
-fn one_seat_line(
-    scratch: &Scratch,
-    evidence: &Evidence<'_>,
-    sight: &Sight<'_>,
-) -> Result<Option<Line>, HostError> {
-    if evidence.views(CanonicalTable::Seat, USER).next().is_none() {
-        return Ok(None);
-    }
+fn one_seat_line(totals: &Totals, evidence: &Evidence<'_>, sight: &Sight<'_>) -> Option<Line> {
+    evidence.views(CanonicalTable::Seat, USER).next()?;
     let mut causes = evidence.causes(CanonicalTable::Seat, USER);
     causes.extend(evidence.causes(CanonicalTable::Person, USER));
     if !causes.is_empty() {
         causes.dedup();
-        return Ok(Some(not_assessed("I2", USER, because(&causes))));
+        return Some(not_assessed("I2", USER, because(&causes)));
     }
     let Some(people) = sight.active_people else {
         let message = "it was not shown which accounts are active".to_owned();
-        return Ok(Some(not_assessed("I2", USER, message)));
+        return Some(not_assessed("I2", USER, message));
     };
-    let services = scratch.number(
-        "SELECT COUNT(*) FROM person WHERE listed AND is_active AND COALESCE(is_service, 0) <> 0",
-    )?;
-    let (one, several, services_with): (i64, i64, i64) = scratch.connection.query_row(
-        "SELECT COALESCE(SUM(seats = 1), 0), COALESCE(SUM(seats > 1), 0), COALESCE(SUM(service), 0)
-         FROM (SELECT COUNT(*) AS seats, MAX(COALESCE(p.is_service, 0) <> 0) AS service
-               FROM seat s CROSS JOIN person p ON p.no = s.person_no
-               WHERE s.pool_no IN (SELECT no FROM pool WHERE family = 'user') AND p.is_active
-               GROUP BY s.person_no)",
-        [],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-    )?;
+    let (one, several) = (totals.with_one_seat, totals.with_several_seats);
     let without = people - one - several;
-    let services_without = services - services_with;
+    let services_without = totals.services - totals.services_with_seats;
     let mut message = format!(
         "{} of {} have exactly one seat",
         grouped(one),
@@ -252,7 +236,7 @@ fn one_seat_line(
         message.push_str(&format!("; {} with several", grouped(several)));
     }
     let agrees = several == 0 && without == services_without;
-    Ok(Some(Line {
+    Some(Line {
         id: "I2",
         status: if agrees { LineStatus::Ok } else { LineStatus::Difference },
         subject: USER.to_owned(),
@@ -261,7 +245,7 @@ fn one_seat_line(
         difference: Some(people - one),
         message,
         pools: Vec::new(),
-    }))
+    })
 }
 
 /// I3: uses of others than the connecting account were read.

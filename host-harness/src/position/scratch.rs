@@ -15,6 +15,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Statement};
 use super::evidence::Evidence;
 use super::inputs::BaseInputs;
 use super::model::{ACTIVE, License};
+use super::totals::Totals;
 use super::{derive, uses};
 use crate::diff::movement::Movement;
 use crate::error::HostError;
@@ -42,6 +43,7 @@ CREATE TABLE pool(
     no INTEGER PRIMARY KEY,
     family TEXT NOT NULL,
     license_id TEXT NOT NULL,
+    holders INTEGER NOT NULL DEFAULT 0, -- active accounts
     UNIQUE(family, license_id)
 ) STRICT;
 CREATE TABLE person(
@@ -145,6 +147,7 @@ pub(crate) struct Scratch {
     pub(crate) connection: Connection,
     /// By the family of the statement; empty for all families.
     pub(crate) windows: BTreeMap<String, Window>,
+    pub(crate) totals: Totals,
     /// What moved since the snapshot before; none if there is none.
     pub(crate) movement: Option<Movement>,
 }
@@ -171,7 +174,12 @@ impl Scratch {
     ) -> Result<Scratch, HostError> {
         connection.execute_batch(TABLES)?;
         connection.execute_batch("BEGIN")?;
-        let mut scratch = Scratch { connection, windows: BTreeMap::new(), movement: None };
+        let mut scratch = Scratch {
+            connection,
+            windows: BTreeMap::new(),
+            totals: Totals::default(),
+            movement: None,
+        };
         let mut views: Vec<&PositionView> = evidence.manifest.position.views.iter().collect();
         // People first, in the order of their statements: their numbers follow it.
         views.sort_by_key(|view| view.table != CanonicalTable::Person);
@@ -188,6 +196,7 @@ impl Scratch {
         }
         scratch.count_people()?;
         derive::all(&scratch, source, evidence, inputs)?;
+        scratch.totals = Totals::count(&scratch.connection)?;
         scratch.connection.execute_batch("COMMIT")?;
         Ok(scratch)
     }
@@ -220,7 +229,8 @@ impl Scratch {
             .map(|text| serde_json::from_str(&text))
             .transpose()
             .map_err(HostError::failed)?;
-        Ok(Scratch { connection, windows, movement })
+        let totals = Totals::read(&connection)?;
+        Ok(Scratch { connection, windows, totals, movement })
     }
 
     /// Keeps what moved since the snapshot before.
