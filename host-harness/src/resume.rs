@@ -1,4 +1,5 @@
-//! A run that was paused for an allowance goes on where it stopped, under its old number.
+//! A run that was paused, for an allowance or because it was asked to stop, goes on where it stopped,
+//! under its old number.
 
 use std::sync::Arc;
 

@@ -90,7 +90,7 @@ impl Outcome {
         match (self.status, &self.error) {
             (RunStatus::Complete, _) => 0,
             (RunStatus::Partial, _) => 4,
-            (RunStatus::Paused, _) => 5,
+            (RunStatus::Paused, Some(error)) if error.kind != ErrorKind::CANCELLED => 5,
             (_, Some(error)) => Kind::from(error.kind).exit_code(),
             _ => 1,
         }
@@ -123,11 +123,10 @@ pub fn collect(
 
     let disabled = Arc::new(AtomicBool::new(false));
     let _guard = FeatureGuard::start(deployment, &plugin.manifest.id, cancel, &disabled);
-    let collected =
-        attempt(deployment, plugin, connector, options, &begun, &context).map_err(|error| {
-            let withdrawn = error.kind == ErrorKind::CANCELLED && disabled.load(Ordering::Relaxed);
-            if withdrawn { feature_disabled(&plugin.manifest.id) } else { error }
-        });
+    let mut collected = attempt(deployment, plugin, connector, options, &begun, &context);
+    if disabled.load(Ordering::Relaxed) && stopped(&collected) {
+        collected = Err(feature_disabled(&plugin.manifest.id));
+    }
     let mut end = judge(plugin, options, &begun, &context, collected);
     let run = &begun.run;
     let feature = &plugin.manifest.id;
@@ -187,8 +186,18 @@ fn feature_disabled(feature: &str) -> Error {
     .with_hint(format_args!("nothing was published; `features enable {feature}` lets it run again"))
 }
 
-/// What came out of a connector: its summary, and the rows that really arrived.
+/// What came out of a connector: its summary, and the rows that really arrived; of a run that ended
+/// early, those it need not read again.
 type Collected = Result<(CollectSummary, BTreeMap<String, u64>), Error>;
+
+/// Whether the connector ended because it was asked to.
+fn stopped(collected: &Collected) -> bool {
+    let error = match collected {
+        Ok((summary, _)) => summary.error.as_ref(),
+        Err(error) => Some(error),
+    };
+    error.is_some_and(|error| error.kind == ErrorKind::CANCELLED)
+}
 
 fn attempt(
     deployment: &Deployment,
@@ -260,7 +269,7 @@ fn attempt(
     let rows = sink.finish();
     // The summary's own error tells more than the sink's answer that followed from it.
     match summary {
-        Ok(summary) if summary.error.is_some() => Ok((summary, rows.unwrap_or_default())),
+        Ok(summary) if summary.error.is_some() => Ok((summary, sink.covered())),
         Ok(summary) => Ok((summary, rows?)),
         Err(error) => Err(error),
     }
@@ -363,6 +372,8 @@ fn judge(
     context: &Context,
     collected: Collected,
 ) -> RunEnd {
+    // A connector that stopped in order told what it read; the next run goes on from there.
+    let may_go_on = collected.is_ok() && stopped(&collected);
     let (summary, arrived) = match collected {
         Ok(collected) => collected,
         Err(error) => {
@@ -407,7 +418,7 @@ fn judge(
         |status: DatasetStatus| matches!(status, DatasetStatus::Complete | DatasetStatus::Absent);
     let all_good = datasets.iter().all(|dataset| good(dataset.status));
     let status = match &error {
-        Some(error) if error.kind == ErrorKind::RATE_LIMITED => RunStatus::Paused,
+        Some(error) if error.kind == ErrorKind::RATE_LIMITED || may_go_on => RunStatus::Paused,
         Some(_) => RunStatus::Failed,
         None if all_good => RunStatus::Complete,
         None if datasets.iter().any(|dataset| readable(dataset.status)) => RunStatus::Partial,
@@ -436,6 +447,10 @@ fn reconcile(mut said: DatasetSummary, arrived: u64, ended_early: bool) -> Datas
             said.status = DatasetStatus::Incomplete;
             said.reason = Some(format!("{} records were counted, {arrived} arrived", said.rows));
         }
+    }
+    if arrived != said.rows && ended_early && said.status.has_every_record() {
+        said.status = DatasetStatus::Failed;
+        said.reason = Some("the run ended before all of it was stored".into());
     }
     said.rows = arrived;
     said.reason = said.reason.map(|reason| redact::mask(&reason).into_owned());
@@ -477,7 +492,9 @@ fn nothing_readable(datasets: &[DatasetSummary]) -> RunError {
 fn shown_error(error: Error) -> RunError {
     let hint = error.hint.or_else(|| match error.kind {
         ErrorKind::AUTH => Some("run `connectors authorize` for this connector".into()),
-        ErrorKind::CANCELLED => Some("nothing was published; collect again when it suits".into()),
+        ErrorKind::CANCELLED => {
+            Some("nothing was published; the next run goes on where this one stopped".into())
+        }
         ErrorKind::PANIC => Some("this is a fault of the connector: report it to its maker".into()),
         ErrorKind::RETRYABLE => Some("collect again later".into()),
         _ => None,

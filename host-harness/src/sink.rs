@@ -45,6 +45,8 @@ struct Arriving {
     waiting: Vec<RecordBatch>,
     waiting_rows: usize,
     rows: u64,
+    /// Rows stored with a checkpoint that covers them: a run that goes on need not read them again.
+    covered: u64,
 }
 
 impl std::fmt::Debug for RunSink {
@@ -87,6 +89,12 @@ impl RunSink {
         };
         self.close();
         result
+    }
+
+    /// The rows of each dataset that its last checkpoint covers.
+    pub fn covered(&self) -> BTreeMap<String, u64> {
+        let state = self.lock();
+        state.datasets.iter().map(|(name, arriving)| (name.clone(), arriving.covered)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -154,7 +162,12 @@ impl State {
         let arriving = self.datasets.entry(name.to_owned()).or_default();
         let batches = std::mem::take(&mut arriving.waiting);
         arriving.waiting_rows = 0;
-        self.writer.commit(spec, &batches, checkpoint).map_err(for_connector)
+        let rows = arriving.rows;
+        self.writer.commit(spec, &batches, checkpoint).map_err(for_connector)?;
+        if checkpoint.is_some() {
+            self.datasets.entry(name.to_owned()).or_default().covered = rows;
+        }
+        Ok(())
     }
 
     fn flush_all(&mut self) -> Result<BTreeMap<String, u64>, Error> {

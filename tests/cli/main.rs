@@ -34,6 +34,7 @@ mod roll_up;
 mod rules;
 mod secrets;
 mod serve;
+mod stopped;
 mod store;
 mod store_state;
 mod tidy;

@@ -24,7 +24,8 @@ pub enum RunStatus {
     Partial,
     /// Nothing was published.
     Failed,
-    /// Nothing was published because an allowance is used up.
+    /// Nothing was published yet: an allowance is used up, or the run was asked to stop. It can go
+    /// on.
     Paused,
 }
 
