@@ -22,7 +22,7 @@ use crate::plugin::{Instance, Plugin};
 use crate::redact;
 use crate::resume::{self, Begun};
 use crate::services::{Context, Watcher, host_box};
-use crate::sink::RunSink;
+use crate::sink::{Arrived, RunSink};
 use crate::store::{Connector, RowWriter, Run, RunEnd, RunError, RunStatus};
 use crate::time;
 use crate::worker::{Limits, Worker};
@@ -186,9 +186,8 @@ fn feature_disabled(feature: &str) -> Error {
     .with_hint(format_args!("nothing was published; `features enable {feature}` lets it run again"))
 }
 
-/// What came out of a connector: its summary, and the rows that really arrived; of a run that ended
-/// early, those it need not read again.
-type Collected = Result<(CollectSummary, BTreeMap<String, u64>), Error>;
+/// What came out of a connector: its summary, and what really arrived of each dataset.
+type Collected = Result<(CollectSummary, BTreeMap<String, Arrived>), Error>;
 
 /// Whether the connector ended because it was asked to.
 fn stopped(collected: &Collected) -> bool {
@@ -266,13 +265,13 @@ fn attempt(
         sink.close();
         return summary.map(|summary| (summary, BTreeMap::new()));
     }
-    let rows = sink.finish();
+    let (arrived, stored) = sink.finish();
+    let summary = summary?;
     // The summary's own error tells more than the sink's answer that followed from it.
-    match summary {
-        Ok(summary) if summary.error.is_some() => Ok((summary, sink.covered())),
-        Ok(summary) => Ok((summary, rows?)),
-        Err(error) => Err(error),
+    if summary.error.is_none() {
+        stored?;
     }
+    Ok((summary, arrived))
 }
 
 /// A connector that accepted its settings, or one that will be asked in its own process.
@@ -392,12 +391,12 @@ fn judge(
         .iter()
         .filter_map(|name| {
             let said = summary.datasets.iter().rev().find(|dataset| dataset.dataset == *name);
-            let rows = arrived.get(name).copied().unwrap_or(0);
+            let rows = arrived.get(name).copied().unwrap_or_default();
             let mut dataset = match (said, begun.finished_earlier(name)) {
                 (Some(said), _) => reconcile(said.clone(), rows, error.is_some()),
                 (None, Some(earlier)) => return Some(earlier),
                 // Nobody asked for it, and the connector's settings did not either.
-                (None, None) if is_optional(name) && rows == 0 => return None,
+                (None, None) if is_optional(name) && rows.stored == 0 => return None,
                 (None, None) => not_read(name, rows, error.is_some()),
             };
             // A connector that was given the former state reads on from there, unless it says that
@@ -435,29 +434,30 @@ fn judge(
     RunEnd { status, api_calls, error, datasets, changes_only }
 }
 
-/// What was said about a dataset, held against what arrived.
-fn reconcile(mut said: DatasetSummary, arrived: u64, ended_early: bool) -> DatasetSummary {
-    if arrived != said.rows && !ended_early {
+/// What was said about a dataset, held against what arrived. Of one that was not read whole, a run
+/// that goes on reads again what no checkpoint covers.
+fn reconcile(mut said: DatasetSummary, arrived: Arrived, ended_early: bool) -> DatasetSummary {
+    if arrived.stored != said.rows && said.status.has_every_record() {
         log::warn!(
-            "`{}`: the connector counted {} records, {arrived} arrived",
+            "`{}`: the connector counted {} records, {} arrived",
             said.dataset,
-            said.rows
+            said.rows,
+            arrived.stored
         );
-        if said.status.has_every_record() {
-            said.status = DatasetStatus::Incomplete;
-            said.reason = Some(format!("{} records were counted, {arrived} arrived", said.rows));
-        }
+        (said.status, said.reason) = if ended_early {
+            (DatasetStatus::Failed, Some("the run ended before all of it was stored".into()))
+        } else {
+            let reason = format!("{} records were counted, {} arrived", said.rows, arrived.stored);
+            (DatasetStatus::Incomplete, Some(reason))
+        };
     }
-    if arrived != said.rows && ended_early && said.status.has_every_record() {
-        said.status = DatasetStatus::Failed;
-        said.reason = Some("the run ended before all of it was stored".into());
-    }
-    said.rows = arrived;
+    let read_again = ended_early && said.status == DatasetStatus::Failed;
+    said.rows = if read_again { arrived.covered } else { arrived.stored };
     said.reason = said.reason.map(|reason| redact::mask(&reason).into_owned());
     said
 }
 
-fn not_read(name: &str, rows: u64, ended_early: bool) -> DatasetSummary {
+fn not_read(name: &str, arrived: Arrived, ended_early: bool) -> DatasetSummary {
     let reason = if ended_early {
         "the run ended before it was read"
     } else {
@@ -466,7 +466,7 @@ fn not_read(name: &str, rows: u64, ended_early: bool) -> DatasetSummary {
     DatasetSummary {
         dataset: name.into(),
         status: DatasetStatus::Failed,
-        rows,
+        rows: if ended_early { arrived.covered } else { arrived.stored },
         expected: None,
         missing_fields: Vec::new(),
         reason: Some(reason.into()),

@@ -44,9 +44,16 @@ struct Arriving {
     schema: Option<SchemaRef>,
     waiting: Vec<RecordBatch>,
     waiting_rows: usize,
-    rows: u64,
-    /// Rows stored with a checkpoint that covers them: a run that goes on need not read them again.
-    covered: u64,
+    rows: Arrived,
+}
+
+/// How many records of a dataset arrived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Arrived {
+    /// Stored.
+    pub stored: u64,
+    /// Stored, and covered by a checkpoint: a run that goes on need not read them again.
+    pub covered: u64,
 }
 
 impl std::fmt::Debug for RunSink {
@@ -75,26 +82,21 @@ impl RunSink {
         });
     }
 
-    /// Stores what arrived after the last checkpoints and closes; answers the rows of each dataset.
-    ///
-    /// # Errors
-    /// The first failure of the sink, even if the connector did not pass it on.
-    pub fn finish(&self) -> Result<BTreeMap<String, u64>, Error> {
-        let result = {
+    /// Stores what arrived after the last checkpoints and closes; answers what arrived of each
+    /// dataset, and the first failure of the sink, even if the connector did not pass it on.
+    pub fn finish(&self) -> (BTreeMap<String, Arrived>, Result<(), Error>) {
+        let (arrived, result) = {
             let mut state = self.lock();
-            match state.refused.clone() {
-                Some(error) => Err(error),
-                None => state.flush_all(),
-            }
+            let refused = state.refused.clone().map_or(Ok(()), Err);
+            // What came before the run was asked to stop is as good as ever.
+            let sound = !matches!(&refused, Err(error) if error.kind != ErrorKind::CANCELLED);
+            let stored = if sound { state.flush_all() } else { Ok(()) };
+            let datasets = state.datasets.iter();
+            let arrived = datasets.map(|(name, arriving)| (name.clone(), arriving.rows)).collect();
+            (arrived, refused.and(stored))
         };
         self.close();
-        result
-    }
-
-    /// The rows of each dataset that its last checkpoint covers.
-    pub fn covered(&self) -> BTreeMap<String, u64> {
-        let state = self.lock();
-        state.datasets.iter().map(|(name, arriving)| (name.clone(), arriving.covered)).collect()
+        (arrived, result)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -147,7 +149,6 @@ impl State {
         let arriving = self.datasets.entry(name.to_owned()).or_default();
         check_batch(spec, arriving.schema.as_ref(), &batch)?;
         arriving.schema.get_or_insert_with(|| batch.schema());
-        arriving.rows += batch.num_rows() as u64;
         arriving.waiting_rows += batch.num_rows();
         arriving.waiting.push(batch);
         if arriving.waiting_rows >= MOST_WAITING {
@@ -161,16 +162,16 @@ impl State {
         let spec = spec(&manifest, name)?;
         let arriving = self.datasets.entry(name.to_owned()).or_default();
         let batches = std::mem::take(&mut arriving.waiting);
-        arriving.waiting_rows = 0;
-        let rows = arriving.rows;
+        let rows = std::mem::take(&mut arriving.waiting_rows);
         self.writer.commit(spec, &batches, checkpoint).map_err(for_connector)?;
+        arriving.rows.stored += rows as u64;
         if checkpoint.is_some() {
-            self.datasets.entry(name.to_owned()).or_default().covered = rows;
+            arriving.rows.covered = arriving.rows.stored;
         }
         Ok(())
     }
 
-    fn flush_all(&mut self) -> Result<BTreeMap<String, u64>, Error> {
+    fn flush_all(&mut self) -> Result<(), Error> {
         let waiting: Vec<String> = self
             .datasets
             .iter()
@@ -180,7 +181,7 @@ impl State {
         for name in waiting {
             self.flush(&name, None)?;
         }
-        Ok(self.datasets.iter().map(|(name, arriving)| (name.clone(), arriving.rows)).collect())
+        Ok(())
     }
 }
 

@@ -148,6 +148,9 @@ fn measure(users: u64, logins: u32, setting: &str) -> Measured {
         secret_file,
         "--set",
         setting,
+        // The simulated org's allowance is that of a small one.
+        "--set",
+        "api_share_run_percent=80",
     ]);
     let url = done(&["connectors", "authorize", "bench", "--print-url"]);
     let token = home.path().join("token");

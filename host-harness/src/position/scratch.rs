@@ -334,11 +334,6 @@ impl Scratch {
         let licenses = statement.query_map([], pool)?.collect::<Result<_, _>>()?;
         Ok(licenses)
     }
-
-    /// One number.
-    pub(crate) fn number(&self, sql: &str) -> Result<i64, HostError> {
-        Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
-    }
 }
 
 /// A statement that reads, nothing else, and has that many columns.
