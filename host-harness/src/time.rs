@@ -16,3 +16,8 @@ pub fn from_ms(ms: i64) -> DateTime<Utc> {
 pub fn rfc3339(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
+
+/// For people: `2026-03-01 04:05:06 UTC`.
+pub fn shown(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}

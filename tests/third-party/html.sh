@@ -18,11 +18,8 @@ chromium=$(command -v chromium || command -v chromium-browser || command -v goog
 }
 
 echo "== collect from $users users"
-cargo build --quiet --manifest-path "$here/../../host-harness/Cargo.toml"
-cargo build --quiet --manifest-path "$here/../../salesforce-plugin/Cargo.toml"
-target=$(cargo metadata --manifest-path "$here/../Cargo.toml" --format-version 1 --no-deps |
-    node -e 'let t = ""; process.stdin.on("data", (d) => (t += d)).on("end", () => console.log(JSON.parse(t).target_directory))')
-host="$target/debug/host-harness"
+. "$here/build.sh"
+host="$target/host-harness"
 "$host" --home "$work/home" -q demo --users "$users" >"$work/demo" || { cat "$work/demo"; exit 1; }
 
 echo "== a price list and an order form with hostile names"

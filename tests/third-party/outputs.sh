@@ -18,11 +18,8 @@ python3 -m venv "$work/venv"
     duckdb==1.3.2 pandas==2.3.1 pyarrow==21.0.0
 
 echo "== collect and export $users users"
-cargo build --quiet --manifest-path "$here/../../host-harness/Cargo.toml"
-cargo build --quiet --manifest-path "$here/../../salesforce-plugin/Cargo.toml"
-target=$(cargo metadata --manifest-path "$here/../Cargo.toml" --format-version 1 --no-deps |
-    python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
-host="$target/debug/host-harness"
+. "$here/build.sh"
+host="$target/host-harness"
 "$host" --home "$work/home" -q demo --users "$users" >"$work/demo" || { cat "$work/demo"; exit 1; }
 for format in csv jsonl parquet; do
     "$host" --home "$work/home" -q export production --format "$format" --out "$work/$format" >/dev/null

@@ -37,9 +37,7 @@ fi
 echo "node $(node --version)"
 cp "$here/package.json" "$here/package-lock.json" "$here/jsforce_client.mjs" "$work/node/"
 (cd "$work/node" && npm ci --silent --ignore-scripts --no-audit --no-fund --prefer-offline)
-cargo build --quiet --manifest-path "$here/../Cargo.toml" --bin salesforce-sim
-target=$(cargo metadata --manifest-path "$here/../Cargo.toml" --format-version 1 --no-deps |
-    python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
+. "$here/build.sh"
 echo "($(($(date +%s) - began)) s)"
 
 # start_org NAME USERS FLAG...: an org whose files are in the folder NAME.
@@ -49,7 +47,7 @@ start_org() {
     shift 2
     echo "== start an org with $size users"
     mkdir "$org"
-    "$target/debug/salesforce-sim" --users "$size" --seed 7 --ca-out "$org/ca.pem" \
+    "$target/salesforce-sim" --users "$size" --seed 7 --ca-out "$org/ca.pem" \
         --truth-out "$org/truth.json" --ready-file "$org/ready.json" \
         --journal "$org/journal.jsonl" --json "$@" >"$org/stdout" 2>"$org/stderr" &
     simulator=$!

@@ -153,11 +153,11 @@ fn render(rules: &[&RuleResult], listing: &Listing, in_detail: bool) -> String {
                 text.push_str(&redact::shown(&format!("caution: {caution}")));
                 text.push('\n');
             }
-            text.push_str(&redact::shown(&format!("rests on: {}", rule.sources.join(", "))));
+            text.push_str(&redact::shown(&format!("rests on: {}", rule.sources_by_object())));
             text.push('\n');
             if let Some(seen) = &rule.coverage {
                 let from = seen.from.as_deref().unwrap_or("no use at all");
-                text.push_str(&format!("uses seen: from {from} to {} UTC\n", seen.to));
+                text.push_str(&format!("uses seen: from {from} to {}\n", seen.to));
             }
         }
         let mut table = Table::new(&["RULE", "USER NAME", "NAME", "LICENCE", "BECAUSE", "EXEMPT"]);

@@ -65,6 +65,24 @@ pub struct RuleResult {
     pub coverage: Option<UsesSeen>,
 }
 
+impl RuleResult {
+    /// Its sources, each of the vendor's objects once: `User: Id, Name; LoginHistory: Status`.
+    pub(crate) fn sources_by_object(&self) -> String {
+        let mut objects: Vec<(&str, String)> = Vec::new();
+        for source in &self.sources {
+            let (object, field) = source.split_once('.').unwrap_or((source, ""));
+            match objects.iter_mut().find(|(known, _)| *known == object) {
+                Some((_, fields)) => fields.extend([", ", field]),
+                None if field.is_empty() => objects.push((object, String::new())),
+                None => objects.push((object, format!(": {field}"))),
+            }
+        }
+        let texts: Vec<String> =
+            objects.into_iter().map(|(object, fields)| format!("{object}{fields}")).collect();
+        texts.join("; ")
+    }
+}
+
 /// The time in which uses were seen, RFC 3339 in UTC.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UsesSeen {

@@ -296,7 +296,7 @@ fn section(rule: &RuleResult, listing: &Listing) -> RuleSection {
         let from = seen.from.as_deref().map_or("no use at all", day);
         facts.push(format!("Uses seen: from {from} to {} UTC", day(&seen.to)));
     }
-    facts.push(format!("Rests on: {}", rule.sources.join(", ")));
+    facts.push(format!("Rests on: {}", rule.sources_by_object()));
     let seats = |number: i64| super::figure::counted(number, "finding", "findings");
     let mut title = format!("{}: {}", rule.title, seats(rule.findings));
     if rule.exempt > 0 {

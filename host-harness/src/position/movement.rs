@@ -5,7 +5,7 @@ use super::model::{License, Line, LineStatus, PoolDifference};
 use super::reconcile::{ORGANIZATION, not_assessed};
 use crate::diff::SeatChange;
 use crate::diff::movement::{Movement, PoolMovement};
-use crate::time::rfc3339;
+use crate::time::shown;
 
 /// One line for each family whose licences people hold.
 pub(super) fn lines(
@@ -65,10 +65,10 @@ fn line(movement: &Movement, family: &str, licenses: &[License]) -> Line {
         }
     }
     let mut message = format!(
-        "{} in snapshot {} of {} UTC; since then {}: {} expected, {} reported",
+        "{} in snapshot {} of {}; since then {}: {} expected, {} reported",
         counted(before, "seat assigned", "seats assigned"),
         movement.from,
-        rfc3339(movement.from_as_of),
+        shown(movement.from_as_of),
         in_words(&moved),
         grouped(expected),
         grouped(reported)
@@ -79,7 +79,7 @@ fn line(movement: &Movement, family: &str, licenses: &[License]) -> Line {
     for pool in differences.iter().take(3) {
         let counted_at = licenses.iter().find(|l| l.family == family && l.key == pool.key);
         let reason = match counted_at.and_then(|license| license.counted_at) {
-            Some(at) => format!("the vendor counted at {} UTC", rfc3339(at)),
+            Some(at) => format!("the vendor counted at {}", shown(at)),
             None => "not explained".to_owned(),
         };
         message.push_str(&format!(

@@ -14,7 +14,7 @@ use super::scratch::Scratch;
 use super::seats::{Census, Tally};
 use super::totals::Totals;
 use crate::error::HostError;
-use crate::time::rfc3339;
+use crate::time::shown;
 
 /// The line that says whether the classes sum to the seats.
 pub(crate) const SUM: &str = "SUM";
@@ -184,7 +184,7 @@ fn in_words(differences: &[PoolDifference], pools: &[&&License]) -> String {
                 }
                 "uncounted_accounts" => "the vendor does not count these accounts".to_owned(),
                 "stale_count" => match counted_at {
-                    Some(at) => format!("the vendor counted at {}", rfc3339(at)),
+                    Some(at) => format!("the vendor counted at {}", shown(at)),
                     None => "the vendor's count is old".to_owned(),
                 },
                 _ => "not explained".to_owned(),

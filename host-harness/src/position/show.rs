@@ -2,7 +2,7 @@
 
 use super::figure::{counted, grouped};
 use super::model::{License, Position, SEATS, Unknown};
-use crate::time::rfc3339;
+use crate::time::shown;
 
 /// The licence pools of one family.
 #[derive(Debug)]
@@ -119,8 +119,8 @@ pub fn organization(position: &Position) -> String {
 /// Where the figures come from, in one line.
 pub fn provenance(position: &Position) -> String {
     format!(
-        "As of {} UTC, snapshot {} ({}) of connector {}, {}",
-        rfc3339(position.as_of),
+        "As of {}, snapshot {} ({}) of connector {}, {}",
+        shown(position.as_of),
         position.snapshot,
         position.snapshot_status,
         position.connector,
@@ -148,9 +148,9 @@ pub fn coverage(position: &Position) -> Vec<String> {
             };
             let days = (end - start).num_days();
             let mut text = format!(
-                "Uses{of} from {} to {} UTC ({}): {} by {} ({from})",
-                rfc3339(start),
-                rfc3339(end),
+                "Uses{of} from {} to {} ({}): {} by {} ({from})",
+                shown(start),
+                shown(end),
                 counted(days, "day", "days"),
                 counted(coverage.events.unwrap_or(0), "successful use", "successful uses"),
                 counted(coverage.people.unwrap_or(0), "account", "accounts"),

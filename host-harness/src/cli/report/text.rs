@@ -202,8 +202,8 @@ mod tests {
             Some("user licences: 2 of 1,500 seats assigned; 0 show no human login in 90 days")
         );
         for expected in [
-            "As of 2026-03-01T04:05:06Z UTC, snapshot 7 (complete) of connector production, Sample Cloud",
-            "Uses from 2025-09-02T04:05:06Z to 2026-03-01T04:05:06Z UTC (180 days): 3 successful uses by 2 accounts (use)",
+            "As of 2026-03-01 04:05:06 UTC, snapshot 7 (complete) of connector production, Sample Cloud",
+            "Uses from 2025-09-02 04:05:06 UTC to 2026-03-01 04:05:06 UTC (180 days): 3 successful uses by 2 accounts (use)",
             "Plan P1  KEY_P1  active  seats      1,500         2      1,498        2       2         0      0             0        0",
             "Plan P4  KEY_P4  active  seats  unlimited         0  unlimited        0       0         0      0             0        0",
             "Plan P2  KEY_P2  active  MB          500        20        480",
