@@ -131,11 +131,24 @@ pub(crate) fn check_bytes(file: File, length: u64) -> Result<Handshake, Refusal>
     }
     let bytes = object
         .segments()
-        .find_map(|segment| segment.data_range(*handshake, Handshake::SIZE as u64).ok().flatten())
+        .find_map(|segment| bytes_at(&cache, &segment, *handshake, Handshake::SIZE as u64))
         .ok_or_else(|| bad("its handshake cannot be read from the file".into()))?;
     let handshake = Handshake::read(bytes).map_err(bad)?;
     handshake.accept().map_err(bad)?;
     Ok(handshake)
+}
+
+/// What lies at an address of a segment. A segment may be most of the file: no more of it is read.
+fn bytes_at<'data>(
+    file: impl ReadRef<'data>,
+    segment: &impl ObjectSegment<'data>,
+    address: u64,
+    size: u64,
+) -> Option<&'data [u8]> {
+    let (start, length) = segment.file_range();
+    let offset = address.checked_sub(segment.address())?;
+    let inside = offset.checked_add(size).is_some_and(|end| end <= length);
+    inside.then(|| file.read_bytes_at(start + offset, size).ok()).flatten()
 }
 
 /// Checks a file as [`check`] does, and answers the names it exports.
