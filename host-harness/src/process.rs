@@ -33,6 +33,37 @@ pub(crate) fn share_memory_among_threads() {
     }
 }
 
+/// Calls `handler` at Ctrl-C and SIGTERM, and at SIGHUP. Whoever started this process with Ctrl-C or
+/// SIGHUP ignored (`nohup`, a shell's job in the background) wants it to go on: these stay ignored.
+///
+/// # Errors
+/// When the system refuses; then the signals mean what they always do.
+pub(crate) fn on_request_to_stop(
+    handler: impl FnMut() + Send + 'static,
+) -> Result<(), ctrlc::Error> {
+    #[cfg(unix)]
+    let ignored: Vec<libc::c_int> =
+        [libc::SIGINT, libc::SIGHUP].into_iter().filter(|signal| is_ignored(*signal)).collect();
+    ctrlc::set_handler(handler)?;
+    #[cfg(unix)]
+    for signal in ignored {
+        // SAFETY: ignoring a signal runs no code.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn is_ignored(signal: libc::c_int) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: no new action is given; the present one is written where there is room for it, and read
+    // only if it was.
+    unsafe {
+        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0
+            && action.assume_init().sa_sigaction == libc::SIG_IGN
+    }
+}
+
 /// The pipes of a worker, taken away from the standard streams: what a library prints must not get
 /// between the frames.
 #[cfg(unix)]

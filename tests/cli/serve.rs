@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,10 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn start(host: &Host, arguments: &[&str]) -> Served {
-        let mut command = host.command(&[&["serve"], arguments].concat());
+        Served::of(host.command(&[&["serve"], arguments].concat()))
+    }
+
+    fn of(mut command: Command) -> Served {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the server starts");
         let stderr = child.stderr.take().expect("its log");
@@ -81,8 +84,11 @@ impl Served {
     #[track_caller]
     pub(crate) fn stop(mut self) {
         self.signal(Signal::TERM);
-        let (code, took) = self.ended();
-        assert_eq!(code, Some(0), "{}", self.seen.join("\n"));
+        let began = Instant::now();
+        let status = self.child.wait().expect("the server ends");
+        let took = began.elapsed();
+        self.seen.extend(self.lines.iter());
+        assert!(status.success(), "{status}:\n{}", self.seen.join("\n"));
         assert!(took < Duration::from_secs(10), "it took {took:?}");
     }
 }
@@ -92,6 +98,22 @@ impl Drop for Served {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+#[test]
+fn a_server_started_with_nohup_ignores_a_hangup_and_stops_in_order_when_it_is_asked_to() {
+    let host = host("nothing");
+    long_down(&host);
+    let server = host.command(&["serve"]);
+    let mut shell = Command::new("sh");
+    shell.env_clear().args(["-c", "trap '' HUP INT; exec \"$0\" \"$@\""]);
+    shell.arg(server.get_program()).args(server.get_args());
+    let mut served = Served::of(shell);
+    served.wait_for("the server is ready");
+    served.signal(Signal::HUP);
+    served.signal(Signal::INT);
+    served.wait_for("runs next");
+    served.stop();
 }
 
 /// A host with the connector `c` of the chaos plugin, that runs daily and behaves so.

@@ -395,7 +395,7 @@ impl App {
         let cancel = Cancel::default();
         let reporter = self.reporter;
         let asked = cancel.clone();
-        let handler = ctrlc::try_set_handler(move || {
+        let handler = crate::process::on_request_to_stop(move || {
             if asked.is_set() {
                 std::process::exit(130);
             }
@@ -403,7 +403,7 @@ impl App {
             asked.set();
         });
         if let Err(error) = handler {
-            log::debug!("Ctrl-C keeps its usual meaning: {error}");
+            log::warn!("a request to stop ends this process at once: {error}");
         }
         cancel
     }
