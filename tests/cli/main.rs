@@ -34,6 +34,8 @@ mod roll_up;
 mod rules;
 mod secrets;
 mod serve;
+#[cfg(target_os = "linux")]
+mod soak;
 mod store;
 mod store_state;
 mod tidy;

@@ -122,9 +122,10 @@ pub(crate) fn host(behaviour: &str) -> Host {
 /// The server was down since long ago, as far as the store knows.
 pub(crate) fn long_down(host: &Host) {
     let store = rusqlite::Connection::open(host.home().join("inventory.db")).expect("the store");
-    let state = r#"{"schedule":"daily 02:30","served_to":"2020-01-01T00:00:00Z"}"#;
+    let state = r#"{"served_to":"2020-01-01T00:00:00Z"}"#;
     store
-        .execute("INSERT OR REPLACE INTO schedule_state SELECT id, ?1 FROM connector", [state])
+        .execute("INSERT OR REPLACE INTO schedule_state
+             SELECT id, json_set(?1, '$.schedule', schedule) FROM connector", [state])
         .expect("remembered");
 }
 
