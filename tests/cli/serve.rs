@@ -122,11 +122,19 @@ pub(crate) fn host(behaviour: &str) -> Host {
 /// The server was down since long ago, as far as the store knows.
 pub(crate) fn long_down(host: &Host) {
     let store = rusqlite::Connection::open(host.home().join("inventory.db")).expect("the store");
-    let state = r#"{"served_to":"2020-01-01T00:00:00Z"}"#;
+    let state = r#"{"schedule":"daily 02:30","served_to":"2020-01-01T00:00:00Z"}"#;
     store
-        .execute("INSERT OR REPLACE INTO schedule_state
-             SELECT id, json_set(?1, '$.schedule', schedule) FROM connector", [state])
+        .execute("INSERT OR REPLACE INTO schedule_state SELECT id, ?1 FROM connector", [state])
         .expect("remembered");
+}
+
+/// A page of the server, as its answer.
+pub(crate) fn page(address: &str, name: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    write!(stream, "GET {name} HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("asked");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
 }
 
 fn standing(host: &Host) -> Value {
@@ -316,13 +324,7 @@ fn logs_can_be_json_and_metrics_and_health_are_shown_on_loopback_only() {
     let address = message.split("http://").nth(1).expect("an address").split('/').next();
     let address = address.expect("an address").to_owned();
     served.wait_for("runs next");
-    let get = |page: &str| {
-        let mut stream = TcpStream::connect(&address).expect("it listens");
-        write!(stream, "GET {page} HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("asked");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        answer
-    };
+    let get = |name: &str| page(&address, name);
     assert!(get("/healthz").starts_with("HTTP/1.1 200"), "{}", get("/healthz"));
     let metrics = get("/metrics");
     let line = "endpoint_server_runs_total{connector=\"c\",status=\"complete\"} 1";

@@ -1,97 +1,149 @@
-//! A server that runs and runs: after the first round of runs its memory, descriptors and threads stay
-//! what they are.
+//! A month of a server that runs connectors each day, in as little time as the runs need: its clock is
+//! set, and set on by a day when all of them have run. What it has of the machine stays what it was.
 //!
-//! Each connector runs at every minute, the fastest schedule there is. `RUNS=` asks for more runs: 2,000
-//! of them are 30 days of daily runs of 67 connectors, in about an hour.
+//! `RUNS=` asks for more runs in that month: 2,000 of them are 67 connectors.
 
-use std::fs;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
 
 use crate::dice::number;
 use crate::host::{Host, library};
-use crate::serve::{Served, long_down};
+use crate::serve::{Served, page};
 
-const CONNECTORS: u64 = 30;
-const RUNS: u64 = 60;
-/// Growth that is allowed: two in a hundred, and this much for caches that fill late.
-const ALLOWED_KB: u64 = 2_048;
+const DAYS: u64 = 30;
+/// What is made once and kept is there after so many days.
+const SETTLED: u64 = 10;
+const RUNS: u64 = 120;
+/// 2026-01-01, 12:00.
+const BEGIN: u64 = 1_767_268_800;
+const DAY: u64 = 86_400;
+/// A run's thread may be on its way out, which takes a moment.
+const MOMENT: Duration = Duration::from_secs(5);
+/// Connections to the store that one run has at once. SQLite keeps the descriptor of one that is
+/// closed while others are open, and takes it for the next.
+const CONNECTIONS: u64 = 3;
 
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 struct Figures {
-    memory_kb: u64,
+    memory: u64,
+    files: u64,
     threads: u64,
-    /// None where this account may not look.
-    descriptors: Option<usize>,
 }
 
-fn figures(process: u32) -> Figures {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("its status");
-    let number = |key: &str| -> u64 {
-        let line = status.lines().find(|line| line.starts_with(key)).expect("a line");
-        line.split_whitespace().nth(1).expect("a value").parse().expect("a number")
-    };
-    let descriptors = fs::read_dir(format!("/proc/{process}/fd")).ok().map(Iterator::count);
-    Figures { memory_kb: number("VmRSS:"), threads: number("Threads:"), descriptors }
-}
-
-/// A host with connectors that run each minute, and first at once.
-fn host() -> Host {
-    let host = Host::new();
-    host.add_plugin(&library("chaos_plugin"));
-    host.run(&["features", "enable", "chaos"]).ok();
-    for number in 0..CONNECTORS {
-        let name = format!("c{number}");
-        host.run(&[
-            "connectors",
-            "new",
-            "chaos",
-            "--name",
-            &name,
-            "--domain",
-            "d",
-            "--client-id",
-            "i",
-            "--schedule",
-            "* * * * *",
-            "--set",
-            "behaviour=nothing",
-        ])
-        .ok();
+impl Figures {
+    /// As the server itself says.
+    fn read(address: &str) -> Figures {
+        let metrics = page(address, "/metrics");
+        let number = |name: &str| -> u64 {
+            let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            value.unwrap_or_else(|| panic!("no {name} in {metrics}")).parse().expect("a number")
+        };
+        Figures {
+            memory: number("process_resident_memory_bytes"),
+            files: number("process_open_fds"),
+            threads: number("process_threads"),
+        }
     }
-    long_down(&host);
-    host
+
+    /// The first of the three that is above `most`.
+    fn above(self, most: Figures) -> Option<&'static str> {
+        let each = [
+            ("threads", self.threads, most.threads),
+            ("files", self.files, most.files),
+            ("memory", self.memory, most.memory),
+        ];
+        each.into_iter().find(|(_, now, most)| now > most).map(|(what, ..)| what)
+    }
 }
 
-/// Waits until every connector has run once more.
-fn round(served: &mut Served) -> Figures {
-    for _ in 0..CONNECTORS {
-        served.wait_for("runs next");
+/// A month to be served.
+struct Month {
+    runs: u64,
+    parallel_runs: u64,
+    arguments: &'static [&'static str],
+    /// What the connector keeps of each run.
+    leak: &'static str,
+}
+
+impl Month {
+    /// What grew in it.
+    fn serve(&self) -> Option<&'static str> {
+        let connectors = self.runs.div_ceil(DAYS);
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("clock");
+        let clock = File::create(&path).expect("a clock");
+        let set = |day: u64| {
+            clock.write_all_at(&(BEGIN + DAY * day).to_ne_bytes(), 0).expect("it is set");
+        };
+        set(0);
+        let host = self.host(connectors, path.to_str().expect("a path"));
+        let mut served = Served::start(&host, self.arguments);
+        let line = served.wait_for("http://");
+        let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next());
+        let address = address.expect("an address");
+        served.wait_for("the server is ready");
+        let mut most = Figures::read(address);
+        for day in 1..=DAYS {
+            set(day);
+            for _ in 0..connectors {
+                served.wait_for(" complete in ");
+                served.wait_for("runs next");
+            }
+            if day == SETTLED {
+                let now = Figures::read(address);
+                println!("after {} runs {now:?}", day * connectors);
+                most.memory = now.memory + now.memory / 50;
+                most.files = now.files + (self.parallel_runs - 1) * CONNECTIONS;
+            }
+        }
+        let until = Instant::now() + MOMENT;
+        let mut last = Figures::read(address);
+        while last.above(most).is_some() && Instant::now() < until {
+            last = Figures::read(address);
+        }
+        println!("after {} runs {last:?}", DAYS * connectors);
+        served.stop();
+        last.above(most)
     }
-    // The last run's thread may be on its way out.
-    let one = figures(served.id());
-    std::thread::park_timeout(std::time::Duration::from_millis(200));
-    let other = figures(served.id());
-    if one.threads < other.threads { one } else { other }
+
+    /// A home whose connectors run daily, by that clock.
+    fn host(&self, connectors: u64, clock: &str) -> Host {
+        let mut host = Host::new();
+        host.set("LD_PRELOAD", library("set_clock").to_str().expect("a path"));
+        host.set("SET_CLOCK", clock);
+        host.set("CHAOS", self.leak);
+        host.add_plugin(&library("chaos_plugin"));
+        host.run(&["features", "enable", "chaos"]).ok();
+        for connector in 0..connectors {
+            let name = format!("c{connector}");
+            let new = ["connectors", "new", "chaos", "--name", &name, "--schedule", "daily 02:30"];
+            host.run(&[&new[..], &["--domain", "d", "--client-id", "i"]].concat()).ok();
+        }
+        let config = format!(
+            "time_zone = 'UTC'\nretention_days = 3\nmetrics = '127.0.0.1:0'\nparallel_runs = {}\n",
+            self.parallel_runs
+        );
+        host.write("home/config.toml", &config);
+        host
+    }
 }
 
 #[test]
-fn a_server_grows_neither_in_memory_nor_in_descriptors_nor_in_threads() {
-    let rounds = (number("RUNS").unwrap_or(RUNS) / CONNECTORS).max(2);
-    let host = host();
-    fs::write(host.home().join("config.toml"), "jitter_minutes = 0\n").expect("config.toml");
-    let mut served = Served::ready(&host);
-    let first = round(&mut served);
-    let mut last = figures(served.id());
-    for _ in 1..rounds {
-        last = round(&mut served);
+fn a_month_of_daily_runs_leaves_nothing_behind_in_the_server() {
+    let runs = number("RUNS").unwrap_or(RUNS);
+    for (parallel_runs, arguments) in [(4, &[][..]), (1, &["--in-process"])] {
+        println!("{runs} runs, {parallel_runs} at once {arguments:?}");
+        let month = Month { runs, parallel_runs, arguments, leak: "" };
+        assert_eq!(month.serve(), None);
     }
-    println!(
-        "{} runs: after the first {CONNECTORS} {first:?}, at the end {last:?}",
-        rounds * CONNECTORS
-    );
-    served.stop();
-    assert!(
-        last.memory_kb <= first.memory_kb * 102 / 100 + ALLOWED_KB,
-        "{first:?} became {last:?}"
-    );
-    assert_eq!((last.threads, last.descriptors), (first.threads, first.descriptors));
+}
+
+#[test]
+fn what_a_connector_leaves_behind_in_the_server_is_seen_which_is_the_control() {
+    let leaks = [("leak-thread", "threads"), ("leak-file", "files"), ("leak-memory", "memory")];
+    for (leak, grown) in leaks {
+        let month = Month { runs: DAYS, parallel_runs: 1, arguments: &["--in-process"], leak };
+        assert_eq!(month.serve(), Some(grown), "{leak}");
+    }
 }
