@@ -24,6 +24,7 @@ mod isolation;
 #[cfg(target_os = "linux")]
 mod killed;
 mod memory;
+mod old_stores;
 mod page;
 mod plugins;
 #[cfg(target_os = "linux")]
