@@ -13,7 +13,7 @@ if [ -z "$package" ]; then
     package=$(echo "$out"/*.deb)
 fi
 unshare --mount --pid --fork --kill-child bash -euo pipefail -s -- "$(realpath "$package")" <<'LAYER'
-layer=$(mktemp -d)
+layer=/mnt # covered in this name space only
 mount -t tmpfs layer "$layer"
 mkdir "$layer/upper" "$layer/work" "$layer/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$layer/upper,workdir=$layer/work" "$layer/root"

@@ -32,7 +32,7 @@ fn content(store: &Path) -> Content {
     let tables = tables.query_map([], |row| row.get::<_, String>(0)).expect("tables");
     let rows_of = |table: &str| {
         let mut rows = connection.prepare(&format!("SELECT * FROM \"{table}\"")).expect("a table");
-        let columns: Vec<String> = rows.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = rows.column_names().map(str::to_owned).collect();
         let row = |row: &rusqlite::Row<'_>| (0..columns.len()).map(|at| row.get(at)).collect();
         let rows = rows.query_map([], row).expect("rows").collect::<Result<_, _>>().expect("rows");
         (columns, rows)
