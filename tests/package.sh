@@ -24,7 +24,7 @@ chroot "$layer/root" bash -euo pipefail -s <<'INSIDE'
 say() { printf '%s\n' "$*"; }
 fail() { say "FAILED: $*"; cat /log 2>/dev/null || true; exit 1; }
 home=/var/lib/endpoint-server
-as() { su -s /bin/sh endpoint-server -c "ENDPOINT_SERVER_HOME=$home host-harness $*"; }
+as() { su -s /bin/sh endpoint-server -c "ENDPOINT_SERVER_HOME=$home host-harness --quiet $*"; }
 
 dpkg --install /package.deb >/dev/null
 [ "$(stat -c '%U %a' $home)" = "endpoint-server 700" ] || fail "the home is open to others"
@@ -42,10 +42,11 @@ state() { as --json connectors list | grep -v next_run; }
 before=$(state)
 
 serve() { # starts the server as the unit does, and waits until it is ready
+    # Like every job of a script it would ignore Ctrl-C; what systemd starts does not.
     : >/log
     chmod 666 /log
     setpriv --reuid endpoint-server --regid endpoint-server --clear-groups --no-new-privs \
-        env -i PATH=/usr/bin:/bin ENDPOINT_SERVER_HOME=$home host-harness serve --log-format json 2>/log &
+        env --default-signal -i PATH=/usr/bin:/bin ENDPOINT_SERVER_HOME=$home host-harness serve --log-format json 2>/log &
     server=$!
     for _ in $(seq 300); do
         grep -q 'the server is ready' /log && return
@@ -55,8 +56,9 @@ serve() { # starts the server as the unit does, and waits until it is ready
     fail "the server is not ready"
 }
 serve
-as status >/dev/null || [ $? = 4 ] || fail "no status"
-as --json status | grep -q '"server": "process' || fail "the server is not seen"
+# The connector is not authorized yet, which is worth attention: 4.
+status=$(as --json status) && fail "nothing needs attention" || [ $? = 4 ] || fail "no status"
+grep -q '"server": "process' <<<"$status" || fail "the server is not seen"
 kill -KILL $server
 wait $server 2>/dev/null || true
 [ "$(state)" = "$before" ] || fail "the state changed"
