@@ -43,6 +43,7 @@ pub mod failure_hook;
 pub mod home;
 pub mod locks;
 pub mod metrics;
+mod owned;
 mod plausible;
 mod process;
 pub mod redact;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::error::HostError;
+use crate::owned::owned;
 use crate::scheduler::Standing;
 use crate::server::Shown;
 use crate::time;
@@ -179,6 +180,18 @@ fn metrics(shown: &Shown) -> String {
             })
             .collect(),
     );
+    if let Some(owned) = owned() {
+        let mut gauge = |name: &str, help: &str, value: u64| {
+            family(name, "gauge", help, vec![(String::new(), value.to_string())])
+        };
+        gauge(
+            "process_resident_memory_bytes",
+            "Memory of the server, without that of the runs' own processes.",
+            owned.memory_bytes,
+        );
+        gauge("process_open_fds", "Open files and connections of the server.", owned.files as u64);
+        gauge("process_threads", "Threads of the server.", owned.threads as u64);
+    }
     text
 }
 

@@ -17,6 +17,7 @@ use std::time::Instant;
 
 use salesforce_sim::SimulatedOrg;
 
+#[allow(dead_code, reason = "each benchmark uses its part")]
 mod watch;
 
 use watch::watch;

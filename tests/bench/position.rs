@@ -27,6 +27,7 @@ use host_harness::position::base;
 use host_harness::store::{RowWriter, Run, RunEnd, RunStatus, Store};
 use host_harness::trust::TrustedKeys;
 
+#[allow(dead_code, reason = "each benchmark uses its part")]
 mod watch;
 
 use watch::watch;

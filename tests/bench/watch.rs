@@ -36,3 +36,9 @@ fn cpu_ticks(process: &Path) -> Option<f64> {
     let (user, system): (f64, f64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
     Some(user + system)
 }
+
+/// Processor time of a process so far.
+pub(crate) fn cpu_seconds(child: &Child) -> f64 {
+    let process = Path::new("/proc").join(child.id().to_string());
+    cpu_ticks(&process).map_or(0.0, |ticks| ticks / 100.0) // USER_HZ
+}

@@ -118,7 +118,15 @@ fn prices_turn_seats_into_amounts_and_suppositions_change_nothing_that_is_stored
     host.run(&["imports", "remove", NAME, "prices"]).ok();
     assert_eq!(license(&host.report(), "SFDC")["money"]["price"], Value::Null);
     for kind in ["prices", "contract", "staff", "activity"] {
-        host.run(&["imports", "template", kind, NAME]).ok();
+        let template = host.run(&["imports", "template", kind, NAME]).ok().stdout;
+        let file = host.path("template.csv");
+        host.run(&["imports", "template", kind, NAME, "--out", file.to_str().expect("a path")])
+            .ok();
+        assert_eq!(
+            template,
+            std::fs::read_to_string(file).expect("it"),
+            "on the screen and in a file"
+        );
     }
 }
 

@@ -24,6 +24,7 @@ mod isolation;
 #[cfg(target_os = "linux")]
 mod killed;
 mod memory;
+mod old_stores;
 mod page;
 mod plugins;
 #[cfg(target_os = "linux")]
@@ -34,6 +35,8 @@ mod roll_up;
 mod rules;
 mod secrets;
 mod serve;
+#[cfg(target_os = "linux")]
+mod soak;
 mod stopped;
 mod store;
 mod store_state;

@@ -150,6 +150,15 @@ pub(crate) fn long_down(host: &Host) {
         .expect("remembered");
 }
 
+/// A page of the server, as its answer.
+pub(crate) fn page(address: &str, name: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    write!(stream, "GET {name} HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("asked");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
+}
+
 fn standing(host: &Host) -> Value {
     let (status, _) = host.json(&["status"]);
     status["connectors"][0].clone()
@@ -337,13 +346,7 @@ fn logs_can_be_json_and_metrics_and_health_are_shown_on_loopback_only() {
     let address = message.split("http://").nth(1).expect("an address").split('/').next();
     let address = address.expect("an address").to_owned();
     served.wait_for("runs next");
-    let get = |page: &str| {
-        let mut stream = TcpStream::connect(&address).expect("it listens");
-        write!(stream, "GET {page} HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("asked");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        answer
-    };
+    let get = |name: &str| page(&address, name);
     assert!(get("/healthz").starts_with("HTTP/1.1 200"), "{}", get("/healthz"));
     let metrics = get("/metrics");
     let line = "endpoint_server_runs_total{connector=\"c\",status=\"complete\"} 1";

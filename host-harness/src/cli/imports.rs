@@ -60,7 +60,10 @@ pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
                 None if app.reporter.json => {
                     app.reporter.document(&serde_json::json!({ "kind": kind, "text": text }))?;
                 }
-                None => app.reporter.text(&redact::safe_text(&text)),
+                None => {
+                    let lines: Vec<_> = text.lines().map(redact::safe_text).collect();
+                    app.reporter.text(&lines.join("\n"));
+                }
             }
         }
         Command::Add { name, kind, file } => {

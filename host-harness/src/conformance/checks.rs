@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::subject::{Session, Subject};
 use super::{Unmet, failed, not_applicable};
+use crate::owned::owned;
 use crate::{manifest_check, preflight, redact};
 
 type Result = std::result::Result<(), Unmet>;
@@ -267,18 +268,6 @@ fn instances(subject: &Subject) -> Result {
         }
         std::thread::park_timeout(Duration::from_millis(10));
     }
-}
-
-/// What this process has.
-#[derive(Clone, Copy)]
-struct Owned {
-    threads: usize,
-    files: usize,
-}
-
-fn owned() -> Option<Owned> {
-    let count = |folder: &str| std::fs::read_dir(folder).ok().map(Iterator::count);
-    Some(Owned { threads: count("/proc/self/task")?, files: count("/proc/self/fd")? })
 }
 
 fn without_grant(subject: &Subject) -> Result {
