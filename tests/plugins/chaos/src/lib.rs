@@ -12,6 +12,7 @@
 //! `no-resume`, `tell` (logs a secret), `leak-thread`, `leak-file` and
 //! `leak-memory` (with each instance).
 
+mod batches;
 mod hostile;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -91,6 +92,7 @@ impl Chaos {
         let sabotage = self.behaviour.lock().unwrap_or_else(PoisonError::into_inner).clone();
         hostile::act(&sabotage, &self.host);
         hostile::act(hostile::mode(&MODE), &self.host);
+        batches::act(&sabotage, &self.host, sink)?;
         let failures = [
             ("auth", ErrorKind::AUTH, "the grant was revoked"),
             ("transient", ErrorKind::RETRYABLE, "the network is down"),
@@ -131,9 +133,12 @@ impl Chaos {
 /// A batch of three things with that column.
 fn three(column: &str, values: ArrayRef) -> Result<ArrowBatch, Error> {
     let ids = Arc::new(StringArray::from(vec!["a", "b", "c"])) as ArrayRef;
-    let batch = RecordBatch::try_from_iter([("Id", ids), (column, values)])
-        .map_err(|error| Error::new(ErrorKind::OTHER, error))?;
+    let batch = RecordBatch::try_from_iter([("Id", ids), (column, values)]).map_err(other)?;
     ArrowBatch::from_record_batch(batch)
+}
+
+fn other(error: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::OTHER, error)
 }
 
 /// Panics when it is dropped.
@@ -194,7 +199,7 @@ impl Connector for Chaos {
             std::thread::spawn(std::thread::park);
         }
         if chaos("leak-memory") {
-            std::mem::forget(std::hint::black_box(vec![7_u8; 1_000]));
+            std::mem::forget(std::hint::black_box(vec![7_u8; 10_000]));
         }
         if chaos("leak-file") {
             std::mem::forget(std::fs::File::open("/dev/null"));
@@ -280,7 +285,10 @@ impl Connector for Chaos {
             mode: None,
             total: None,
         };
-        Ok(CollectSummary { datasets: vec![thing], ..CollectSummary::default() })
+        let long = [("long-end", 1 << 20), ("long-summary", 64 << 20)];
+        let told = long.iter().find(|(word, _)| self.told(word));
+        let error = told.map(|(_, length)| other("y".repeat(*length)));
+        Ok(CollectSummary { datasets: vec![thing], error, ..CollectSummary::default() })
     }
 
     fn invoke(&self, operation: &str, _: &str) -> Result<String, Error> {
