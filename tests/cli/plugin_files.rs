@@ -135,7 +135,7 @@ fn what_is_no_sound_library_is_one_line_each_and_the_good_one_collects() {
     folder.put("unreadable", "Permission denied", &good);
     fs::set_permissions(
         folder.host.plugins().join("libunreadable.so"),
-        PermissionsExt::from_mode(0),
+        PermissionsExt::from_mode(0o000),
     )
     .expect("a mode");
     for bytes in [63, 64, good.len() - 1] {

@@ -6,6 +6,9 @@
 //! unknown column; `types`: a column of another type; `abort`: ends the process with a secret in
 //! memory; `leak`: panics with a secret in the message). Without it, it behaves.
 //!
+//! The setting `behaviour` does the same for `collect` of one instance, and knows what the files `hostile.rs`
+//! and `batches.rs` list.
+//!
 //! These break the contract without hurting anybody, one promise each: `fickle` (describes itself
 //! anew each time), `lax` (takes any settings), `enable-once`, `any-operation`, `any-dataset`,
 //! `grants` (collects without the grant it says it needs), `deaf` (does not hear a cancel), `miscount`,
