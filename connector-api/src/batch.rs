@@ -194,7 +194,9 @@ mod arrow {
 
     #[cfg(test)]
     mod tests {
+        use std::ffi::c_void;
         use std::sync::Arc;
+        use std::sync::atomic::{AtomicU32, Ordering};
 
         use arrow_array::{Int64Array, StringArray};
 
@@ -230,6 +232,81 @@ mod arrow {
             batch.array.length = MAX_ROWS as i64 + 1;
             let error = batch.into_record_batch().unwrap_err();
             assert!(error.message.contains("65537 rows"), "{error}");
+        }
+
+        /// What a release callback stands in for, and how often it was called.
+        struct Counted<T> {
+            inner: unsafe extern "C" fn(*mut T),
+            private_data: *mut c_void,
+            calls: AtomicU32,
+        }
+
+        macro_rules! counting {
+            ($name:ident, $structure:ty) => {
+                unsafe extern "C" fn $name(it: *mut $structure) {
+                    // SAFETY: `counted` put a leaked `Counted` there; the first call alone goes on.
+                    unsafe {
+                        let counted = &*(*it).private_data.cast::<Counted<$structure>>();
+                        if counted.calls.fetch_add(1, Ordering::Relaxed) == 0 {
+                            (*it).private_data = counted.private_data;
+                            (counted.inner)(it);
+                        }
+                    }
+                }
+            };
+        }
+        counting!(release_array, CArrowArray);
+        counting!(release_schema, CArrowSchema);
+
+        /// The sample, and how often array and schema were released.
+        fn counted() -> (ArrowBatch, impl Fn() -> [u32; 2]) {
+            let mut batch = ArrowBatch::from_record_batch(sample()).unwrap();
+            let array = Box::leak(Box::new(Counted {
+                inner: batch.array.release.unwrap(),
+                private_data: batch.array.private_data,
+                calls: AtomicU32::new(0),
+            }));
+            let schema = Box::leak(Box::new(Counted {
+                inner: batch.schema.release.unwrap(),
+                private_data: batch.schema.private_data,
+                calls: AtomicU32::new(0),
+            }));
+            batch.array.private_data = (&raw mut *array).cast();
+            batch.array.release = Some(release_array);
+            batch.schema.private_data = (&raw mut *schema).cast();
+            batch.schema.release = Some(release_schema);
+            let (array, schema) = (&array.calls, &schema.calls);
+            (batch, || [array.load(Ordering::Relaxed), schema.load(Ordering::Relaxed)])
+        }
+
+        #[test]
+        fn a_batch_is_released_once_whatever_becomes_of_it() {
+            let (batch, released) = counted();
+            drop(batch);
+            assert_eq!(released(), [1, 1], "dropped as it is");
+
+            let (batch, released) = counted();
+            let taken = batch.into_record_batch().unwrap();
+            assert_eq!(released(), [0, 1], "the records are in use, their schema is not");
+            let column = taken.column(0).clone();
+            std::thread::spawn(move || drop(taken)).join().unwrap();
+            assert_eq!(released()[0], 0, "a column is still in use");
+            drop(column);
+            assert_eq!(released(), [1, 1], "taken over and dropped elsewhere");
+
+            let (mut batch, released) = counted();
+            batch.array.length = MAX_ROWS as i64 + 1;
+            batch.into_record_batch().unwrap_err();
+            assert_eq!(released(), [1, 1], "refused at once");
+
+            let (batch, released) = counted();
+            // SAFETY: the first column has a buffer of offsets, of three numbers.
+            unsafe {
+                let ids = &**batch.array.children;
+                (*ids.buffers.add(1)).cast_mut().cast::<i32>().add(1).write(4_000);
+            }
+            batch.into_record_batch().unwrap_err();
+            assert_eq!(released(), [1, 1], "refused after it was taken over");
         }
     }
 }

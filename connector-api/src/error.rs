@@ -86,6 +86,9 @@ pub struct Error {
     pub retry_after_ms: Option<u64>,
 }
 
+/// A longer text helps nobody, and is kept and shown at many places.
+const LONGEST_TEXT: usize = 4_096;
+
 impl Error {
     /// An error of that kind.
     pub fn new(kind: ErrorKind, message: impl fmt::Display) -> Error {
@@ -117,6 +120,20 @@ impl Error {
     }
 }
 
+impl Error {
+    /// The same error, its texts cut where they are longer than 4 KiB.
+    #[must_use]
+    pub fn shortened(mut self) -> Error {
+        for text in [Some(&mut self.message), self.hint.as_mut()].into_iter().flatten() {
+            if text.len() > LONGEST_TEXT {
+                text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+                text.push('…');
+            }
+        }
+        self
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
@@ -124,3 +141,17 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_any_length_is_cut_between_two_characters_and_a_usual_one_is_not() {
+        let long = Error::new(ErrorKind::OTHER, "é".repeat(1 << 20)).with_hint("x".repeat(5_000));
+        let short = long.shortened();
+        assert_eq!(short.message.chars().count(), LONGEST_TEXT / 2 + 1);
+        assert_eq!(short.hint.unwrap().chars().count(), LONGEST_TEXT + 1);
+        assert_eq!(Error::cancelled().shortened().message, "cancelled");
+    }
+}

@@ -93,7 +93,7 @@ fn to_wire<T>(result: Result<T, Error>) -> PResult<T> {
 /// A result that came over the boundary.
 ///
 /// # Errors
-/// The error it carries.
+/// The error it carries, [shortened](Error::shortened).
 pub fn from_wire<T>(result: PResult<T>) -> Result<T, Error> {
     match result {
         RResult::ROk(value) => Ok(value),
@@ -105,7 +105,8 @@ pub fn from_wire<T>(result: PResult<T>) -> Result<T, Error> {
                 ROption::RNone => None,
             },
             retry_after_ms: error.retry_after_ms.into_option(),
-        }),
+        }
+        .shortened()),
     }
 }
 

@@ -34,7 +34,8 @@ fn header(path: &Path) -> Result<&'static LibHeader, String> {
         .map(|symbol| *symbol)
         .map_err(|error| format!("its root module is not found: {}", chain(&error)))?;
     header.upgrade().map_err(|error| {
-        format!("it was built with another version of the ABI library: {}", one_line(&error))
+        log::debug!("header of `{}`: {error}", path.display());
+        "its root module is that of another ABI library: rebuild it with connector-api".into()
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use abi_stable::std_types::RString;
 use connector_api::abi::{ConnectorMod_Ref, HostBox, RawConnectorBox};
 use connector_api::guard::from_wire;
 use connector_api::host::Sink;
@@ -96,7 +97,21 @@ impl Plugin {
 }
 
 fn describe(module: ConnectorMod_Ref) -> Result<String, Error> {
-    from_wire((module.describe())()).map(Into::into)
+    answer(from_wire((module.describe())())?)
+}
+
+/// The longest answer: it has to fit, as text in JSON, into one message between two processes.
+const LONGEST_ANSWER_MIB: usize = 7;
+
+fn answer(text: RString) -> Result<String, Error> {
+    if text.len() <= LONGEST_ANSWER_MIB << 20 {
+        return Ok(text.into());
+    }
+    Err(Error::new(
+        ErrorKind::SCHEMA,
+        format_args!("the connector's answer is longer than {LONGEST_ANSWER_MIB} MiB"),
+    )
+    .with_hint("this is a fault of the connector: report it to its maker"))
 }
 
 fn elsewhere() -> Error {
@@ -197,7 +212,7 @@ impl Instance {
     /// # Errors
     /// Those of the connector.
     pub(crate) fn operation(&self, operation: &str, json: &str) -> Result<String, Error> {
-        from_wire(self.0.invoke(operation.into(), json.into())).map(Into::into)
+        answer(from_wire(self.0.invoke(operation.into(), json.into()))?)
     }
 
     /// [`Instance::collect`], as it crosses the boundary.
@@ -209,7 +224,7 @@ impl Instance {
         request_json: &str,
         sink: connector_api::abi::BatchSinkBox,
     ) -> Result<String, Error> {
-        from_wire(self.0.collect(request_json.into(), sink)).map(Into::into)
+        answer(from_wire(self.0.collect(request_json.into(), sink))?)
     }
 
     /// Hands the settings over; answers all problems.
@@ -295,6 +310,9 @@ fn understood<T: DeserializeOwned>(operation: &str, reply: &str) -> Result<T, Er
 
 const _: fn() = || {
     fn moved<T: Send>() {}
+    fn shared<T: Send + Sync>() {}
     moved::<Instance>();
+    shared::<Instance>();
+    shared::<Plugin>();
     moved::<Sink>();
 };

@@ -380,7 +380,7 @@ fn judge(
         }
     };
     let api_calls = begun.run.api_calls + summary.api_calls;
-    let mut error = summary.error.map(shown_error);
+    let mut error = summary.error.map(|error| shown_error(error.shortened()));
     let resumed: BTreeSet<String> =
         context.resumed.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let is_optional = |name: &str| {

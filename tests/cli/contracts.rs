@@ -205,6 +205,8 @@ fn build(workshop: &Workshop, variant: &Variant) -> (PathBuf, PathBuf) {
     let built = workshop
         .command(env!("CARGO"), &folder)
         .args(["build", "--quiet", "--package", "least", "--package", "loader"])
+        // Built once and thrown away.
+        .env("CARGO_INCREMENTAL", "0")
         .output()
         .expect("cargo");
     assert!(built.status.success(), "{}: {}", variant.name, String::from_utf8_lossy(&built.stderr));
@@ -220,13 +222,22 @@ fn manifest(variant: &str) -> String {
     let members = ["connector-api", "least", "loader"].map(|name| format!("{variant}/{name}"));
     let rest =
         rest.replace("path = \"connector-api\"", &format!("path = \"{variant}/connector-api\""));
-    format!("[workspace]\nresolver = \"3\"\nmembers = {members:?}\n\n[workspace.package]{rest}")
+    let bare: String = ["connector-api", "least", "loader"]
+        .map(|name| format!("[profile.dev.package.{name}]\ndebug = false\n"))
+        .concat();
+    format!(
+        "[workspace]\nresolver = \"3\"\nmembers = {members:?}\n\n[workspace.package]{rest}\n{bare}"
+    )
 }
 
 fn package(name: &str, dependencies: &str) -> String {
-    let library = if name == "least" { "[lib]\ncrate-type = [\"cdylib\"]\n" } else { "" };
+    // The connector is one of the edition before this repository's.
+    let (edition, library) = match name {
+        "least" => ("edition = \"2021\"", "[lib]\ncrate-type = [\"cdylib\"]\n"),
+        _ => ("edition.workspace = true", ""),
+    };
     format!(
-        "[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition.workspace = true\n\n{library}\n[dependencies]\n{dependencies}"
+        "[package]\nname = \"{name}\"\nversion = \"1.0.0\"\n{edition}\n\n{library}\n[dependencies]\n{dependencies}"
     )
 }
 
@@ -284,6 +295,27 @@ fn a_grown_contract_works_in_both_directions_and_a_changed_one_is_refused_in_a_l
             }
         }
     }
+}
+
+#[test]
+fn a_build_that_aborts_at_a_panic_is_refused_with_the_reason() {
+    let workshop = Workshop::new();
+    let contract = workspace().join("connector-api/src/lib.rs");
+    let refusal = |panic: &str| {
+        let output = workshop
+            .command("rustc", workshop.path())
+            .args(["--edition", "2024", "--crate-type", "lib", "--emit", "metadata", "-C", panic])
+            .arg(&contract)
+            .output()
+            .expect("the compiler");
+        String::from_utf8(output.stderr).expect("text")
+    };
+    let reason =
+        "error: connector-api needs panic = \"unwind\": its guard turns a panic into an error";
+    assert!(refusal("panic=abort").contains(reason));
+    // Without its dependencies it cannot be built either, but not for this reason.
+    let control = refusal("panic=unwind");
+    assert!(control.contains("abi_stable") && !control.contains(reason), "{control}");
 }
 
 /// The library built when the contract was 1.0 (see `fixtures/contract-1.0/build.sh`). It is one of

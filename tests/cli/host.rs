@@ -84,6 +84,24 @@ impl Host {
         fs::copy(file, self.plugins().join(name)).expect("the plugin is copied");
     }
 
+    /// A second library, with the connector `good` that is ready to collect.
+    pub(crate) fn add_good_one(&self) {
+        self.add_plugin(&library("memory_connector"));
+        self.run(&["features", "enable", "memory"]).ok();
+        let new = ["connectors", "new", "memory", "--name", "good", "--domain", "north"];
+        self.run(&[&new[..], &["--set", "people=9"]].concat()).ok();
+        let authorize = ["connectors", "authorize", "good", "--token-file", "-"];
+        self.run_with_input(&authorize, "mem-token").ok();
+    }
+
+    /// It still does, whatever happened beside it.
+    #[track_caller]
+    pub(crate) fn good_one_collects(&self, after: &str) {
+        let (collected, ran) = self.json(&["collect", "good", "--full"]);
+        ran.ok();
+        assert_eq!(dataset(&collected, "person")["rows"], 9, "after {after}: {collected:#}");
+    }
+
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, text).expect("a file");

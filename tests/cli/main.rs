@@ -3,6 +3,8 @@
 #![allow(clippy::print_stdout, reason = "a seeded story prints its seed")]
 
 mod authorize;
+mod bare;
+mod boundary;
 mod changes;
 mod collect;
 mod conformance;
@@ -24,8 +26,10 @@ mod isolation;
 #[cfg(target_os = "linux")]
 mod killed;
 mod memory;
+mod null_host;
 mod old_stores;
 mod page;
+mod plugin_files;
 mod plugins;
 #[cfg(target_os = "linux")]
 mod power;

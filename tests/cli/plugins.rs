@@ -1,68 +1,10 @@
-//! A plugins folder as it happens: rubbish beside good libraries, and libraries that misbehave.
+//! Libraries that misbehave beside good ones, and what is installed.
 
 use std::fs;
-use std::io::Write;
-
-use connector_api::module::Handshake;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Stdio};
 
 use crate::host::{Host, library};
-
-/// The good plugin's bytes with another contract version in its handshake.
-fn of_another_contract() -> Vec<u8> {
-    let mut bytes = fs::read(library("salesforce_plugin")).expect("the library");
-    let magic = Handshake::MAGIC;
-    let places: Vec<usize> = bytes
-        .windows(magic.len())
-        .enumerate()
-        .filter(|(_, w)| **w == magic)
-        .map(|(at, _)| at)
-        .collect();
-    for at in places {
-        bytes[at + 20..at + 24].copy_from_slice(&2_u32.to_ne_bytes());
-    }
-    bytes
-}
-
-#[test]
-fn rubbish_beside_the_good_plugin_is_one_line_each_and_the_good_one_works() {
-    let host = Host::new();
-    let good = fs::read(library("salesforce_plugin")).expect("the library");
-    let put =
-        |name: &str, bytes: &[u8]| fs::write(host.plugins().join(name), bytes).expect("a file");
-    put("libempty.so", b"");
-    put("libtext.so", b"this is not a library\n");
-    put("libhalf.so", &good[..good.len() / 2]);
-    put("libalmost.so", &good[..good.len() - 1]);
-    put("libheader.so", &good[..64]);
-    put("libnewer.so", &of_another_contract());
-    put("libtwin.so", &good);
-    put("notes.txt", b"bring milk");
-    fs::create_dir(host.plugins().join("libfolder.so")).expect("a folder");
-
-    let ran = host.run(&["plugins", "list"]);
-    for (name, reason) in [
-        ("libempty.so", "empty"),
-        ("libtext.so", "not a library"),
-        ("libhalf.so", "cut short"),
-        ("libalmost.so", "cut short"),
-        ("libheader.so", "cut short"),
-        (
-            "libnewer.so",
-            "it needs contract 2.0, this host has 1.0: rebuild the connector with connector-api 1",
-        ),
-        ("libfolder.so", "folder"),
-        ("libtwin.so", "salesforce"),
-    ] {
-        let shown = ran.shown();
-        let lines: Vec<&str> = shown.lines().filter(|line| line.contains(name)).collect();
-        assert!(lines.len() == 1 && lines[0].contains(reason), "{name}: {lines:#?} in {shown}");
-    }
-    assert!(!ran.shown().contains("notes.txt"));
-    host.run(&["plugins", "verify"]).code(6);
-    host.run(&["features", "enable", "salesforce"]).ok();
-    let (features, _) = host.json(&["features", "list"]);
-    assert_eq!(features[0]["enabled"], true);
-}
 
 #[test]
 fn a_connector_library_exports_its_two_symbols_and_nothing_else() {
@@ -188,5 +130,93 @@ fn a_batch_that_is_not_as_described_fails_the_run_and_stores_nothing() {
         ran.code(1);
         assert_eq!(collected["status"], "failed", "{call}: {collected:#}");
         host.run(&["report", "c"]).code(1);
+    }
+}
+
+/// What a library hands over, or does to its own thread, how its run ends, and a word of the reason.
+const HANDED_OVER: [(&str, &str, &str); 18] = [
+    ("no-rows", "complete", ""),
+    ("early-checkpoint", "complete", ""),
+    ("thread-panic", "complete", ""),
+    ("twice", "partial", "3 records were counted, 6 arrived"),
+    ("no-columns", "failed", "its key column `Id` is missing"),
+    ("wide", "failed", "it does not declare the column `C0`"),
+    ("many-rows", "failed", "50000000 rows, at most 65536 are accepted"),
+    ("changed", "failed", "its columns differ from those of its first batch"),
+    ("null-key", "failed", "its key `Id` is null in 2 records"),
+    ("bad-text", "failed", "utf-8"),
+    ("bad-offsets", "failed", "offset"),
+    ("offsets-beyond", "failed", "offset"),
+    ("released", "failed", "it was released before"),
+    ("panic-number", "failed", "panic in `collect`"),
+    ("odd-error", "failed", "a\0b\u{1b}"),
+    ("long-error", "failed", "xxx"),
+    ("long-end", "failed", "yyy"),
+    ("long-summary", "failed", "longer than 7 MiB"),
+];
+/// A longer error helps nobody.
+const LONGEST_ERROR: usize = 5_000;
+
+#[test]
+fn whatever_is_handed_over_costs_at_most_that_run_in_both_ways_to_run_it() {
+    let host = chaos("nothing");
+    // Less to look at in each command.
+    fs::remove_file(host.plugins().join(library("salesforce_plugin").file_name().expect("a name")))
+        .expect("removed");
+    host.add_good_one();
+    let mut wrong = Vec::new();
+    for (behaviour, status, reason) in HANDED_OVER {
+        host.run(&["connectors", "edit", "c", "--set", &format!("behaviour={behaviour}")]).ok();
+        for way in [&["collect", "c", "--full"][..], &["collect", "c", "--full", "--isolate"]] {
+            let (collected, ran) = host.json(way);
+            let message = collected["error"]["message"].as_str();
+            let why = message.or(collected["datasets"][0]["reason"].as_str()).unwrap_or_default();
+            let shown = ran.shown();
+            let readable = !shown.chars().any(|c| c.is_control() && c != '\n');
+            let as_told = collected["status"] == status && why.contains(reason);
+            if !as_told || !readable || shown.len() > 2 * LONGEST_ERROR {
+                wrong.push(format!("{behaviour} {way:?}: {why:.300} {}", collected["status"]));
+            }
+        }
+        host.good_one_collects(behaviour);
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The text of a run's log until that line.
+fn read_until(child: &mut Child, text: &str) -> impl Iterator<Item = String> + use<> {
+    let stderr = child.stderr.take().expect("its log");
+    let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
+    assert!(lines.by_ref().any(|line| line.contains(text)), "no `{text}` in the log");
+    lines
+}
+
+#[test]
+fn what_comes_after_a_cancel_is_refused_and_the_run_is_taken_back() {
+    let host = chaos("nothing");
+    host.run(&["connectors", "edit", "c", "--set", "behaviour=insistent"]).ok();
+    let mut command = host.command(&["-vv", "collect", "c"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut run = command.spawn().expect("the run starts");
+    let rest = read_until(&mut run, "a chaos connector was made");
+    host.run(&["features", "disable", "chaos"]).ok();
+    let rest: Vec<String> = rest.collect();
+    assert_eq!(run.wait().expect("it ends").code(), Some(1), "{rest:#?}");
+    let told = rest.iter().filter(|line| line.contains("the sink answers `cancelled`")).count();
+    assert_eq!(told, 2, "{rest:#?}");
+    let (runs, _) = host.json(&["runs", "list", "c"]);
+    assert_eq!(runs[0]["status"], "failed", "{runs:#}");
+    assert!(runs[0]["error"]["message"].to_string().contains("was disabled"), "{runs:#}");
+    host.run(&["report", "c"]).code(1);
+}
+
+#[test]
+fn the_host_ends_cleanly_while_a_thread_of_the_library_still_calls_it() {
+    let host = chaos("nothing");
+    host.run(&["connectors", "edit", "c", "--set", "behaviour=stray-thread"]).ok();
+    for _ in 0..10 {
+        let (collected, ran) = host.json(&["collect", "c", "--full"]);
+        ran.ok();
+        assert_eq!(collected["status"], "complete", "{collected:#}");
     }
 }

@@ -6,12 +6,16 @@
 //! unknown column; `types`: a column of another type; `abort`: ends the process with a secret in
 //! memory; `leak`: panics with a secret in the message). Without it, it behaves.
 //!
+//! The setting `behaviour` does the same for `collect` of one instance, and knows what the files `hostile.rs`
+//! and `batches.rs` list.
+//!
 //! These break the contract without hurting anybody, one promise each: `fickle` (describes itself
 //! anew each time), `lax` (takes any settings), `enable-once`, `any-operation`, `any-dataset`,
 //! `grants` (collects without the grant it says it needs), `deaf` (does not hear a cancel), `miscount`,
 //! `no-resume`, `tell` (logs a secret), `leak-thread`, `leak-file` and
 //! `leak-memory` (with each instance).
 
+mod batches;
 mod hostile;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -91,6 +95,7 @@ impl Chaos {
         let sabotage = self.behaviour.lock().unwrap_or_else(PoisonError::into_inner).clone();
         hostile::act(&sabotage, &self.host);
         hostile::act(hostile::mode(&MODE), &self.host);
+        batches::act(&sabotage, &self.host, sink)?;
         let failures = [
             ("auth", ErrorKind::AUTH, "the grant was revoked"),
             ("transient", ErrorKind::RETRYABLE, "the network is down"),
@@ -131,9 +136,12 @@ impl Chaos {
 /// A batch of three things with that column.
 fn three(column: &str, values: ArrayRef) -> Result<ArrowBatch, Error> {
     let ids = Arc::new(StringArray::from(vec!["a", "b", "c"])) as ArrayRef;
-    let batch = RecordBatch::try_from_iter([("Id", ids), (column, values)])
-        .map_err(|error| Error::new(ErrorKind::OTHER, error))?;
+    let batch = RecordBatch::try_from_iter([("Id", ids), (column, values)]).map_err(other)?;
     ArrowBatch::from_record_batch(batch)
+}
+
+fn other(error: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::OTHER, error)
 }
 
 /// Panics when it is dropped.
@@ -280,7 +288,10 @@ impl Connector for Chaos {
             mode: None,
             total: None,
         };
-        Ok(CollectSummary { datasets: vec![thing], ..CollectSummary::default() })
+        let long = [("long-end", 1 << 20), ("long-summary", 64 << 20)];
+        let told = long.iter().find(|(word, _)| self.told(word));
+        let error = told.map(|(_, length)| other("y".repeat(*length)));
+        Ok(CollectSummary { datasets: vec![thing], error, ..CollectSummary::default() })
     }
 
     fn invoke(&self, operation: &str, _: &str) -> Result<String, Error> {
