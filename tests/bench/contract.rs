@@ -34,6 +34,7 @@ use connector_api::message::CollectRequest;
 
 #[path = "../cli/null_host.rs"]
 mod null_host;
+#[allow(dead_code, reason = "each benchmark uses its part")]
 mod watch;
 
 use null_host::{configured, loaded, sink};

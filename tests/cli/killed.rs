@@ -13,7 +13,7 @@ use crate::failing;
 use crate::host::{Host, NAME};
 use crate::store_state::State;
 
-const KILLS: u64 = 150;
+const KILLS: u64 = 60;
 /// Every so many kills a run is let through.
 const LET_THROUGH: u64 = 10;
 const RUN: [&str; 6] = [

@@ -202,7 +202,7 @@ impl Connector for Chaos {
             std::thread::spawn(std::thread::park);
         }
         if chaos("leak-memory") {
-            std::mem::forget(std::hint::black_box(vec![7_u8; 1_000_000]));
+            std::mem::forget(std::hint::black_box(vec![7_u8; 100_000]));
         }
         if chaos("leak-file") {
             std::mem::forget(std::fs::File::open("/dev/null"));
