@@ -42,11 +42,10 @@ state() { as --json connectors list | grep -v next_run; }
 before=$(state)
 
 serve() { # starts the server as the unit does, and waits until it is ready
-    # Like every job of a script it would ignore Ctrl-C; what systemd starts does not.
     : >/log
     chmod 666 /log
     setpriv --reuid endpoint-server --regid endpoint-server --clear-groups --no-new-privs \
-        env --default-signal -i PATH=/usr/bin:/bin ENDPOINT_SERVER_HOME=$home host-harness serve --log-format json 2>/log &
+        env -i PATH=/usr/bin:/bin ENDPOINT_SERVER_HOME=$home host-harness serve --log-format json 2>/log &
     server=$!
     for _ in $(seq 300); do
         grep -q 'the server is ready' /log && return

@@ -43,10 +43,10 @@ watched memory || { cat "$work/memory.log" "$work/memory.json"; exit 1; }
 grep -q '"status": "complete"' "$work/memory.json" || { cat "$work/memory.json"; exit 1; }
 grep -E 'definitely lost|ERROR SUMMARY' "$work/memory.log"
 
-echo "== the control: a connector that loses 10,000 bytes"
+echo "== the control: a connector that loses 100,000 bytes"
 code=0
 CHAOS=leak-memory watched chaos || code=$?
-if [ "$code" != 9 ] || ! grep -q '10,000 bytes in 1 blocks are definitely lost' "$work/chaos.log"; then
+if [ "$code" != 9 ] || ! grep -q '100,000 bytes in 1 blocks are definitely lost' "$work/chaos.log"; then
     echo "the control was not found (exit code $code)"
     cat "$work/chaos.log"
     exit 1
