@@ -2,7 +2,7 @@
 //! remembers what it decided.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use crate::cancel::Cancel;
 use crate::connector_admin::Deployment;
 use crate::error::HostError;
 use crate::failure_hook::FailureHook;
+use crate::home::Home;
 use crate::plugin_dir::Scan;
 use crate::run::{self, Options, Outcome};
 use crate::scheduler::{self, Ended, Entry, JobView, PluginState, Scheduler};
@@ -89,8 +90,9 @@ impl Server {
     /// Serves until `stop` is set; runs in progress are asked to stop then.
     ///
     /// # Errors
-    /// When the store cannot be read at the start. Later failures of the store are logged, and the
-    /// server goes on with what it knows.
+    /// When the store cannot be read at the start, or is found to be damaged: it is checked while the
+    /// server comes up, and no run begins before. Later failures of the store are logged, and the server
+    /// goes on with what it knows.
     pub fn serve(self, stop: &Cancel) -> Result<(), HostError> {
         let server = Arc::new(self);
         let store = Arc::clone(&server.deployment.store);
@@ -109,6 +111,7 @@ impl Server {
             finished,
             seen: None,
             looked: None,
+            check: Some(check(store.home())?),
         };
         work.look()?;
         log::info!(
@@ -119,7 +122,7 @@ impl Server {
         );
         service_manager::ready();
         while !stop.is_set() {
-            work.turn();
+            work.turn()?;
         }
         service_manager::stopping();
         work.wind_down();
@@ -136,18 +139,50 @@ struct Work<'a> {
     /// The store's version when it was last read.
     seen: Option<i64>,
     looked: Option<Instant>,
+    /// What the check of the store will say; none when it was found sound.
+    check: Option<Receiver<Result<(), HostError>>>,
+}
+
+/// Checks the store beside what else is done; that takes long where it is large.
+fn check(home: &Home) -> Result<Receiver<Result<(), HostError>>, HostError> {
+    let store = Store::open_read(home)?;
+    let (tell, told) = channel();
+    std::thread::Builder::new()
+        .name("store-check".into())
+        .spawn(move || {
+            // Nobody listens any more if the server is stopped meanwhile.
+            let _ = tell.send(store.quick_check());
+        })
+        .map_err(|error| HostError::failed(format_args!("no thread for the check: {error}")))?;
+    Ok(told)
 }
 
 impl Work<'_> {
+    /// Whether the store was found sound; not yet while it is being checked.
+    fn is_sound(&mut self) -> Result<bool, HostError> {
+        let Some(check) = &self.check else { return Ok(true) };
+        match check.try_recv() {
+            Ok(found) => found?,
+            Err(TryRecvError::Empty) => return Ok(false),
+            Err(TryRecvError::Disconnected) => {
+                return Err(HostError::failed("the check of the store ended in a panic"));
+            }
+        }
+        self.check = None;
+        Ok(true)
+    }
+
     /// Once around: what changed, what ended, what is due.
-    fn turn(&mut self) {
+    fn turn(&mut self) -> Result<(), HostError> {
         if self.looked.is_none_or(|at| at.elapsed() >= LOOK)
             && let Err(error) = self.look()
         {
             log::error!("the connectors cannot be read: {error}");
         }
-        for entry in self.scheduler.start(time::now()) {
-            self.begin(&entry);
+        if self.is_sound()? {
+            for entry in self.scheduler.start(time::now()) {
+                self.begin(&entry);
+            }
         }
         self.remember();
         self.show();
@@ -159,6 +194,7 @@ impl Work<'_> {
         while let Ok(finished) = self.finished.try_recv() {
             self.end(finished, false);
         }
+        Ok(())
     }
 
     /// Tells the scheduler what the store says, if it says something new.

@@ -53,6 +53,30 @@ fn a_damaged_copy_and_a_foreign_file_are_refused_and_change_nothing() {
     host.run(&["collect", "c"]).ok();
 }
 
+#[test]
+fn a_server_on_a_damaged_store_begins_no_run_and_says_what_to_do() {
+    const PAGE: usize = 4_096;
+    let host = host("nothing");
+    long_down(&host);
+    let file = host.home().join("inventory.db");
+    // Not where the server looks at once: in the middle of a long value.
+    let store = rusqlite::Connection::open(&file).expect("the store");
+    store
+        .execute_batch("CREATE TABLE long(a); INSERT INTO long VALUES(zeroblob(100000))")
+        .expect("a long value");
+    store.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("a checkpoint");
+    drop(store);
+    let mut bytes = fs::read(&file).expect("the store");
+    let page = bytes.len() - 5 * PAGE;
+    bytes[page..page + 4].fill(0xff);
+    fs::write(&file, bytes).expect("damaged");
+    let ran = host.run(&["serve"]).code(1).one_error("damaged", "store restore");
+    assert!(!ran.stderr.contains("began"), "{}", ran.stderr);
+    host.run(&["store", "check"]).code(1).one_error("damaged", "store restore");
+    let (runs, _) = host.json(&["runs", "list"]);
+    assert_eq!(runs.as_array().map(Vec::len), Some(0), "{runs:#}");
+}
+
 /// What was written to a full disk is not there, and the exit code says so.
 #[cfg(target_os = "linux")]
 #[test]

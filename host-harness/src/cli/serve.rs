@@ -43,7 +43,6 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
     let _metrics =
         app.config.metrics.map(|at| metrics::listen(at, Arc::clone(&shown))).transpose()?;
     let deployment = app.deployment()?.clone();
-    deployment.store.quick_check()?;
     let isolate = (!args.in_process).then(|| app.config.limits());
     let loading = isolate.map_or(Loading::Here, Loading::Isolated);
     let scan = plugin_dir::scan(&app.plugin_folders()?, &app.trusted_keys()?, loading);

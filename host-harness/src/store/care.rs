@@ -7,7 +7,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::{NamedTempFile, TempDir};
 
-use super::{Store, schema};
+use super::{ReadStore, Store, schema};
 use crate::error::HostError;
 use crate::home::{folder_of, restrict, sync_folder};
 
@@ -20,12 +20,7 @@ impl Store {
     /// # Errors
     /// When it is damaged; nothing is changed.
     pub fn quick_check(&self) -> Result<(), HostError> {
-        let path = self.home().store_file();
-        self.read(|connection| {
-            let found: String =
-                connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-            if found == "ok" { Ok(()) } else { Err(damaged(&path, &found)) }
-        })
+        self.read(|connection| quick_check(connection, &self.home().store_file()))
     }
 
     /// Bytes of the store on disk, with its write-ahead log.
@@ -174,6 +169,21 @@ fn check_file(path: &Path) -> Result<(), HostError> {
         return Err(damaged(path, &found));
     }
     schema::check_is_store(&connection, path)
+}
+
+impl ReadStore {
+    /// [`Store::quick_check`], while others write.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn quick_check(&self) -> Result<(), HostError> {
+        quick_check(self.connection(), &self.home().store_file())
+    }
+}
+
+fn quick_check(connection: &Connection, path: &Path) -> Result<(), HostError> {
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found == "ok" { Ok(()) } else { Err(damaged(path, &found)) }
 }
 
 fn damaged(path: &Path, found: &str) -> HostError {
