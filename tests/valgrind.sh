@@ -13,16 +13,13 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
 echo "== build"
-for package in host-harness tests/plugins/memory tests/plugins/chaos; do
-    cargo build --quiet --locked --manifest-path "$here/../$package/Cargo.toml"
-done
-target=$(cargo metadata --locked --manifest-path "$here/Cargo.toml" --format-version 1 --no-deps |
-    sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+here=$here/third-party
+. "$here/build.sh"
 mkdir "$work/plugins"
-cp "$target/debug/libmemory_connector.so" "$target/debug/libchaos_plugin.so" "$work/plugins"
+cp "$target/deps/libmemory_connector.so" "$target/deps/libchaos_plugin.so" "$work/plugins"
 
 host() {
-    "$target/debug/host-harness" -q --home "$work/home" --plugins "$work/plugins" "$@" </dev/null >/dev/null
+    "$target/host-harness" -q --home "$work/home" --plugins "$work/plugins" "$@" </dev/null >/dev/null
 }
 host features enable memory
 host features enable chaos
@@ -34,7 +31,7 @@ host connectors authorize memory --token-file "$work/token"
 watched() { # CONNECTOR: collects in this process; 9 when valgrind found something
     valgrind --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
         --error-exitcode=9 --log-file="$work/$1.log" \
-        "$target/debug/host-harness" -q --json --home "$work/home" --plugins "$work/plugins" \
+        "$target/host-harness" -q --json --home "$work/home" --plugins "$work/plugins" \
         collect "$1" --full >"$work/$1.json"
 }
 

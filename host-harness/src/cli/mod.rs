@@ -274,6 +274,7 @@ pub(crate) struct App {
     pub(crate) reporter: Reporter,
     pub(crate) config: Config,
     environment: Environment,
+    #[cfg_attr(not(feature = "demo"), expect(dead_code, reason = "the demo asks for it"))]
     home_was_named: bool,
     plugins: Option<PathBuf>,
     scan: OnceCell<Scan>,
