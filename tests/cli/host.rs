@@ -35,6 +35,16 @@ pub(crate) fn library(package: &str) -> PathBuf {
     file
 }
 
+/// A script's job in the background has Ctrl-C ignored, and so has what it starts; the hosts of these
+/// tests are to hear it all the same.
+fn hear_interrupts() {
+    #[cfg(unix)]
+    // SAFETY: the default action runs no code of this process.
+    unsafe {
+        libc::signal(libc::SIGINT, libc::SIG_DFL);
+    }
+}
+
 impl Host {
     /// A host with the Salesforce plugin and no network settings.
     pub(crate) fn new() -> Host {
@@ -146,6 +156,7 @@ impl Host {
     }
 
     pub(crate) fn command<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Command {
+        hear_interrupts();
         let mut command = Command::new(env!("CARGO_BIN_EXE_host-harness"));
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.arg("--home").arg(self.home()).arg("--plugins").arg(self.plugins()).args(arguments);
