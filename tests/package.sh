@@ -15,12 +15,12 @@ fi
 unshare --mount --pid --fork --kill-child bash -euo pipefail -s -- "$(realpath "$package")" <<'LAYER'
 layer=/mnt # covered in this name space only
 mount -t tmpfs layer "$layer"
-mkdir "$layer/upper" "$layer/work" "$layer/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$layer/upper,workdir=$layer/work" "$layer/root"
-mount -t proc proc "$layer/root/proc"
-mount --bind /dev "$layer/root/dev"
-cp "$1" "$layer/root/package.deb"
-chroot "$layer/root" bash -euo pipefail -s <<'INSIDE'
+mkdir "$layer/upper" "$layer/work" "$layer/system"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$layer/upper,workdir=$layer/work" "$layer/system"
+mount -t proc proc "$layer/system/proc"
+mount --bind /dev "$layer/system/dev"
+cp "$1" "$layer/system/package.deb"
+chroot "$layer/system" bash -euo pipefail -s <<'INSIDE'
 say() { printf '%s\n' "$*"; }
 fail() { say "FAILED: $*"; cat /log 2>/dev/null || true; exit 1; }
 home=/var/lib/endpoint-server

@@ -18,6 +18,8 @@ use std::time::Instant;
 use salesforce_sim::SimulatedOrg;
 
 #[allow(dead_code, reason = "each benchmark uses its part")]
+mod prepared;
+#[allow(dead_code, reason = "each benchmark uses its part")]
 mod watch;
 
 use watch::watch;
@@ -101,14 +103,7 @@ fn options() -> Options {
 fn measure(users: u64, logins: u32, setting: &str) -> Measured {
     let org = SimulatedOrg::builder().users(users).logins_per_user(logins).seed(7).start();
     let home = tempfile::tempdir().expect("a folder");
-    let plugins = tempfile::tempdir().expect("a folder");
-    let library = std::env::current_exe().expect("this program").with_file_name(format!(
-        "{}salesforce_plugin{}",
-        std::env::consts::DLL_PREFIX,
-        std::env::consts::DLL_SUFFIX
-    ));
-    fs::copy(&library, plugins.path().join(library.file_name().expect("a name")))
-        .expect("the plugin is built beside this program");
+    let plugins = prepared::folder_with("salesforce_plugin");
     let ca = home.path().join("ca.pem");
     org.write_ca(&ca).expect("the CA file");
     let host = |arguments: &[&str]| {

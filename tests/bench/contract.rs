@@ -35,9 +35,12 @@ use connector_api::message::CollectRequest;
 #[path = "../cli/null_host.rs"]
 mod null_host;
 #[allow(dead_code, reason = "each benchmark uses its part")]
+mod prepared;
+#[allow(dead_code, reason = "each benchmark uses its part")]
 mod watch;
 
 use null_host::{configured, loaded, sink};
+use prepared::folder_with;
 use watch::watch;
 
 const PROCESSES: usize = 20;
@@ -58,16 +61,6 @@ fn main() -> ExitCode {
     let quick = loading();
     let cheap = handing_over(rows);
     if quick && cheap { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// A folder with that library alone.
-fn folder_with(package: &str) -> tempfile::TempDir {
-    let name = format!("{}{package}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    let library = std::env::current_exe().expect("this program").with_file_name(&name);
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::copy(&library, folder.path().join(&name))
-        .expect("the library is built beside this program");
-    folder
 }
 
 /// In a fresh process: loads the library of that folder, and prints three times in microseconds.

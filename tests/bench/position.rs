@@ -9,8 +9,6 @@
 //! memory is 64 MB above that of an estate a hundredth the size.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
-use std::fs;
-use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::thread;
@@ -22,11 +20,11 @@ use arrow_array::{
 use connector_api::manifest::Manifest;
 use connector_api::message::{CollectMode, DatasetSummary};
 use host_harness::home::Home;
-use host_harness::plugin_dir::{self, Loading};
 use host_harness::position::base;
 use host_harness::store::{RowWriter, Run, RunEnd, RunStatus, Store};
-use host_harness::trust::TrustedKeys;
 
+#[allow(dead_code, reason = "each benchmark uses its part")]
+mod prepared;
 #[allow(dead_code, reason = "each benchmark uses its part")]
 mod watch;
 
@@ -80,42 +78,19 @@ fn main() -> ExitCode {
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn library() -> PathBuf {
-    std::env::current_exe().expect("this program").with_file_name(format!(
-        "{}salesforce_plugin{}",
-        std::env::consts::DLL_PREFIX,
-        std::env::consts::DLL_SUFFIX
-    ))
-}
-
 fn measure(users: u64) -> Vec<Measured> {
     let folder = tempfile::tempdir().expect("a folder");
-    let plugins = tempfile::tempdir().expect("a folder");
-    fs::copy(library(), plugins.path().join(library().file_name().expect("a name")))
-        .expect("the plugin is built beside this program");
+    let plugins = prepared::folder_with("salesforce_plugin");
     let home = Home::new(folder.path().join("home"));
-    let any = Some(host_harness::trust::Policy::Any);
-    let folders = plugin_dir::folders(Some(plugins.path()), None, None, &home, any);
-    let scan = plugin_dir::scan(&folders.expect("folders"), &TrustedKeys::default(), Loading::Here);
-    let manifest = scan.plugin("salesforce").expect("the plugin").manifest.clone();
-    let store = Store::open(&home).expect("a store");
+    let (store, manifest, connector) = prepared::store(&home, plugins.path());
     let now = host_harness::time::now().timestamp_millis();
-    rusqlite::Connection::open(home.store_file())
-        .expect("the store")
-        .execute(
-            "INSERT INTO connector(name, description, feature, domain, client_id, settings, created_at, changed_at)
-             VALUES('bench', '', ?1, 'example', 'id', x'', ?2, ?2)",
-            (&manifest.id, now),
-        )
-        .expect("a connector");
-    let connector = store.connector("bench").expect("the connector");
     let started = Instant::now();
     let estate = Estate { users, now, manifest: &manifest };
-    let rows = publish(&store, connector.id, &estate, false);
+    let rows = publish(&store, connector, &estate, false);
     let filled = started.elapsed().as_secs_f64();
-    let settled = settle(&store, connector.id);
-    publish(&store, connector.id, &estate, true);
-    let again = settle(&store, connector.id);
+    let settled = settle(&store, connector);
+    publish(&store, connector, &estate, true);
+    let again = settle(&store, connector);
     println!(
         "{users} users: filled in {filled:.1} s; prepared after the first run in {settled:.1} s, after the second in {again:.1} s"
     );

@@ -11,7 +11,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,11 +20,11 @@ use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use connector_api::manifest::Manifest;
 use connector_api::message::{CollectMode, DatasetSummary};
 use host_harness::home::Home;
-use host_harness::plugin_dir::{self, Loading};
 use host_harness::store::{RowWriter, RunEnd, RunStatus, Store};
-use host_harness::trust::TrustedKeys;
 use rusqlite::Connection;
 
+#[allow(dead_code, reason = "each benchmark uses its part")]
+mod prepared;
 #[allow(dead_code, reason = "each benchmark uses its part")]
 mod watch;
 
@@ -39,13 +39,9 @@ fn main() -> ExitCode {
         .and_then(|at| arguments.get(at + 1))
         .map_or(1_000_000, |text| text.parse().expect("a number"));
     let folder = tempfile::tempdir().expect("a folder");
-    let plugins = folder.path().join("plugins");
-    fs::create_dir(&plugins).expect("a folder");
-    let library = library();
-    fs::copy(&library, plugins.join(library.file_name().expect("a name")))
-        .expect("the plugin is built beside this program");
+    let plugins = prepared::folder_with("salesforce_plugin");
     let crashed = Home::new(folder.path().join("crashed"));
-    let left = crash(&Home::new(folder.path().join("home")), &crashed, &plugins, users);
+    let left = crash(&Home::new(folder.path().join("home")), &crashed, plugins.path(), users);
     println!(
         "{users} users in {} MB, a log of {} MB with {} rows of the run that was cut off",
         left.store_bytes >> 20,
@@ -59,7 +55,7 @@ fn main() -> ExitCode {
         .arg("--home")
         .arg(crashed.path())
         .arg("--plugins")
-        .arg(&plugins)
+        .arg(plugins.path())
         .arg("serve")
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -94,14 +90,6 @@ fn main() -> ExitCode {
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn library() -> PathBuf {
-    std::env::current_exe().expect("this program").with_file_name(format!(
-        "{}salesforce_plugin{}",
-        std::env::consts::DLL_PREFIX,
-        std::env::consts::DLL_SUFFIX
-    ))
-}
-
 struct Left {
     store_bytes: u64,
     log_bytes: u64,
@@ -110,20 +98,8 @@ struct Left {
 
 /// Fills a store, and copies its files as they are in the middle of a run.
 fn crash(home: &Home, crashed: &Home, plugins: &Path, users: u64) -> Left {
-    let any = Some(host_harness::trust::Policy::Any);
-    let folders = plugin_dir::folders(Some(plugins), None, None, home, any).expect("folders");
-    let scan = plugin_dir::scan(&folders, &TrustedKeys::default(), Loading::Here);
-    let manifest = scan.plugin("salesforce").expect("the plugin").manifest.clone();
-    let store = Store::open(home).expect("a store");
+    let (store, manifest, connector) = prepared::store(home, plugins);
     let other = Connection::open(home.store_file()).expect("the store");
-    other
-        .execute(
-            "INSERT INTO connector(name, description, feature, domain, client_id, settings, created_at, changed_at)
-             VALUES('bench', '', ?1, 'example', 'id', x'', 1, 1)",
-            [&manifest.id],
-        )
-        .expect("a connector");
-    let connector = store.connector("bench").expect("the connector").id;
 
     let run = store.begin_run(connector, CollectMode::Full).expect("a run");
     let mut writer = RowWriter::open(&store, &run, &manifest.id).expect("a writer");

@@ -1,12 +1,11 @@
 //! Collections: query jobs, opt-in datasets, pseudonyms, least rights, the chained journal and Ctrl-C.
 
 use std::collections::BTreeSet;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use salesforce_sim::SimulatedOrg;
 
-use crate::host::{Host, NAME, dataset};
+use crate::host::{Host, NAME, dataset, wait};
 
 fn org(users: u64) -> SimulatedOrg {
     SimulatedOrg::builder().users(users).logins_per_user(1).seed(4).start()
@@ -139,13 +138,8 @@ fn the_least_rights_are_written_as_metadata_and_the_journal_is_chained() {
 }
 
 fn end_by(host: &Host, after: Duration, signal: &str) -> (Duration, Option<i32>) {
-    let mut command = host.command(&["collect", NAME, "--full"]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn().expect("the host starts");
-    let until = Instant::now() + after;
-    while Instant::now() < until && child.try_wait().expect("a status").is_none() {
-        std::thread::park_timeout(Duration::from_millis(1));
-    }
+    let mut child = host.start(&["collect", NAME, "--full"]);
+    wait(&mut child, after);
     let asked = Instant::now();
     let kill = std::process::Command::new("kill").arg(signal).arg(child.id().to_string()).status();
     drop(kill);

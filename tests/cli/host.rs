@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use salesforce_sim::SimulatedOrg;
 use serde_json::Value;
@@ -42,6 +43,14 @@ fn hear_interrupts() {
     // SAFETY: the default action runs no code of this process.
     unsafe {
         libc::signal(libc::SIGINT, libc::SIG_DFL);
+    }
+}
+
+/// Lets time pass, at most until that process ended.
+pub(crate) fn wait(child: &mut Child, duration: Duration) {
+    let until = Instant::now() + duration;
+    while Instant::now() < until && child.try_wait().expect("a status").is_none() {
+        std::thread::park_timeout(Duration::from_micros(200));
     }
 }
 
@@ -161,6 +170,13 @@ impl Host {
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.arg("--home").arg(self.home()).arg("--plugins").arg(self.plugins()).args(arguments);
         command
+    }
+
+    /// Starts a command whose output nobody reads.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().expect("the host starts")
     }
 
     pub(crate) fn run_with_input<A: AsRef<OsStr>>(&self, arguments: &[A], input: &str) -> Ran {

@@ -1,13 +1,13 @@
 //! Refresh under strict rotation: each refresh token works once, and using an old one again kills the
 //! new one too. Processes are killed around it, and race each other for it.
 
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use salesforce_sim::SimulatedOrg;
 
 use crate::dice::{Dice, number};
-use crate::host::{Host, NAME};
+use crate::host::{Host, NAME, wait};
 
 /// Kills; `KILLS` asks for another number.
 const KILLS: u64 = 200;
@@ -21,20 +21,6 @@ fn strict_org() -> SimulatedOrg {
 }
 
 const COLLECT: [&str; 4] = ["collect", NAME, "--dataset", "organization"];
-
-fn start(host: &Host, arguments: &[&str]) -> Child {
-    let mut command = host.command(arguments);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().expect("the host starts")
-}
-
-/// Lets time pass, at most until that process ended.
-fn wait(child: &mut Child, duration: Duration) {
-    let until = Instant::now() + duration;
-    while Instant::now() < until && child.try_wait().expect("a status").is_none() {
-        std::thread::park_timeout(Duration::from_micros(200));
-    }
-}
 
 #[test]
 fn a_host_killed_around_a_refresh_loses_no_grant_but_the_provably_unknown_one() {
@@ -51,7 +37,7 @@ fn a_host_killed_around_a_refresh_loses_no_grant_but_the_provably_unknown_one() 
     for round in 0..kills {
         org.expire_sessions();
         let (refreshed, lost) = (org.refreshes(), org.grants_lost_to_replay());
-        let mut child = start(&host, &COLLECT);
+        let mut child = host.start(&COLLECT);
         if round % 2 == 0 {
             // Any moment of the run.
             let moment = dice.below(u64::try_from(whole.as_micros()).expect("a short run"));
@@ -111,7 +97,7 @@ fn two_processes_on_one_store_refresh_once() {
         org.expire_sessions();
         let before = org.refreshes();
         let mut children: Vec<Child> =
-            (0..3).map(|_| start(&host, &["connectors", "check", NAME])).collect();
+            (0..3).map(|_| host.start(&["connectors", "check", NAME])).collect();
         for child in &mut children {
             assert!(child.wait().expect("ended").success(), "round {round}");
         }

@@ -2,14 +2,13 @@
 //!
 //! `TERMS=` asks for another number, `SEED=` for the same moments.
 
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use salesforce_sim::SimulatedOrg;
 
 use crate::dice::{Dice, number};
-use crate::host::{Host, NAME};
+use crate::host::{Host, NAME, wait};
 use crate::serve::{Served, long_down};
 use crate::store_state::State;
 
@@ -44,22 +43,14 @@ fn a_run_asked_to_stop_ends_soon_and_the_next_one_goes_on() {
     let org = org();
     let host = Host::authorized(&org);
     let run = ["collect", NAME, "--dataset=user"];
-    let begin = |arguments: &[&str]| {
-        let mut command = host.command(arguments);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().expect("the host starts")
-    };
     let (from, whole) = (org.journal().len(), Instant::now());
     host.run(&run).ok();
     let (whole, all) = (whole.elapsed(), handed_out(&org, from));
     let (mut slowest, mut stopped, mut most) = (Duration::ZERO, 0, 0);
     for round in 0..terms {
         let from = org.journal().len();
-        let mut child = begin(&[&run[..], &["--full"]].concat());
-        let until = Instant::now() + Duration::from_micros(dice.below(micros(whole)));
-        while Instant::now() < until && child.try_wait().expect("a status").is_none() {
-            std::thread::park_timeout(Duration::from_micros(500));
-        }
+        let mut child = host.start(&[&run[..], &["--full"]].concat());
+        wait(&mut child, Duration::from_micros(dice.below(micros(whole))));
         let asked = Instant::now();
         let _ = kill_process(Pid::from_child(&child), Signal::TERM);
         let code = child.wait().expect("ended").code();

@@ -1,0 +1,39 @@
+//! What benchmarks of the host begin with.
+
+use std::fs;
+use std::path::Path;
+
+use connector_api::manifest::Manifest;
+use host_harness::home::Home;
+use host_harness::plugin_dir::{self, Loading};
+use host_harness::store::Store;
+use host_harness::trust::{Policy, TrustedKeys};
+use rusqlite::Connection;
+
+/// A folder with a library of this workspace alone.
+pub(crate) fn folder_with(package: &str) -> tempfile::TempDir {
+    let name = format!("{}{package}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let library = std::env::current_exe().expect("this program").with_file_name(&name);
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::copy(&library, folder.path().join(&name))
+        .expect("the library is built beside this program");
+    folder
+}
+
+/// A new store with the Salesforce connector `bench`; answers the connector's number, too.
+pub(crate) fn store(home: &Home, plugins: &Path) -> (Store, Manifest, i64) {
+    let folders = plugin_dir::folders(Some(plugins), None, None, home, Some(Policy::Any));
+    let scan = plugin_dir::scan(&folders.expect("folders"), &TrustedKeys::default(), Loading::Here);
+    let manifest = scan.plugin("salesforce").expect("the plugin").manifest.clone();
+    let store = Store::open(home).expect("a store");
+    Connection::open(home.store_file())
+        .expect("the store")
+        .execute(
+            "INSERT INTO connector(name, description, feature, domain, client_id, settings, created_at, changed_at)
+             VALUES('bench', '', ?1, 'example', 'id', x'', 1, 1)",
+            [&manifest.id],
+        )
+        .expect("a connector");
+    let connector = store.connector("bench").expect("the connector").id;
+    (store, manifest, connector)
+}
