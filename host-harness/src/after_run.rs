@@ -2,13 +2,13 @@
 
 use chrono::Duration;
 
+use crate::analysis;
 use crate::error::HostError;
-use crate::position::base;
-use crate::position::inputs::RuleSettings;
 use crate::redact;
 use crate::settings::Config;
 use crate::store::{Connector, RunStatus, Store};
 use crate::time;
+use position::inputs::RuleSettings;
 
 /// How long daily sums of uses are kept unless the settings say otherwise.
 const ACTIVITY_RETENTION_DAYS: u32 = 730;
@@ -49,7 +49,7 @@ impl Keeping {
         }
         if matches!(status, RunStatus::Complete | RunStatus::Partial)
             && let Err(error) =
-                base::settle(store, connector.id, &self.rules, self.activity_retention_days)
+                analysis::prepare(store, connector.id, &self.rules, self.activity_retention_days)
         {
             log::warn!(
                 "the snapshot is published; what reports prepare from it is not: {}",

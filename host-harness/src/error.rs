@@ -152,6 +152,30 @@ impl From<connector_api::Error> for HostError {
     }
 }
 
+impl From<position::Error> for HostError {
+    fn from(error: position::Error) -> HostError {
+        use position::Error;
+        let kind = match &error {
+            Error::Input { .. } => Kind::Config,
+            Error::NotFound { .. } => Kind::Usage,
+            _ => Kind::Failed,
+        };
+        let hint = error.hint();
+        match error {
+            // An error of the store comes back as it was.
+            Error::Source(cause) => match cause.downcast::<HostError>() {
+                Ok(own) => *own,
+                Err(cause) => match cause.downcast::<rusqlite::Error>() {
+                    Ok(sqlite) => (*sqlite).into(),
+                    Err(cause) => HostError::failed(cause),
+                },
+            },
+            Error::Io { action, path, source } => HostError::io(action, &path, &source),
+            error => HostError { hint: hint.map(str::to_owned), ..HostError::new(kind, error) },
+        }
+    }
+}
+
 /// The system's number of an error. One that names a file too shows it in its text only.
 fn system_error(error: &std::io::Error) -> Option<i32> {
     let shown = || error.to_string().split("(os error ").nth(1)?.split(')').next()?.parse().ok();

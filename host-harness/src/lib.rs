@@ -7,7 +7,7 @@
 //!  cli ──► connector_admin, authorize, run ──► plugin (preflight, load, instance)
 //!                │                               │ services (secrets, log, lease …), sink (records)
 //!                ▼                               ▼
-//!              store ◄───────────────────────────┘──► store::ReadStore ──► position, export
+//!              store ◄───────────────────────────┘──► store::ReadStore ──► source ──► position, export
 //! ```
 
 pub mod cli;
@@ -21,11 +21,10 @@ pub mod schedule;
 pub mod scheduler;
 pub mod server;
 
-pub mod diff;
+pub mod analysis;
 pub mod export;
-pub mod findings;
-pub mod money;
-pub mod position;
+pub mod report;
+pub mod source;
 
 pub mod conformance;
 mod library;
@@ -58,3 +57,8 @@ pub mod worker;
 
 #[cfg(feature = "demo")]
 pub mod demo;
+
+#[cfg(test)]
+#[path = "../position/tests/estate/mod.rs"]
+#[allow(dead_code, reason = "each program of tests uses its part")]
+mod test_estate;

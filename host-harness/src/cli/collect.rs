@@ -8,10 +8,10 @@ use super::progress::Progress;
 use super::{App, Outcome, Table};
 use crate::after_run::Keeping;
 use crate::error::{HostError, Kind};
-use crate::position::grouped;
 use crate::redact;
 use crate::run::{self, Options};
 use crate::store::RunStatus;
+use position::grouped;
 
 /// Options of `collect`.
 #[derive(Debug, clap::Args)]

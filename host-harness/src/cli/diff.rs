@@ -1,11 +1,12 @@
 //! `diff`: what changed between two snapshots.
 
+use crate::analysis;
 use crate::cli::report::{find_connector, pick_snapshot};
 use crate::cli::{App, Outcome, Table};
-use crate::diff::{self, Diff};
 use crate::error::HostError;
-use crate::position::grouped;
 use crate::redact;
+use position::diff::Diff;
+use position::grouped;
 
 /// Options of `diff`.
 #[derive(Debug, clap::Args)]
@@ -28,7 +29,7 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
     if from.id > to.id {
         std::mem::swap(&mut from, &mut to);
     }
-    let diff = diff::compare(&store, &from, &to)?;
+    let diff = analysis::compare(&store, &from, &to)?;
     if app.reporter.json {
         app.reporter.document(&diff)?;
     } else {

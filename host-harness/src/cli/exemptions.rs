@@ -5,8 +5,9 @@ use chrono::NaiveDate;
 use crate::cli::report::{find_connector, pick_snapshot};
 use crate::cli::{App, Outcome, Table};
 use crate::error::HostError;
-use crate::findings::{Exemption, list, rule};
+use crate::source::StoreSource;
 use crate::time;
+use position::rules::{Exemption, find_person, rule};
 
 /// Commands of `exemptions`.
 #[derive(Debug, clap::Subcommand)]
@@ -63,12 +64,12 @@ pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
                 return Err(HostError::usage("an exemption needs a reason and an owner"));
             }
             let snapshot = pick_snapshot(&reader, &connector, None)?;
-            let source = reader.snapshot_connection(&snapshot)?;
-            let found = list::find_person(&snapshot.manifest, &source, subject);
+            let source = StoreSource::open(&reader, &snapshot)?;
+            let found = find_person(&snapshot.manifest, &source, subject);
             let (subject, subject_name) = match (found, subject.split_once('/')) {
                 (Ok((id, username)), _) => (id.clone(), username.unwrap_or(id)),
                 (Err(_), Some(_)) => (subject.clone(), subject.clone()),
-                (Err(error), None) => return Err(error),
+                (Err(error), None) => return Err(error.into()),
             };
             let exemption = Exemption {
                 id: 0,

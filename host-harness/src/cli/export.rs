@@ -8,9 +8,9 @@ use crate::cli::report::find_snapshot;
 use crate::cli::{App, Outcome, Table};
 use crate::error::HostError;
 use crate::export::{Exported, Format, Options, export};
-use crate::position::grouped;
 use crate::redact;
 use crate::time::rfc3339;
+use position::grouped;
 
 /// Options of `export`.
 #[derive(Debug, clap::Args)]

@@ -2,15 +2,16 @@
 
 use serde::Serialize;
 
+use crate::analysis;
 use crate::cli::report::find_snapshot;
 use crate::cli::{App, Outcome, Table};
 use crate::error::HostError;
-use crate::findings::list::{self, Explanation, Listing};
-use crate::findings::{RuleResult, rule};
-use crate::money::WhatIf;
-use crate::position::{base, grouped};
 use crate::redact;
+use crate::source::StoreSource;
 use crate::time::rfc3339;
+use position::grouped;
+use position::money::WhatIf;
+use position::rules::{self, Confidence, Explanation, Listing, RuleResult, rule};
 
 /// Options of `findings`.
 #[derive(Debug, clap::Args)]
@@ -68,10 +69,10 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
     }
     let name = args.name.as_deref().unwrap_or_default();
     let (store, snapshot) = find_snapshot(app, name, args.as_of.as_deref())?;
-    let inputs = base::inputs(&store, &snapshot, &app.config.rules, WhatIf::default())?;
-    let source = store.snapshot_connection(&snapshot)?;
-    let analysis = base::analyse(&store, &source, &snapshot, &inputs)?;
-    let listing = list::list(&analysis, &source, &args.rules, args.limit)?;
+    let inputs = analysis::inputs(&store, &snapshot, &app.config.rules, WhatIf::default())?;
+    let source = StoreSource::open(&store, &snapshot)?;
+    let analysis = analysis::analyse(&source, &inputs)?;
+    let listing = rules::list(&analysis, &source, &args.rules, args.limit)?;
     let asked = |id: &str| {
         args.rules.is_empty() || args.rules.iter().any(|wanted| wanted.eq_ignore_ascii_case(id))
     };
@@ -107,9 +108,9 @@ pub(super) fn rule_table(rules: &[&RuleResult]) -> String {
     .right(&[3, 4]);
     for rule in rules {
         let confidence = match rule.confidence {
-            crate::findings::Confidence::High => "high",
-            crate::findings::Confidence::Medium => "medium",
-            crate::findings::Confidence::Low => "low",
+            Confidence::High => "high",
+            Confidence::Medium => "medium",
+            Confidence::Low => "low",
         };
         let mut cost = rule.saving_per_year.to_string();
         if rule.unpriced > 0 {
@@ -214,10 +215,10 @@ fn render(rules: &[&RuleResult], listing: &Listing, in_detail: bool) -> String {
 
 fn explain(app: &App, name: &str, user: &str, as_of: Option<&str>) -> Result<Outcome, HostError> {
     let (store, snapshot) = find_snapshot(app, name, as_of)?;
-    let inputs = base::inputs(&store, &snapshot, &app.config.rules, WhatIf::default())?;
-    let source = store.snapshot_connection(&snapshot)?;
-    let analysis = base::analyse(&store, &source, &snapshot, &inputs)?;
-    let explanation = list::explain(&analysis, &source, user)?;
+    let inputs = analysis::inputs(&store, &snapshot, &app.config.rules, WhatIf::default())?;
+    let source = StoreSource::open(&store, &snapshot)?;
+    let analysis = analysis::analyse(&source, &inputs)?;
+    let explanation = rules::explain(&analysis, &source, user)?;
     if app.reporter.json {
         app.reporter.document(&explanation)?;
     } else {

@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
+use crate::analysis;
 use crate::cli::report::{find_connector, pick_snapshot, read_text};
 use crate::cli::{App, Outcome, Table};
 use crate::error::HostError;
 use crate::export::file::SafeFile;
-use crate::money;
-use crate::position::base;
 use crate::redact;
+use crate::source::StoreSource;
 use crate::store::ImportKind;
+use position::money;
 
 /// Commands of `imports`.
 #[derive(Debug, clap::Subcommand)]
@@ -122,7 +123,7 @@ fn check(kind: ImportKind, text: &str) -> Result<usize, HostError> {
         ImportKind::Prices => money::prices(text)?.lines.len(),
         ImportKind::Contract => money::contract(text)?.len(),
         ImportKind::Staff => money::leavers(text, far)?.len(),
-        ImportKind::Activity => base::classification(text)?.len(),
+        ImportKind::Activity => money::classification(text)?.len(),
     })
 }
 
@@ -174,9 +175,9 @@ fn template(app: &App, kind: ImportKind, name: Option<&str>) -> Result<String, H
             }
         }
         ImportKind::Prices => {
-            let inputs = base::inputs(&reader, &snapshot, &app.config.rules, <_>::default())?;
-            let source = reader.snapshot_connection(&snapshot)?;
-            let analysis = base::analyse(&reader, &source, &snapshot, &inputs)?;
+            let inputs = analysis::inputs(&reader, &snapshot, &app.config.rules, <_>::default())?;
+            let source = StoreSource::open(&reader, &snapshot)?;
+            let analysis = analysis::analyse(&source, &inputs)?;
             for license in &analysis.position.licenses {
                 if license.unit == "requests" || license.is_dormant() {
                     continue;

@@ -7,15 +7,17 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use crate::analysis;
 use crate::cli::{App, Outcome};
 use crate::error::HostError;
 use crate::export::file::SafeFile;
-use crate::findings::list;
-use crate::money::WhatIf;
-use crate::position::inputs::RuleSettings;
-use crate::position::{self, base};
 use crate::redact;
+use crate::report::html;
+use crate::source::StoreSource;
 use crate::store::{ConnectorInfo, ReadStore, SnapshotInfo, Store};
+use position::inputs::RuleSettings;
+use position::money::WhatIf;
+use position::rules;
 
 /// Options of `report`.
 #[derive(Debug, clap::Args)]
@@ -58,17 +60,17 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
     };
     let Some(name) = &args.name else { return roll_up::run(app, &settings, args.stale_hours) };
     let (store, snapshot) = find_snapshot(app, name, args.as_of.as_deref())?;
-    let source = store.snapshot_connection(&snapshot)?;
+    let source = StoreSource::open(&store, &snapshot)?;
     let what_if = match &args.what_if {
         Some(path) => WhatIf::parse(&read_text(path)?)?,
         None => WhatIf::default(),
     };
-    let inputs = base::inputs(&store, &snapshot, &settings, what_if)?;
-    let analysis = base::analyse(&store, &source, &snapshot, &inputs)?;
+    let inputs = analysis::inputs(&store, &snapshot, &settings, what_if)?;
+    let analysis = analysis::analyse(&source, &inputs)?;
     let position = &analysis.position;
     if let Some(path) = &args.html {
-        let listing = list::list(&analysis, &source, &[], MOST_PEOPLE)?;
-        let page = position::html::render(position, &listing)?;
+        let listing = rules::list(&analysis, &source, &[], MOST_PEOPLE)?;
+        let page = html::render(position, &listing)?;
         SafeFile::write(path, page.as_bytes())?;
         app.reporter.note(&redact::shown(&format!("wrote {}", path.display())));
     }

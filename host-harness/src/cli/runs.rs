@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::{App, Outcome, Table, collect};
 use crate::error::HostError;
-use crate::position::grouped;
 use crate::store::Run;
 use crate::time::rfc3339;
+use position::grouped;
 
 /// Commands on runs.
 #[derive(Debug, Subcommand)]

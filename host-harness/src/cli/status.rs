@@ -5,10 +5,10 @@ use serde_json::json;
 use super::{App, Outcome, Table, serve};
 use crate::error::HostError;
 use crate::locks::ServerLock;
-use crate::position::grouped;
 use crate::scheduler::{JobView, Standing};
 use crate::server;
 use crate::time::{self, rfc3339};
+use position::grouped;
 
 pub(crate) fn run(app: &App) -> Result<Outcome, HostError> {
     let settings = serve::settings(app)?;

@@ -16,9 +16,9 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::error::HostError;
-use crate::position::{NOT_COLLECTED, plain_reason};
 use crate::store::DatasetInfo;
 use file::SafeFile;
+use position::evidence::{NOT_COLLECTED, plain_reason};
 use row::{Row, RowWriter};
 
 /// The file formats.
@@ -99,7 +99,7 @@ pub struct Skipped {
 /// Writes the datasets of a snapshot to files; each appears whole or not at all, and replaces one
 /// of an earlier export.
 ///
-/// `connection` shows each dataset as in [`position::compute`](crate::position::compute). A dataset
+/// `connection` shows each dataset as in [`position::SnapshotSource`]. A dataset
 /// of which nothing was read gets no file.
 ///
 /// # Errors

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use position::money::Point;
+use position::rules::Exemption;
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 
 use super::{ReadStore, Store};
 use crate::error::HostError;
-use crate::findings::Exemption;
-use crate::money::Point;
 use crate::time;
 
 /// The kinds of lists.

@@ -1,12 +1,17 @@
 //! Daily sums of uses, kept longer than vendors keep single uses.
 
 use connector_api::position::CanonicalTable;
-use rusqlite::Connection;
+use position::daily;
+use rusqlite::{Connection, Row};
 
 use super::{ReadStore, SnapshotInfo, Store, schema};
 use crate::error::HostError;
-use crate::position::evidence::Evidence;
-use crate::position::uses::{self, DayUse};
+use crate::source;
+
+/// The view in which a snapshot shows its daily sums of uses.
+pub(crate) const DAILY: &str = "_use_day";
+/// The view with the instant from which on the daily sums have no gap.
+pub(crate) const COVERED: &str = "_use_covered";
 
 const DAY_MS: i64 = 86_400_000;
 /// Days before the last run that are summed again: uses may arrive late.
@@ -24,20 +29,14 @@ impl Store {
         snapshot: &SnapshotInfo,
         forget_before: Option<i64>,
     ) -> Result<(), HostError> {
-        let evidence = Evidence::new(&snapshot.manifest, &snapshot.datasets);
-        let mut views = evidence.views(CanonicalTable::Use, "").filter(|view| {
-            view.table == CanonicalTable::Use && evidence.causes_of(view).is_empty()
-        });
-        let (Some(view), None) = (views.next(), views.next()) else { return Ok(()) };
+        let known = source::snapshot(snapshot);
+        let Some(view) = daily::view(&known) else { return Ok(()) };
         let source = reader.snapshot_connection(snapshot)?;
         let id = snapshot.connector_id;
         let to_at = snapshot.as_of.timestamp_millis();
-        let single = uses::daily_sql(view);
-        let oldest: Option<i64> = source.query_row(
-            &format!("SELECT MIN(o) FROM (SELECT MIN(at) AS o FROM ({}))", named(&view.sql)),
-            [],
-            |row| row.get(0),
-        )?;
+        let single = daily::sql(view);
+        let oldest: Option<i64> =
+            source.query_row(&daily::oldest_sql(view), [], |row| row.get(0))?;
         let Some(oldest) = oldest else { return Ok(()) };
         let known = self.read(|connection| Ok(covered(connection, id)?))?;
         // Days that an earlier run saw to their end stay as they are.
@@ -145,11 +144,30 @@ impl Store {
     }
 }
 
-fn named(sql: &str) -> String {
-    format!(
-        "WITH single(person_id, at, method, detail, application, succeeded) AS ({sql})
-         SELECT at FROM single"
-    )
+/// The uses of one account on one day, in one way.
+struct DayUse {
+    person_id: String,
+    day: i64,
+    /// Method, detail and application.
+    way: [String; 3],
+    succeeded: bool,
+    first_at: i64,
+    last_at: i64,
+    events: i64,
+}
+
+impl DayUse {
+    fn read(row: &Row<'_>) -> rusqlite::Result<DayUse> {
+        Ok(DayUse {
+            person_id: row.get(0)?,
+            day: row.get(1)?,
+            way: [row.get(2)?, row.get(3)?, row.get(4)?],
+            succeeded: row.get::<_, Option<bool>>(5)?.unwrap_or(false),
+            first_at: row.get(6)?,
+            last_at: row.get(7)?,
+            events: row.get(8)?,
+        })
+    }
 }
 
 fn covered(connection: &Connection, connector_id: i64) -> rusqlite::Result<Vec<(i64, i64)>> {

@@ -8,7 +8,7 @@ mod additions;
 mod care;
 mod checkpoints;
 mod connectors;
-mod daily;
+pub(crate) mod daily;
 mod journal;
 mod read;
 mod retention;
@@ -16,7 +16,7 @@ mod rows;
 mod runs;
 mod schedule_state;
 pub(crate) mod schema;
-mod sightings;
+pub(crate) mod sightings;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -11,7 +11,6 @@ use super::schema::{self, quote};
 use super::{daily, sightings};
 use crate::error::HostError;
 use crate::home::Home;
-use crate::position::{derive, uses};
 
 /// The store, opened for reading.
 #[derive(Debug)]
@@ -355,11 +354,11 @@ impl ReadStore {
                      FROM main.use_day CROSS JOIN main.use_way ON no = way_no
                      WHERE connector_id = {connector};
                  CREATE TEMP VIEW {} AS SELECT {from} AS covered_from",
-                uses::DAILY,
-                uses::COVERED,
+                daily::DAILY,
+                daily::COVERED,
             ))?;
         }
-        connection.execute_batch(&sightings::view_sql(derive::SIGHTINGS, snapshot))?;
+        connection.execute_batch(&sightings::view_sql(sightings::SIGHTINGS, snapshot))?;
         connection.pragma_update(None, "query_only", true)?;
         connection.authorizer(Some(only_reading))?;
         Ok(connection)

@@ -1,10 +1,15 @@
 //! Since when accounts are active again or frozen, as far as our own snapshots show it.
 
+use position::diff::{Read, Sightings, frozen_in};
+use position::source::SightingKind;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{ReadStore, SnapshotInfo, Store};
-use crate::diff::sightings::{Sightings, frozen_in};
 use crate::error::HostError;
+use crate::source::StoreSource;
+
+/// The view in which a snapshot shows what was seen of accounts, and when.
+pub(crate) const SIGHTINGS: &str = "_sighting";
 
 /// Snapshots of an older store that are looked through once; no rule asks for more than weeks.
 const MOST_SNAPSHOTS: usize = 60;
@@ -52,8 +57,16 @@ impl Store {
         current: &SnapshotInfo,
     ) -> Result<(), HostError> {
         // Compared before the store is locked for writing.
-        let sightings =
-            before.map(|before| Sightings::between(reader, before, current)).transpose()?;
+        let now = StoreSource::open(reader, current)?;
+        let now = Read { snapshot: &now.snapshot, source: &now, prices: None };
+        let sightings = match before {
+            Some(before) => {
+                let before = StoreSource::open(reader, before)?;
+                let before = Read { snapshot: &before.snapshot, source: &before, prices: None };
+                Some(Sightings::between(before, now)?)
+            }
+            None => None,
+        };
         let (id, at) = (current.connector_id, current.as_of.timestamp_millis());
         self.write(|transaction| {
             let mut insert =
@@ -64,13 +77,17 @@ impl Store {
                     "DELETE FROM sighting WHERE connector_id = ?1 AND kind = 'frozen'",
                     [id],
                 )?;
-                frozen_in(reader, current, |person| {
+                frozen_in(now, |person| {
                     insert.execute((id, "frozen", person, at))?;
                     Ok(())
                 })?;
             }
             if let Some(sightings) = &sightings {
                 sightings.each(|kind, person| {
+                    let kind = match kind {
+                        SightingKind::Activated => "activated",
+                        SightingKind::Frozen => "frozen",
+                    };
                     insert.execute((id, kind, person, at))?;
                     Ok(())
                 })?;

@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::analysis;
 use crate::cli::{App, Outcome, Table};
 use crate::error::HostError;
-use crate::money::{Amounts, WhatIf};
-use crate::position::inputs::RuleSettings;
-use crate::position::{MoneyTotal, Position, base, grouped};
 use crate::redact;
+use crate::source::StoreSource;
 use crate::store::{ConnectorInfo, ReadStore, Store};
 use crate::time::{now, rfc3339};
+use position::inputs::RuleSettings;
+use position::model::{MoneyTotal, Position};
+use position::money::{Amounts, WhatIf};
+use position::{grouped, unread_families};
 
 #[derive(Serialize)]
 struct Document {
@@ -177,10 +180,10 @@ fn position(
     settings: &RuleSettings,
 ) -> Result<Option<(Position, Vec<String>)>, HostError> {
     let Some(snapshot) = store.latest_snapshot(connector.id)? else { return Ok(None) };
-    let inputs = base::inputs(store, &snapshot, settings, WhatIf::default())?;
-    let source = store.snapshot_connection(&snapshot)?;
-    let position = base::analyse(store, &source, &snapshot, &inputs)?.position;
-    Ok(Some((position, base::unread_families(&snapshot))))
+    let inputs = analysis::inputs(store, &snapshot, settings, WhatIf::default())?;
+    let source = StoreSource::open(&store, &snapshot)?;
+    let position = analysis::analyse(&source, &inputs)?.position;
+    Ok(Some((position, unread_families(&source.snapshot))))
 }
 
 type Totals = BTreeMap<(String, String, String, String), Total>;

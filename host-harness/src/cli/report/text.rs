@@ -2,11 +2,12 @@
 
 use crate::cli::Table;
 use crate::cli::findings::rule_table;
-use crate::findings::RuleResult;
-use crate::money::{Amount, Amounts};
-use crate::position::show::{self, FamilyTable};
-use crate::position::{Position, grouped};
 use crate::redact;
+use crate::report::show::{self, FamilyTable};
+use position::grouped;
+use position::model::Position;
+use position::money::{Amount, Amounts};
+use position::rules::RuleResult;
 
 /// Renders the report. Data in it is harmless to a terminal.
 pub(super) fn render(position: &Position) -> String {
@@ -187,7 +188,7 @@ mod tests {
     use connector_api::message::DatasetStatus;
 
     use super::*;
-    use crate::position::test_estate::Estate;
+    use crate::test_estate::Estate;
 
     #[test]
     fn the_answer_comes_first_and_every_figure_has_its_unit() {
