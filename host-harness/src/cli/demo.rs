@@ -178,7 +178,7 @@ impl Stage<'_> {
 
     fn file(&self, name: &str, content: &str) -> Result<PathBuf, HostError> {
         let file = self.home.join(name);
-        crate::export::file::SafeFile::write(&file, content.as_bytes())?;
+        crate::safe_file::SafeFile::write(&file, content.as_bytes())?;
         Ok(file)
     }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use chrono::Duration;
 use connector_api::message::{CollectMode, DatasetStatus, DatasetSummary};
 
+use crate::app::collection::run::Options;
 use crate::error::HostError;
 use crate::plugin::Plugin;
-use crate::run::Options;
 use crate::store::{Connector, Run, Store};
 use crate::time;
 

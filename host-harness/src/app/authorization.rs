@@ -9,8 +9,8 @@ use connector_api::host::GRANT_LEASE;
 use connector_api::message::{AuthorizeReply, AuthorizeRequest, DeauthorizeReply, GrantSummary};
 use connector_api::{Error, ErrorKind, Secret};
 
+use crate::app::deployment::{Deployment, with_instance};
 use crate::cancel::Cancel;
-use crate::connector_admin::{Deployment, with_instance};
 use crate::error::{HostError, Kind};
 use crate::locks::{Lease, RunLock};
 use crate::plugin::Plugin;

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::app::collection::run::Outcome;
 use crate::cancel::Cancel;
 use crate::error::HostError;
-use crate::run::Outcome;
 
 /// The program may take so long.
 const LIMIT: Duration = Duration::from_secs(60);

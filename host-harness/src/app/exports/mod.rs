@@ -3,7 +3,6 @@
 //! Rows are read and written one after the other; memory does not grow with their number.
 
 mod csv;
-pub mod file;
 mod jsonl;
 mod parquet;
 mod row;
@@ -17,8 +16,8 @@ use serde::Serialize;
 
 use crate::error::HostError;
 use crate::position::{NOT_COLLECTED, plain_reason};
+use crate::safe_file::{self, SafeFile};
 use crate::store::DatasetInfo;
-use file::SafeFile;
 use row::{Row, RowWriter};
 
 /// The file formats.
@@ -113,7 +112,7 @@ pub fn export(
 ) -> Result<Exported, HostError> {
     check_names(manifest, &options.datasets)?;
     let mut exported = Exported { files: Vec::new(), skipped: Vec::new() };
-    file::make_folder(&options.out)?;
+    safe_file::make_folder(&options.out)?;
     let wanted =
         |spec: &&DatasetSpec| options.datasets.is_empty() || options.datasets.contains(&spec.name);
     for spec in manifest.datasets.iter().filter(wanted) {

@@ -1,5 +1,7 @@
 //! Schedules as an administrator writes them: five cron fields, or plain words.
 
+pub mod scheduler;
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use croner::Cron;

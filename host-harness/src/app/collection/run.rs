@@ -13,14 +13,14 @@ use connector_api::message::{
 use connector_api::{Error, ErrorKind};
 use serde::Serialize;
 
+use crate::app::collection::plan::{self, Begun};
+use crate::app::collection::plausible;
+use crate::app::deployment::{Deployment, configure_request, configured};
 use crate::cancel::Cancel;
-use crate::connector_admin::{Deployment, configure_request, configured};
 use crate::error::{HostError, Kind};
 use crate::locks::RunLock;
-use crate::plausible;
 use crate::plugin::{Instance, Plugin};
 use crate::redact;
-use crate::resume::{self, Begun};
 use crate::services::{Context, Watcher, host_box};
 use crate::sink::{Arrived, RunSink};
 use crate::store::{Connector, RowWriter, Run, RunEnd, RunError, RunStatus};
@@ -116,7 +116,7 @@ pub fn collect(
 
     let mut context = deployment.context(connector.id, cancel.clone());
     context.watcher = watcher;
-    let begun = resume::begin(&deployment.store, plugin, connector, options)?;
+    let begun = plan::begin(&deployment.store, plugin, connector, options)?;
     context.run_id = Some(begun.run.id);
     context.goes_on = begun.goes_on();
     let context = Arc::new(context);
@@ -387,7 +387,7 @@ fn judge(
         options.datasets.is_empty()
             && plugin.manifest.dataset(name).is_some_and(|spec| spec.optional)
     };
-    let datasets: Vec<DatasetSummary> = resume::asked(plugin, options)
+    let datasets: Vec<DatasetSummary> = plan::asked(plugin, options)
         .iter()
         .filter_map(|name| {
             let said = summary.datasets.iter().rev().find(|dataset| dataset.dataset == *name);

@@ -592,5 +592,4 @@ fn share(id: i64, most: Duration) -> Duration {
 }
 
 #[cfg(test)]
-#[path = "scheduler_tests.rs"]
 mod tests;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::error::HostError;
 use crate::owned::owned;
-use crate::scheduler::Standing;
-use crate::server::Shown;
+use crate::schedule::scheduler::Standing;
+use crate::serve::server::Shown;
 use crate::time;
 
 /// A client may take so long to ask and to read.
