@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::analysis;
-use crate::cli::{App, Outcome, Table};
+use crate::app::App;
+use crate::cli::{Outcome, Reporter, Table};
 use crate::error::HostError;
 use crate::redact;
 use crate::source::StoreSource;
@@ -62,14 +63,15 @@ struct Total {
 
 pub(super) fn run(
     app: &App,
+    out: Reporter,
     settings: &RuleSettings,
     stale_hours: u32,
 ) -> Result<Outcome, HostError> {
-    if !app.home.store_file().exists() {
+    if !app.home().store_file().exists() {
         return Err(HostError::usage("there are no connectors")
             .with_hint("create one with `connectors new`"));
     }
-    let store = Store::open_read(&app.home)?;
+    let store = Store::open_read(app.home())?;
     let mut document = Document {
         complete: true,
         connectors: Vec::new(),
@@ -101,10 +103,10 @@ pub(super) fn run(
     }
     document.totals = totals.into_values().collect();
     let outcome = if document.complete { Outcome::DONE } else { Outcome::FINDINGS };
-    if app.reporter.json {
-        app.reporter.document(&document)?;
+    if out.json {
+        out.document(&document)?;
     } else {
-        app.reporter.text(&render(&document));
+        out.text(&render(&document));
     }
     Ok(outcome)
 }
