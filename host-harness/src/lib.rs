@@ -7,7 +7,7 @@
 //!  cli ──► connector_admin, authorize, run ──► plugin (preflight, load, instance)
 //!                │                               │ services (secrets, log, lease …), sink (records)
 //!                ▼                               ▼
-//!              store ◄───────────────────────────┘──► store::ReadStore ──► position, export
+//!            inventory ◄─────────────────────────┘──► inventory::ReadStore ──► position, export
 //! ```
 
 pub mod cli;
@@ -17,6 +17,8 @@ pub mod authorize;
 pub mod connector_admin;
 mod resume;
 pub mod run;
+mod settle;
+mod source;
 pub mod schedule;
 pub mod scheduler;
 pub mod server;
@@ -41,20 +43,21 @@ pub mod cancel;
 pub mod error;
 pub mod failure_hook;
 pub mod home;
-pub mod locks;
 pub mod metrics;
 mod owned;
 mod plausible;
 mod process;
 pub mod redact;
 mod sealed;
-pub mod secret_store;
 mod service_manager;
 pub mod settings;
-pub mod store;
 pub mod time;
 pub mod trust;
 pub mod worker;
 
 #[cfg(feature = "demo")]
 pub mod demo;
+
+pub use inventory as store;
+pub use inventory::locks;
+pub use inventory::vault as secret_store;

@@ -111,7 +111,7 @@ pub fn collect(
     watcher: Arc<dyn Watcher>,
 ) -> Result<Outcome, HostError> {
     check_datasets(plugin, &options.datasets)?;
-    let _lock = RunLock::take(deployment.store.home(), connector)?;
+    let _lock = RunLock::take(deployment.store.folder(), connector)?;
     deployment.recover_runs(Some(connector.id))?;
 
     let mut context = deployment.context(connector.id, cancel.clone());

@@ -111,7 +111,7 @@ impl Server {
             finished,
             seen: None,
             looked: None,
-            check: Some(check(store.home())?),
+            check: Some(check(store.folder())?),
         };
         work.look()?;
         log::info!(

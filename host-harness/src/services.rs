@@ -181,7 +181,7 @@ impl Context {
         let patience = Duration::from_millis(ttl_ms.min(600_000));
         let began = Instant::now();
         loop {
-            let taken = Lease::try_take(self.store.home(), self.connector_id, name);
+            let taken = Lease::try_take(self.store.folder(), self.connector_id, name);
             if let Some(lease) = taken.map_err(for_connector)? {
                 let mut leases = lock(&self.leases);
                 leases.last += 1;

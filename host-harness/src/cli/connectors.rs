@@ -261,7 +261,7 @@ fn list(app: &App) -> Result<Outcome, HostError> {
     let connectors = app.store()?.connectors()?;
     if app.reporter.json {
         let standings = standings(app)?;
-        let served = ServerLock::holder(&app.home).is_some();
+        let served = ServerLock::holder(app.home.inventory()).is_some();
         let row = |connector: &Connector| {
             let mut row = summary(app, connector)?;
             let job = standings.get(&connector.id).map(|job| status::document(job, served));
@@ -275,7 +275,7 @@ fn list(app: &App) -> Result<Outcome, HostError> {
         return Ok(Outcome::DONE);
     }
     let standings = standings(app)?;
-    let served = ServerLock::holder(&app.home).is_some();
+    let served = ServerLock::holder(app.home.inventory()).is_some();
     let mut table = Table::new(&[
         "NAME",
         "FEATURE",

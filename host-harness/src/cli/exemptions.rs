@@ -79,7 +79,7 @@ pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
                 owner: owner.clone(),
                 expires_on: *until,
             };
-            let id = app.store()?.add_exemption(connector.id, &exemption)?;
+            let id = app.store()?.add_exemption(connector.id, &exemption_row(&exemption))?;
             let exemption = Exemption { id, ..exemption };
             if app.reporter.json {
                 app.reporter.document(&exemption)?;
@@ -89,7 +89,7 @@ pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
         }
         Command::List { name } => {
             let (reader, connector) = find_connector(app, name)?;
-            let exemptions = reader.exemptions(connector.id)?;
+            let exemptions = source::exemptions(&reader, connector.id)?;
             if app.reporter.json {
                 app.reporter.document(&exemptions)?;
             } else {

@@ -174,7 +174,7 @@ fn disable(app: &App, feature: &str) -> Result<Outcome, HostError> {
     let began = Instant::now();
     for connector in store.connectors()?.iter().filter(|other| other.feature == feature) {
         let mut told = false;
-        while RunLock::is_held(store.home(), connector.id) {
+        while RunLock::is_held(store.folder(), connector.id) {
             if !told {
                 app.reporter
                     .note(&redact::shown(&format!("stopping the run of `{}`", connector.name)));

@@ -11,13 +11,37 @@ use crate::position::base;
 use crate::redact;
 use crate::store::ImportKind;
 
+/// The kinds of lists.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Kind {
+    /// What a unit of each licence costs
+    Prices,
+    /// Lines of order forms
+    Contract,
+    /// Staff with the day employment ended
+    Staff,
+    /// Who stands behind a use: a person or a machine
+    Activity,
+}
+
+impl From<Kind> for ImportKind {
+    fn from(kind: Kind) -> ImportKind {
+        match kind {
+            Kind::Prices => ImportKind::Prices,
+            Kind::Contract => ImportKind::Contract,
+            Kind::Staff => ImportKind::Staff,
+            Kind::Activity => ImportKind::Activity,
+        }
+    }
+}
+
 /// Commands of `imports`.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Write an example with every column; for `activity` with the connector's own table
     Template {
         /// What list
-        kind: ImportKind,
+        kind: Kind,
         /// The connector, whose licences and table the example shows
         name: Option<String>,
         /// The file; standard output if left out
@@ -29,7 +53,7 @@ pub(crate) enum Command {
         /// The connector's name
         name: String,
         /// What list
-        kind: ImportKind,
+        kind: Kind,
         /// The file
         file: PathBuf,
     },
@@ -43,7 +67,7 @@ pub(crate) enum Command {
         /// The connector's name
         name: String,
         /// What list
-        kind: ImportKind,
+        kind: Kind,
     },
 }
 
@@ -51,7 +75,8 @@ pub(crate) enum Command {
 pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
     match command {
         Command::Template { kind, name, out } => {
-            let text = template(app, *kind, name.as_deref())?;
+            let kind = ImportKind::from(*kind);
+            let text = template(app, kind, name.as_deref())?;
             match out {
                 Some(path) => {
                     SafeFile::write(path, text.as_bytes())?;
@@ -69,12 +94,13 @@ pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
         Command::Add { name, kind, file } => {
             let (_, connector) = find_connector(app, name)?;
             let text = read_text(file)?;
-            let lines = check(*kind, &text).map_err(|error| HostError {
+            let kind = ImportKind::from(*kind);
+            let lines = check(kind, &text).map_err(|error| HostError {
                 message: format!("`{}`: {}", file.display(), error.message),
                 ..error
             })?;
             let shown = file.file_name().unwrap_or_default().to_string_lossy();
-            let id = app.store()?.add_import(connector.id, *kind, &shown, &text)?;
+            let id = app.store()?.add_import(connector.id, kind, &shown, &text)?;
             if app.reporter.json {
                 app.reporter
                     .document(&serde_json::json!({ "id": id, "kind": kind, "lines": lines }))?;
@@ -104,7 +130,7 @@ pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
         }
         Command::Remove { name, kind } => {
             let (_, connector) = find_connector(app, name)?;
-            let removed = app.store()?.remove_imports(connector.id, *kind)?;
+            let removed = app.store()?.remove_imports(connector.id, (*kind).into())?;
             if app.reporter.json {
                 app.reporter.document(&serde_json::json!({ "removed": removed }))?;
             } else {

@@ -349,7 +349,7 @@ impl App {
         if let Some(store) = self.store.get() {
             return Ok(store);
         }
-        let store = Arc::new(Store::open(&self.home)?);
+        let store = Arc::new(Store::open(self.home.inventory())?);
         connector_admin::recover_runs(&store, None)?;
         Ok(self.store.get_or_init(|| store))
     }
@@ -371,7 +371,7 @@ impl App {
         &self,
         new_key: Option<&std::path::Path>,
     ) -> Result<PathBuf, HostError> {
-        Vault::change_key(self.store()?, &self.environment.key, new_key)
+        Ok(Vault::change_key(self.store()?, &self.environment.key, new_key)?)
     }
 
     /// A connector with the library of its feature, which must be enabled.

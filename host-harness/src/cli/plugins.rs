@@ -101,7 +101,7 @@ fn show(app: &App, scan: &Scan) -> Result<(), HostError> {
             .reporter
             .document(&json!({ "plugins": plugins, "refused": refused, "folders": scan.folders }));
     }
-    for (feature, state) in app.store()?.plugin_states()? {
+    for (feature, state) in app.store()?.plugin_states::<PluginState>()? {
         if let Some(until) = state.held_until.filter(|until| *until > crate::time::now()) {
             app.reporter.text(&redact::shown(&format!(
                 "the library of `{feature}` is held back by the server until {}: {}",

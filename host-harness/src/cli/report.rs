@@ -118,7 +118,7 @@ pub(crate) fn find_connector(
     if !app.home.store_file().exists() {
         return Err(unknown()); // reading makes no store
     }
-    let store = Store::open_read(&app.home)?;
+    let store = Store::open_read(app.home.inventory())?;
     let connector = store.connector(name)?.ok_or_else(unknown)?;
     Ok((store, connector))
 }

@@ -36,7 +36,7 @@ pub(crate) enum LogFormat {
 
 pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
     app.home.ensure()?;
-    let _lock = ServerLock::take(&app.home)?;
+    let _lock = ServerLock::take(app.home.inventory())?;
     let settings = settings(app)?;
     let shown = Arc::new(Mutex::new(Shown::default()));
     // A metrics address that is in use is told before anything else begins.

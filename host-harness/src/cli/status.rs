@@ -15,7 +15,7 @@ pub(crate) fn run(app: &App) -> Result<Outcome, HostError> {
     let zone = settings.zone;
     let store = app.store()?;
     let scheduler = server::look(store, app.scan()?, settings)?;
-    let holder = ServerLock::holder(&app.home);
+    let holder = ServerLock::holder(app.home.inventory());
     let views = scheduler.view(time::now());
     let bytes = store.size_bytes();
     let held_back: Vec<(&String, _)> = scheduler

@@ -45,9 +45,9 @@ pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
         }
         Command::Restore { file } => {
             app.home.ensure()?;
-            let _server = ServerLock::take(&app.home)?;
-            let _key = KeyLock::exclusive(&app.home)?;
-            let kept = restore(&app.home, file)?;
+            let _server = ServerLock::take(app.home.inventory())?;
+            let _key = KeyLock::exclusive(app.home.inventory())?;
+            let kept = restore(app.home.inventory(), file)?;
             let beside = kept.as_ref().map_or(String::new(), |kept| {
                 format!("; the former one is kept as `{}`", kept.display())
             });

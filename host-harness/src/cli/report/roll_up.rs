@@ -66,7 +66,7 @@ pub(super) fn run(
         return Err(HostError::usage("there are no connectors")
             .with_hint("create one with `connectors new`"));
     }
-    let store = Store::open_read(&app.home)?;
+    let store = Store::open_read(app.home.inventory())?;
     let mut document = Document {
         complete: true,
         connectors: Vec::new(),
