@@ -20,8 +20,8 @@ use connector_api::{Error, ErrorKind};
 
 use super::frame::{self, BATCH};
 use super::{Answer, Call, Job, Start, ToHost, ToWorker};
+use crate::app::deployment::refused_settings;
 use crate::cancel::Cancel;
-use crate::connector_admin::refused_settings;
 use crate::plugin::Checked;
 use crate::process;
 
