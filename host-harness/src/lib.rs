@@ -12,9 +12,9 @@
 
 pub mod app;
 pub mod cli;
-mod source;
 pub mod schedule;
 pub mod serve;
+mod source;
 
 pub mod diff;
 pub mod findings;
@@ -43,3 +43,7 @@ pub mod settings;
 pub mod time;
 pub mod trust;
 pub mod worker;
+
+pub use inventory as store;
+pub use inventory::locks;
+pub use inventory::vault as secret_store;

@@ -13,7 +13,10 @@ use crate::money::Point;
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn exemptions(store: &ReadStore, connector_id: i64) -> Result<Vec<Exemption>, HostError> {
+pub(crate) fn exemptions(
+    store: &ReadStore,
+    connector_id: i64,
+) -> Result<Vec<Exemption>, HostError> {
     let rows = store.exemptions(connector_id)?.into_iter();
     Ok(rows
         .map(|row| Exemption {
@@ -29,7 +32,7 @@ pub fn exemptions(store: &ReadStore, connector_id: i64) -> Result<Vec<Exemption>
 }
 
 /// An exemption as the store keeps it.
-pub fn exemption_row(exemption: &Exemption) -> ExemptionRow {
+pub(crate) fn exemption_row(exemption: &Exemption) -> ExemptionRow {
     ExemptionRow {
         id: exemption.id,
         rule: exemption.rule.clone(),
@@ -45,7 +48,7 @@ pub fn exemption_row(exemption: &Exemption) -> ExemptionRow {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn trend(
+pub(crate) fn trend(
     store: &ReadStore,
     connector_id: i64,
     until: DateTime<Utc>,
@@ -59,12 +62,6 @@ pub fn trend(
 }
 
 /// A count of the pool of that family and key as the store keeps it.
-pub fn license_point((family, key, point): (String, String, Point)) -> LicensePoint {
-    LicensePoint {
-        family,
-        key,
-        at: point.at,
-        purchased: point.purchased,
-        assigned: point.assigned,
-    }
+pub(crate) fn license_point((family, key, point): (String, String, Point)) -> LicensePoint {
+    LicensePoint { family, key, at: point.at, purchased: point.purchased, assigned: point.assigned }
 }

@@ -168,11 +168,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn add_points(
-        &self,
-        connector_id: i64,
-        points: &[LicensePoint],
-    ) -> Result<(), StoreError> {
+    pub fn add_points(&self, connector_id: i64, points: &[LicensePoint]) -> Result<(), StoreError> {
         self.write(|transaction| {
             let mut insert = transaction.prepare(
                 "INSERT OR REPLACE INTO license_point(connector_id, family, key, at, purchased, assigned)

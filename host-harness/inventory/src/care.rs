@@ -42,8 +42,11 @@ impl Store {
     /// When the file exists, or the copy cannot be made; no file is left behind then.
     pub fn back_up(&self, target: &Path) -> Result<(), StoreError> {
         if target.exists() {
-            return Err(StoreError::new(StoreErrorKind::Usage, format_args!("`{}` exists", target.display()))
-                .with_hint("name a file that does not exist yet"));
+            return Err(StoreError::new(
+                StoreErrorKind::Usage,
+                format_args!("`{}` exists", target.display()),
+            )
+            .with_hint("name a file that does not exist yet"));
         }
         let folder = folder_of(target);
         let source = schema::open_read_only(&self.folder().store_file())?;

@@ -190,7 +190,8 @@ impl Store {
         } else {
             format!("connectors here: {}", names.join(", "))
         };
-        Err(StoreError::new(StoreErrorKind::Usage, format_args!("there is no connector `{name}`")).with_hint(hint))
+        Err(StoreError::new(StoreErrorKind::Usage, format_args!("there is no connector `{name}`"))
+            .with_hint(hint))
     }
 
     /// Stores a new connector in one transaction. `seal` is called with its number.
@@ -390,11 +391,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written; nothing is changed then.
-    pub fn put_sealed_secrets(
-        &self,
-        id: i64,
-        secrets: &SealedChanges,
-    ) -> Result<(), StoreError> {
+    pub fn put_sealed_secrets(&self, id: i64, secrets: &SealedChanges) -> Result<(), StoreError> {
         self.write(|transaction| put_secrets(transaction, id, secrets))
     }
 
@@ -494,8 +491,11 @@ fn refuse_taken_name(
         |row| row.get(0),
     )?;
     if taken {
-        return Err(StoreError::new(StoreErrorKind::Config, format_args!("there is already a connector `{name}`"))
-            .with_hint("choose another name, or change that one with `connectors edit`"));
+        return Err(StoreError::new(
+            StoreErrorKind::Config,
+            format_args!("there is already a connector `{name}`"),
+        )
+        .with_hint("choose another name, or change that one with `connectors edit`"));
     }
     Ok(())
 }

@@ -146,11 +146,7 @@ impl<'s> DayWriter<'s> {
             connection.execute(
                 "DELETE FROM use_day WHERE connector_id = ?1 AND day >= ?2 AND day > ?3",
                 // The vendor may show only the rest of the oldest day.
-                (
-                    self.span.connector_id,
-                    self.span.since_at / DAY_MS,
-                    self.span.oldest_at / DAY_MS,
-                ),
+                (self.span.connector_id, self.span.since_at / DAY_MS, self.span.oldest_at / DAY_MS),
             )?;
         }
         match &self.open {
@@ -248,7 +244,13 @@ mod tests {
         };
         let way = ["web", "", ""].map(str::to_owned);
         let day = DayUse {
-            person_id: "p", day: 1, way: &way, succeeded: true, first_at: 1, last_at: 2, events: 3,
+            person_id: "p",
+            day: 1,
+            way: &way,
+            succeeded: true,
+            first_at: 1,
+            last_at: 2,
+            events: 3,
         };
         let days = || -> i64 {
             let count = "SELECT count(*) FROM use_day";

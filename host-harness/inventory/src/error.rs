@@ -73,9 +73,7 @@ pub fn io_hint(error: &std::io::Error) -> Option<&'static str> {
         (StorageFull | QuotaExceeded, _) => {
             Some("there is no space left: free some, then run the command again")
         }
-        (ReadOnlyFilesystem, _) => {
-            Some("make that file system writable, or name another folder")
-        }
+        (ReadOnlyFilesystem, _) => Some("make that file system writable, or name another folder"),
         (Interrupted, _) => Some("a signal came in between: run the command again"),
         (_, Some(EIO)) => Some("the disk or the way to it failed; the system's log says more"),
         _ => None,

@@ -61,4 +61,3 @@ pub fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     let _ = folder;
     Ok(())
 }
-

@@ -125,8 +125,8 @@ mod tests {
     use connector_api::message::CollectMode;
 
     use super::*;
-    use crate::folder::Folder;
     use crate::connectors::{NewConnector, Sealed};
+    use crate::folder::Folder;
 
     #[test]
     fn a_request_that_was_changed_or_taken_out_breaks_the_chain() {

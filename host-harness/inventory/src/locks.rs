@@ -135,7 +135,9 @@ impl Lease {
     ) -> Result<Option<Lease>, StoreError> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
-            return Err(StoreError::system("a lease's name has up to 64 letters, digits, `_`, `-`"));
+            return Err(StoreError::system(
+                "a lease's name has up to 64 letters, digits, `_`, `-`",
+            ));
         }
         let file = open(folder, &format!("lease-{connector_id}-{name}"))?;
         match file.try_lock() {

@@ -465,7 +465,11 @@ fn finish(
             end.status.as_str(),
             finished_at,
             number(end.api_calls),
-            end.error.as_ref().map(serde_json::to_string).transpose().map_err(StoreError::system)?,
+            end.error
+                .as_ref()
+                .map(serde_json::to_string)
+                .transpose()
+                .map_err(StoreError::system)?,
         ),
     )?;
     // A run that was paused and went on has ended before.

@@ -66,10 +66,7 @@ impl Store {
                 Ok(())
             })?;
             transaction
-                .execute(
-                    "INSERT OR REPLACE INTO sighting_noted VALUES(?1, ?2)",
-                    (id, snapshot.id),
-                )
+                .execute("INSERT OR REPLACE INTO sighting_noted VALUES(?1, ?2)", (id, snapshot.id))
                 .map_err(StoreError::from)?;
             Ok(())
         })

@@ -117,15 +117,21 @@ impl Vault {
         let fresh = next_path(&path);
         let key = match new_key {
             Some(file) => read_key(file)?.ok_or_else(|| {
-                StoreError::new(StoreErrorKind::Config, format_args!("there is no key file `{}`", file.display()))
-                    .with_hint("make one with 32 random bytes, mode 0600")
+                StoreError::new(
+                    StoreErrorKind::Config,
+                    format_args!("there is no key file `{}`", file.display()),
+                )
+                .with_hint("make one with 32 random bytes, mode 0600")
             })?,
             None if own => make_key(&fresh)?,
             None => {
-                return Err(StoreError::new(StoreErrorKind::Usage, format_args!(
-                    "the sealing key `{}` does not lie in the home folder",
-                    path.display()
-                ))
+                return Err(StoreError::new(
+                    StoreErrorKind::Usage,
+                    format_args!(
+                        "the sealing key `{}` does not lie in the home folder",
+                        path.display()
+                    ),
+                )
                 .with_hint("make a new key file and name it with `--new-key-file FILE`"));
             }
         };

@@ -240,7 +240,7 @@ fn keep(
     }
     let sealed = deployment.seal_all(connector.id, changes)?;
     let _lease = grant_lease(deployment, connector)?;
-    deployment.store.store_grant(connector.id, summary, &sealed, other)
+    Ok(deployment.store.store_grant(connector.id, summary, &sealed, other)?)
 }
 
 /// Waits until no renewal of the old grant is under way: its end would overwrite the new one.

@@ -17,9 +17,7 @@ use crate::schedule;
 use crate::secret_store::{KeyPlace, Vault};
 use crate::services::{Context, Secrets, host_box};
 use crate::settings::Network;
-use crate::store::{
-    Connector, NewConnector, SETTINGS, Sealed, SealedChanges, Store, StoreError,
-};
+use crate::store::{Connector, NewConnector, SETTINGS, Sealed, SealedChanges, Store, StoreError};
 
 /// The name under which a connector's settings are sealed; no secret can have it.
 
@@ -308,7 +306,8 @@ pub(crate) fn configure_request(
         Error { hint: error.hint, ..Error::new(kind, error.message) }
     };
     let draft = deployment.draft(connector).map_err(for_run)?;
-    let names = deployment.store.secret_names(connector.id).map_err(for_run)?;
+    let names =
+        deployment.store.secret_names(connector.id).map_err(|error| for_run(error.into()))?;
     let names: Vec<&String> = names.iter().collect();
     deployment.request(&plugin.manifest, &draft, &names).map_err(for_run)
 }

@@ -6,6 +6,7 @@ use crate::cli::report::{find_connector, pick_snapshot};
 use crate::cli::{App, Outcome, Table};
 use crate::error::HostError;
 use crate::findings::{Exemption, list, rule};
+use crate::source::{self, exemption_row};
 use crate::time;
 
 /// Commands of `exemptions`.

@@ -129,8 +129,9 @@ pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
             }
         }
         Command::Remove { name, kind } => {
+            let kind = ImportKind::from(*kind);
             let (_, connector) = find_connector(app, name)?;
-            let removed = app.store()?.remove_imports(connector.id, (*kind).into())?;
+            let removed = app.store()?.remove_imports(connector.id, kind)?;
             if app.reporter.json {
                 app.reporter.document(&serde_json::json!({ "removed": removed }))?;
             } else {

@@ -10,6 +10,7 @@ use crate::error::HostError;
 use crate::plugin_dir::Scan;
 use crate::plugin_pins::{self, Pins};
 use crate::redact;
+use crate::schedule::scheduler::PluginState;
 use crate::trust::Trust;
 
 /// Commands on connector libraries.

@@ -19,9 +19,9 @@ pub(crate) fn view<'a>(
     datasets: &'a [DatasetInfo],
 ) -> Option<&'a PositionView> {
     let evidence = Evidence::new(manifest, datasets);
-    let mut views = evidence.views(CanonicalTable::Use, "").filter(|view| {
-        view.table == CanonicalTable::Use && evidence.causes_of(view).is_empty()
-    });
+    let mut views = evidence
+        .views(CanonicalTable::Use, "")
+        .filter(|view| view.table == CanonicalTable::Use && evidence.causes_of(view).is_empty());
     match (views.next(), views.next()) {
         (Some(view), None) => Some(view),
         _ => None,
@@ -62,10 +62,8 @@ pub(crate) fn sums(
     since: i64,
     mut each: impl FnMut(DayUse) -> Result<(), HostError>,
 ) -> Result<(), HostError> {
-    let sql = format!(
-        "{} AND at >= ?1 GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2",
-        uses::daily_sql(view)
-    );
+    let sql =
+        format!("{} AND at >= ?1 GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2", uses::daily_sql(view));
     let mut statement = source.prepare(&sql)?;
     let mut rows = statement.query([since])?;
     while let Some(row) = rows.next()? {

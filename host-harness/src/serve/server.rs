@@ -15,13 +15,12 @@ use crate::app::collection::run::{self, Options, Outcome};
 use crate::app::deployment::Deployment;
 use crate::cancel::Cancel;
 use crate::error::HostError;
-use crate::home::Home;
 use crate::plugin_dir::Scan;
 use crate::schedule::scheduler::{self, Ended, Entry, JobView, PluginState, Scheduler};
 use crate::serve::failure_hook::FailureHook;
 use crate::serve::service_manager;
 use crate::services::Unwatched;
-use crate::store::{Connector, RunStatus, Store};
+use crate::store::{Connector, Folder, RunStatus, Store, StoreError};
 use crate::time;
 use crate::worker::Limits;
 
@@ -140,12 +139,12 @@ struct Work<'a> {
     seen: Option<i64>,
     looked: Option<Instant>,
     /// What the check of the store will say; none when it was found sound.
-    check: Option<Receiver<Result<(), HostError>>>,
+    check: Option<Receiver<Result<(), StoreError>>>,
 }
 
 /// Checks the store beside what else is done; that takes long where it is large.
-fn check(home: &Home) -> Result<Receiver<Result<(), HostError>>, HostError> {
-    let store = Store::open_read(home)?;
+fn check(folder: &Folder) -> Result<Receiver<Result<(), StoreError>>, HostError> {
+    let store = Store::open_read(folder)?;
     let (tell, told) = channel();
     std::thread::Builder::new()
         .name("store-check".into())

@@ -261,10 +261,7 @@ fn settle(connection: &Connection) -> Result<(), StoreError> {
 
 fn cannot_open(path: &Path, error: rusqlite::Error) -> StoreError {
     let reason = StoreError::from(error);
-    StoreError {
-        message: format!("cannot open the store `{}`", path.display()),
-        ..reason
-    }
+    StoreError { message: format!("cannot open the store `{}`", path.display()), ..reason }
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<i64> {

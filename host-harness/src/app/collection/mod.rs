@@ -4,3 +4,4 @@ pub(crate) mod plan;
 pub(crate) mod plausible;
 pub mod retention;
 pub mod run;
+pub mod settle;

@@ -2,10 +2,11 @@
 
 use chrono::Duration;
 
+use super::settle::settle;
 use crate::error::HostError;
 use crate::position::inputs::RuleSettings;
 use crate::redact;
-use crate::settle::settle;
+
 use crate::settings::Config;
 use crate::store::{Connector, RunStatus, Store};
 use crate::time;

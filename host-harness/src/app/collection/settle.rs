@@ -117,8 +117,7 @@ fn note(
     current: &SnapshotInfo,
 ) -> Result<(), HostError> {
     // Compared before the store is locked for writing.
-    let sightings =
-        before.map(|before| Sightings::between(reader, before, current)).transpose()?;
+    let sightings = before.map(|before| Sightings::between(reader, before, current)).transpose()?;
     let compared = sightings.as_ref().is_some_and(|sightings| sightings.frozen_compared);
     // Whoever was frozen before may have been released meanwhile: without a comparison it begins anew.
     store.note_sightings(current, !compared, |note| {
@@ -127,8 +126,7 @@ fn note(
         }
         if let Some(sightings) = &sightings {
             sightings.each(|kind, person| {
-                let kind =
-                    if kind == "frozen" { Sighting::Frozen } else { Sighting::Activated };
+                let kind = if kind == "frozen" { Sighting::Frozen } else { Sighting::Activated };
                 Ok(note(kind, person)?)
             })?;
         }
