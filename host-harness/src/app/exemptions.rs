@@ -7,6 +7,7 @@ use crate::app::findings::known_rule;
 use crate::app::{App, snapshots};
 use crate::error::HostError;
 use crate::findings::{Exemption, list as listing};
+use crate::source::{self, exemption_row};
 use crate::time;
 
 /// An exemption to be added.
@@ -62,7 +63,7 @@ pub fn add(app: &App, name: &str, new: &NewExemption) -> Result<Exemption, HostE
         owner: new.owner.clone(),
         expires_on: new.until,
     };
-    let id = app.store()?.add_exemption(connector.id, &exemption)?;
+    let id = app.store()?.add_exemption(connector.id, &exemption_row(&exemption))?;
     Ok(Exemption { id, ..exemption })
 }
 
@@ -72,7 +73,7 @@ pub fn add(app: &App, name: &str, new: &NewExemption) -> Result<Exemption, HostE
 /// Of kind usage for an unknown connector.
 pub fn list(app: &App, name: &str) -> Result<Vec<Exemption>, HostError> {
     let (reader, connector) = snapshots::connector(app, name)?;
-    reader.exemptions(connector.id)
+    source::exemptions(&reader, connector.id)
 }
 
 /// Ends an exemption.

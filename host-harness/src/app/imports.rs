@@ -60,7 +60,7 @@ pub fn add(app: &App, name: &str, kind: ImportKind, file: &Path) -> Result<Impor
 /// Of kind usage for an unknown connector.
 pub fn list(app: &App, name: &str) -> Result<Vec<Import>, HostError> {
     let (reader, connector) = snapshots::connector(app, name)?;
-    reader.imports(connector.id)
+    Ok(reader.imports(connector.id)?)
 }
 
 /// Takes the lists of a kind out of use.

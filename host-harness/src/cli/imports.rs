@@ -9,13 +9,37 @@ use crate::redact;
 use crate::safe_file::SafeFile;
 use crate::store::{Import, ImportKind};
 
+/// The kinds of lists.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Kind {
+    /// What a unit of each licence costs
+    Prices,
+    /// Lines of order forms
+    Contract,
+    /// Staff with the day employment ended
+    Staff,
+    /// Who stands behind a use: a person or a machine
+    Activity,
+}
+
+impl From<Kind> for ImportKind {
+    fn from(kind: Kind) -> ImportKind {
+        match kind {
+            Kind::Prices => ImportKind::Prices,
+            Kind::Contract => ImportKind::Contract,
+            Kind::Staff => ImportKind::Staff,
+            Kind::Activity => ImportKind::Activity,
+        }
+    }
+}
+
 /// Commands of `imports`.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Write an example with every column; for `activity` with the connector's own table
     Template {
         /// What list
-        kind: ImportKind,
+        kind: Kind,
         /// The connector, whose licences and table the example shows
         name: Option<String>,
         /// The file; standard output if left out
@@ -27,7 +51,7 @@ pub(crate) enum Command {
         /// The connector's name
         name: String,
         /// What list
-        kind: ImportKind,
+        kind: Kind,
         /// The file
         file: PathBuf,
     },
@@ -41,7 +65,7 @@ pub(crate) enum Command {
         /// The connector's name
         name: String,
         /// What list
-        kind: ImportKind,
+        kind: Kind,
     },
 }
 
@@ -49,7 +73,7 @@ pub(crate) enum Command {
 pub(crate) fn run(app: &App, out: Reporter, command: &Command) -> Result<Outcome, HostError> {
     match command {
         Command::Template { kind, name, out: file } => {
-            let template = imports::template(app, *kind, name.as_deref())?;
+            let template = imports::template(app, (*kind).into(), name.as_deref())?;
             match file {
                 Some(path) => {
                     SafeFile::write(path, template.text.as_bytes())?;
@@ -62,20 +86,24 @@ pub(crate) fn run(app: &App, out: Reporter, command: &Command) -> Result<Outcome
             }
         }
         Command::Add { name, kind, file } => {
-            let imported = imports::add(app, name, *kind, file)?;
+            let imported = imports::add(app, name, (*kind).into(), file)?;
             if out.json {
                 out.document(&imported)?;
             } else {
-                out.note(&format!("imported {} lines of {}", imported.lines, kind.as_str()));
+                out.note(&format!(
+                    "imported {} lines of {}",
+                    imported.lines,
+                    ImportKind::from(*kind).as_str()
+                ));
             }
         }
         Command::List { name } => out.print(&imports::list(app, name)?, |list| table(list))?,
         Command::Remove { name, kind } => {
-            let removed = imports::remove(app, name, *kind)?;
+            let removed = imports::remove(app, name, (*kind).into())?;
             if out.json {
                 out.document(&removed)?;
             } else {
-                out.note(&format!("{} is no longer in use", kind.as_str()));
+                out.note(&format!("{} is no longer in use", ImportKind::from(*kind).as_str()));
             }
         }
     }
