@@ -1,25 +1,29 @@
-//! A published snapshot of the store, as the position engine reads it.
+//! Between the store and the position engine: a snapshot as the engine reads it, and rows in the
+//! words of either side.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use inventory::{
+    ExemptionRow, LicensePoint, ReadStore, SnapshotInfo, SnapshotReader, StatementError,
+};
+use position::money::Point;
+use position::rules::Exemption;
 use position::source::{
     Changed, Columns, DayUse, Row, SightingKind, SnapshotSource, SnapshotStatus, Value,
 };
 use position::{DatasetInfo, Error, Snapshot};
-use rusqlite::Connection;
-use rusqlite::types::ValueRef;
 
 use crate::error::HostError;
-use crate::store::daily::{COVERED, DAILY};
-use crate::store::sightings::SIGHTINGS;
-use crate::store::{ReadStore, SnapshotInfo};
 
 /// One snapshot of the store.
 #[derive(Debug)]
-pub struct StoreSource<'a> {
+pub(crate) struct StoreSource<'a> {
     pub(crate) store: &'a ReadStore,
     pub(crate) info: &'a SnapshotInfo,
     /// The snapshot in the engine's words.
-    pub snapshot: Snapshot,
-    connection: Connection,
+    pub(crate) snapshot: Snapshot,
+    reader: SnapshotReader,
 }
 
 impl<'a> StoreSource<'a> {
@@ -27,23 +31,23 @@ impl<'a> StoreSource<'a> {
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub fn open(
+    pub(crate) fn open(
         store: &'a ReadStore,
         info: &'a SnapshotInfo,
     ) -> Result<StoreSource<'a>, HostError> {
-        let connection = store.snapshot_connection(info)?;
-        Ok(StoreSource { store, info, snapshot: snapshot(info), connection })
+        let reader = store.reader(info, None)?;
+        Ok(StoreSource { store, info, snapshot: snapshot(info), reader })
     }
 }
 
 /// A snapshot of the store in the engine's words.
-pub(crate) fn snapshot(info: &SnapshotInfo) -> Snapshot {
+fn snapshot(info: &SnapshotInfo) -> Snapshot {
     Snapshot {
         connector: info.connector_name.clone(),
         id: info.id,
         as_of: info.as_of,
         finished_at: info.finished_at,
-        status: if info.status == "complete" {
+        status: if info.status == SnapshotStatus::Complete.as_str() {
             SnapshotStatus::Complete
         } else {
             SnapshotStatus::Partial
@@ -67,7 +71,7 @@ pub(crate) fn snapshot(info: &SnapshotInfo) -> Snapshot {
 
 impl SnapshotSource for StoreSource<'_> {
     fn query(&self, sql: &str, row: &mut Row<'_>) -> Result<Columns, Error> {
-        run(&self.connection, sql, row)
+        run(&self.reader, sql, row)
     }
 
     fn query_changed(
@@ -76,10 +80,10 @@ impl SnapshotSource for StoreSource<'_> {
         changed: Changed<'_>,
         row: &mut Row<'_>,
     ) -> Result<Columns, Error> {
-        let only = (changed.dataset, changed.after, changed.until);
-        let connection =
-            self.store.restricted_connection(self.info, Some(only)).map_err(Error::source)?;
-        run(&connection, sql, row)
+        let Changed { dataset, after, until } = changed;
+        let only = inventory::Changed { dataset, after, until };
+        let reader = self.store.reader(self.info, Some(only)).map_err(Error::source)?;
+        run(&reader, sql, row)
     }
 
     fn has_changed(&self, changed: Changed<'_>) -> Result<bool, Error> {
@@ -92,80 +96,132 @@ impl SnapshotSource for StoreSource<'_> {
         &self,
         row: &mut dyn FnMut(DayUse<'_>) -> Result<(), Error>,
     ) -> Result<Option<i64>, Error> {
-        let kept = format!("SELECT 1 FROM sqlite_temp_schema WHERE name = '{COVERED}'");
-        let mut covered = None;
-        if self
-            .connection
-            .prepare(&kept)
-            .map_err(Error::source)?
-            .exists([])
-            .map_err(Error::source)?
-        {
-            let sql = format!("SELECT covered_from FROM {COVERED}");
-            run(&self.connection, &sql, &mut |row| {
-                covered = row[0].integer();
-                Ok(())
-            })?;
-        }
-        if covered.is_some() {
-            let sql = format!(
-                "SELECT person_id, day, method, detail, application, succeeded, first_at, last_at, events
-                 FROM {DAILY} ORDER BY person_id, day"
-            );
-            run(&self.connection, &sql, &mut |values| match position::daily::row(values) {
-                Some(day) => row(day),
-                None => Err(Error::source(HostError::failed("a daily sum of uses is damaged"))),
-            })?;
-        }
-        Ok(covered)
+        let Some(covered_from) = self.reader.days_covered_from().map_err(Error::source)? else {
+            return Ok(None);
+        };
+        let each = |day: inventory::DayRow<'_>| {
+            row(DayUse {
+                person_id: day.person_id,
+                day: day.day,
+                way: day.way,
+                succeeded: day.succeeded,
+                first_at: day.first_at,
+                last_at: day.last_at,
+                events: day.events,
+            })
+            .map_err(Stopped::Engine)
+        };
+        self.reader.days(each).map_err(Error::from)?;
+        Ok(Some(covered_from))
     }
 
     fn sightings(
         &self,
         row: &mut dyn FnMut(SightingKind, &str, i64) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let sql = format!("SELECT kind, person_id, at FROM {SIGHTINGS}");
-        run(&self.connection, &sql, &mut |values| {
-            let kind = match values[0].text() {
-                Some("activated") => SightingKind::Activated,
-                _ => SightingKind::Frozen,
+        let each = |kind: inventory::Sighting, person: &str, at: i64| {
+            let kind = match kind {
+                inventory::Sighting::Activated => SightingKind::Activated,
+                inventory::Sighting::Frozen => SightingKind::Frozen,
             };
-            match (values[1].text(), values[2].integer()) {
-                (Some(person), Some(at)) => row(kind, person, at),
-                _ => Err(Error::source(HostError::failed("a sighting in the store is damaged"))),
-            }
-        })?;
-        Ok(())
+            row(kind, person, at).map_err(Stopped::Engine)
+        };
+        self.reader.sightings(each).map_err(Error::from)
     }
 }
 
-/// Runs a statement that must only read.
-fn run(connection: &Connection, sql: &str, row: &mut Row<'_>) -> Result<Columns, Error> {
-    let mut statement = connection.prepare(sql).map_err(Error::source)?;
-    if !statement.readonly() {
-        return Err(Error::source(HostError::failed("it does more than read")));
+/// Why a reading ended early: by the store, or by who receives the rows.
+enum Stopped {
+    Statement(StatementError),
+    Engine(Error),
+}
+
+impl From<StatementError> for Stopped {
+    fn from(error: StatementError) -> Stopped {
+        Stopped::Statement(error)
     }
-    let columns = statement.column_count();
-    let mut rows = statement.query([]).map_err(Error::source)?;
-    while let Some(found) = rows.next().map_err(Error::source)? {
-        // Statements have few columns: ten at most, but for exports.
-        let mut values = Vec::with_capacity(columns);
-        for at in 0..columns {
-            values.push(value(found.get_ref(at).map_err(Error::source)?)?);
+}
+
+impl From<Stopped> for Error {
+    fn from(stopped: Stopped) -> Error {
+        match stopped {
+            Stopped::Statement(error) => Error::source(error),
+            Stopped::Engine(error) => error,
         }
-        row(&values)?;
     }
+}
+
+fn run(reader: &SnapshotReader, sql: &str, row: &mut Row<'_>) -> Result<Columns, Error> {
+    let columns = reader.columns(sql).map_err(Error::source)?.len();
+    let each = |found: &[inventory::Value<'_>]| {
+        row(&found.iter().map(value).collect::<Vec<_>>()).map_err(Stopped::Engine)
+    };
+    reader.query(sql, &[], each)?;
     Ok(Columns(columns))
 }
 
-fn value(value: ValueRef<'_>) -> Result<Value<'_>, Error> {
-    Ok(match value {
-        ValueRef::Null => Value::Null,
-        ValueRef::Integer(number) => Value::Integer(number),
-        ValueRef::Real(number) => Value::Real(number),
-        ValueRef::Text(text) => Value::Text(std::str::from_utf8(text).map_err(Error::source)?),
-        ValueRef::Blob(_) => {
-            return Err(Error::source(HostError::failed("a value is neither a text nor a number")));
-        }
-    })
+fn value<'v>(value: &inventory::Value<'v>) -> Value<'v> {
+    match *value {
+        inventory::Value::Null => Value::Null,
+        inventory::Value::Integer(number) => Value::Integer(number),
+        inventory::Value::Real(number) => Value::Real(number),
+        inventory::Value::Text(text) => Value::Text(text),
+    }
+}
+
+/// The exemptions of a connector, also those that have run out.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(crate) fn exemptions(
+    store: &ReadStore,
+    connector_id: i64,
+) -> Result<Vec<Exemption>, HostError> {
+    let rows = store.exemptions(connector_id)?.into_iter();
+    Ok(rows
+        .map(|row| Exemption {
+            id: row.id,
+            rule: row.rule,
+            subject: row.subject,
+            subject_name: row.subject_name,
+            reason: row.reason,
+            owner: row.owner,
+            expires_on: row.expires_on,
+        })
+        .collect())
+}
+
+/// An exemption as the store keeps it.
+pub(crate) fn exemption_row(exemption: &Exemption) -> ExemptionRow {
+    ExemptionRow {
+        id: exemption.id,
+        rule: exemption.rule.clone(),
+        subject: exemption.subject.clone(),
+        subject_name: exemption.subject_name.clone(),
+        reason: exemption.reason.clone(),
+        owner: exemption.owner.clone(),
+        expires_on: exemption.expires_on,
+    }
+}
+
+/// The counts of licence pools up to an instant, oldest first, by family and key.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(crate) fn trend(
+    store: &ReadStore,
+    connector_id: i64,
+    until: DateTime<Utc>,
+) -> Result<BTreeMap<(String, String), Vec<Point>>, HostError> {
+    let mut trend: BTreeMap<(String, String), Vec<Point>> = BTreeMap::new();
+    for row in store.points(connector_id, until)? {
+        let point = Point { at: row.at, purchased: row.purchased, assigned: row.assigned };
+        trend.entry((row.family, row.key)).or_default().push(point);
+    }
+    Ok(trend)
+}
+
+/// A count of the pool of that family and key as the store keeps it.
+pub(crate) fn license_point((family, key, point): (String, String, Point)) -> LicensePoint {
+    LicensePoint { family, key, at: point.at, purchased: point.purchased, assigned: point.assigned }
 }

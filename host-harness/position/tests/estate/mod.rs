@@ -6,7 +6,7 @@ use connector_api::message::DatasetStatus;
 use connector_api::position::{CanonicalTable, OrganizationView, PositionModel, PositionView};
 use rusqlite::{Connection, params};
 
-use position::source::{Changed, Columns, Row, Value};
+use position::source::{Changed, Columns, Row, SightingKind, Value};
 use position::{
     DatasetInfo, Error, Inputs, License, Position, Snapshot, SnapshotSource, SnapshotStatus,
     compute,
@@ -318,5 +318,22 @@ impl SnapshotSource for Estate {
 
     fn has_changed(&self, _changed: Changed<'_>) -> Result<bool, Error> {
         Ok(true)
+    }
+
+    fn sightings(
+        &self,
+        row: &mut dyn FnMut(SightingKind, &str, i64) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let sql = "SELECT kind, person_id, at FROM _sighting";
+        let Ok(mut statement) = self.connection.prepare(sql) else { return Ok(()) };
+        let mut rows = statement.query([]).unwrap();
+        while let Some(found) = rows.next().unwrap() {
+            let (kind, person, at): (String, String, i64) =
+                (found.get(0).unwrap(), found.get(1).unwrap(), found.get(2).unwrap());
+            let activated = kind == "activated";
+            let kind = if activated { SightingKind::Activated } else { SightingKind::Frozen };
+            row(kind, &person, at)?;
+        }
+        Ok(())
     }
 }

@@ -2,13 +2,14 @@
 
 use chrono::Duration;
 
-use crate::analysis;
+use super::settle::settle;
 use crate::error::HostError;
 use crate::redact;
+use position::inputs::RuleSettings;
+
 use crate::settings::Config;
 use crate::store::{Connector, RunStatus, Store};
 use crate::time;
-use position::inputs::RuleSettings;
 
 /// How long daily sums of uses are kept unless the settings say otherwise.
 const ACTIVITY_RETENTION_DAYS: u32 = 730;
@@ -49,7 +50,7 @@ impl RetentionPolicy {
         }
         if matches!(status, RunStatus::Complete | RunStatus::Partial)
             && let Err(error) =
-                analysis::prepare(store, connector.id, &self.rules, self.activity_retention_days)
+                settle(store, connector.id, &self.rules, self.activity_retention_days)
         {
             log::warn!(
                 "the snapshot is published; what reports prepare from it is not: {}",

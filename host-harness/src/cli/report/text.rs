@@ -1,13 +1,12 @@
 //! The licence position for a terminal: the answer first, then what it rests on.
 
 use crate::cli::Table;
-use crate::cli::findings::rule_table;
+use crate::cli::rule_table::rule_table;
 use crate::redact;
 use crate::report::show::{self, FamilyTable};
 use position::grouped;
 use position::model::Position;
 use position::money::{Amount, Amounts};
-use position::rules::RuleResult;
 
 /// Renders the report. Data in it is harmless to a terminal.
 pub(super) fn render(position: &Position) -> String {
@@ -32,8 +31,7 @@ pub(super) fn render(position: &Position) -> String {
     text.push('\n');
     push_money(&mut text, position);
     section(&mut text, "What the rules found");
-    let rules: Vec<&RuleResult> = position.rules.iter().collect();
-    text.push_str(&rule_table(&rules));
+    text.push_str(&rule_table(&position.rules));
     push_footnotes(&mut text, position);
     push_reconciliation(&mut text, position);
     push_incomplete(&mut text, position);

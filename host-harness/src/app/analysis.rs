@@ -1,22 +1,21 @@
 //! The licence position of what the store holds: imports and kept tables added to the snapshot.
 
-use chrono::Duration;
 use position::diff::{self, Diff, Read};
 use position::inputs::{Imported, Inputs, RuleSettings};
 use position::model::Movement;
-use position::money::{self, PriceBook, WhatIf};
+use position::money::{self, Point, PriceBook, WhatIf};
 use position::{Analysis, Kept};
 
 use crate::error::HostError;
 use crate::home::make_private_folder;
-use crate::source::StoreSource;
-use crate::store::{ImportKind, ReadStore, SnapshotInfo, Store};
+use crate::source::{self, StoreSource};
+use crate::store::{ImportKind, ReadStore, SnapshotInfo};
 
 /// Everything that was imported for a connector, as it is in use now.
 ///
 /// # Errors
 /// If the store cannot be read, or a list is no longer understood.
-pub fn imported(store: &ReadStore, snapshot: &SnapshotInfo) -> Result<Imported, HostError> {
+pub(crate) fn imported(store: &ReadStore, snapshot: &SnapshotInfo) -> Result<Imported, HostError> {
     let id = snapshot.connector_id;
     let text = |kind| store.import_text(id, kind, None);
     Ok(Imported {
@@ -30,8 +29,8 @@ pub fn imported(store: &ReadStore, snapshot: &SnapshotInfo) -> Result<Imported, 
             .transpose()?,
         prices: text(ImportKind::Prices)?.as_deref().map(money::prices).transpose()?,
         contract: text(ImportKind::Contract)?.as_deref().map(money::contract).transpose()?,
-        exemptions: store.exemptions(id)?,
-        trend: store.points(id, snapshot.as_of)?,
+        exemptions: source::exemptions(store, id)?,
+        trend: source::trend(store, id, snapshot.as_of)?,
     })
 }
 
@@ -39,7 +38,7 @@ pub fn imported(store: &ReadStore, snapshot: &SnapshotInfo) -> Result<Imported, 
 ///
 /// # Errors
 /// If the imports cannot be read.
-pub fn inputs(
+pub(crate) fn inputs(
     store: &ReadStore,
     snapshot: &SnapshotInfo,
     settings: &RuleSettings,
@@ -53,7 +52,7 @@ pub fn inputs(
 ///
 /// # Errors
 /// As [`position::compute`].
-pub fn analyse<'a>(
+pub(crate) fn analyse<'a>(
     source: &'a StoreSource<'_>,
     inputs: &'a Inputs,
 ) -> Result<Analysis<'a>, HostError> {
@@ -65,7 +64,7 @@ pub fn analyse<'a>(
 /// Where the tables of a snapshot are kept; only the latest one's are worth it.
 fn kept(source: &StoreSource<'_>) -> Result<Kept, HostError> {
     let (store, snapshot) = (source.store, source.info);
-    let folder = store.home().positions();
+    let folder = store.folder().positions();
     let latest = store.latest_snapshot(snapshot.connector_id)?;
     let keep = latest.is_some_and(|latest| latest.id == snapshot.id)
         && make_private_folder(&folder).is_ok();
@@ -85,7 +84,7 @@ fn movement(source: &StoreSource<'_>) -> Option<Movement> {
     })
 }
 
-fn read<'a>(source: &'a StoreSource<'_>, prices: Option<&'a PriceBook>) -> Read<'a> {
+pub(crate) fn read<'a>(source: &'a StoreSource<'_>, prices: Option<&'a PriceBook>) -> Read<'a> {
     Read { snapshot: &source.snapshot, source, prices }
 }
 
@@ -93,7 +92,7 @@ fn read<'a>(source: &'a StoreSource<'_>, prices: Option<&'a PriceBook>) -> Read<
 ///
 /// # Errors
 /// If the store cannot be read, or a statement of the connector does not fit its table.
-pub fn compare(
+pub(crate) fn compare(
     store: &ReadStore,
     from: &SnapshotInfo,
     to: &SnapshotInfo,
@@ -108,29 +107,21 @@ pub fn compare(
     Ok(diff::compare(read(&from, before.as_ref()), read(&to, after.as_ref()))?)
 }
 
-/// What is done once for each snapshot after it was published: daily sums of uses, the canonical
-/// tables, and a point in the trend of each pool. The next report makes up for what fails here.
+/// Makes the canonical tables of the latest snapshot anew; returns the counts of each pool, by family
+/// and key.
 ///
 /// # Errors
-/// If the store cannot be read or written.
-pub fn prepare(
-    store: &Store,
-    connector_id: i64,
+/// If the store cannot be read.
+pub(crate) fn prepare(
+    store: &ReadStore,
+    snapshot: &SnapshotInfo,
     settings: &RuleSettings,
-    activity_retention_days: u32,
-) -> Result<(), HostError> {
-    let reader = Store::open_read(store.home())?;
-    let Some(snapshot) = reader.latest_snapshot(connector_id)? else { return Ok(()) };
-    store.index_changes(&snapshot)?;
-    let cutoff = snapshot.as_of - Duration::days(activity_retention_days.into());
-    store.sum_uses(&reader, &snapshot, Some(cutoff.timestamp_millis()))?;
-    store.note_sightings(&reader, &snapshot, cutoff.timestamp_millis())?;
+) -> Result<Vec<(String, String, Point)>, HostError> {
     // Earlier snapshots' tables, and those that a report made before its uses were summed.
-    position::forget(&reader.home().positions(), connector_id);
-    let inputs = inputs(&reader, &snapshot, settings, WhatIf::default())?;
-    let source = StoreSource::open(&reader, &snapshot)?;
+    position::forget(&store.folder().positions(), snapshot.connector_id);
+    let inputs = inputs(store, snapshot, settings, WhatIf::default())?;
+    let source = StoreSource::open(store, snapshot)?;
     let kept = kept(&source)?;
     let movement = || movement(&source);
-    let points = position::points(&source, &source.snapshot, &inputs, Some(&kept), &movement)?;
-    store.add_points(connector_id, &points)
+    Ok(position::points(&source, &source.snapshot, &inputs, Some(&kept), &movement)?)
 }
