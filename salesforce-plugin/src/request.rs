@@ -109,7 +109,6 @@ impl Session {
         let mut renewed = false;
         loop {
             self.host().stop_if_cancelled()?;
-            self.host().acquire("api", 1)?;
             let (url, token) = self.address(request.path)?;
             if !allow_list::is_allowed(request.method, url.path()) {
                 return Err(Error::new(

@@ -148,3 +148,50 @@ fn the_readme_names_every_dataset() {
         assert!(readme.contains(&format!("`{name}`")), "the README does not name `{name}`");
     }
 }
+
+/// Lines of those texts that name the ABI library.
+fn abi_library_named(texts: &[(PathBuf, String)]) -> Vec<String> {
+    let name = ["abi", "stable"].join("_");
+    let named = |(file, text): &(PathBuf, String)| -> Vec<String> {
+        let lines = text.lines().filter(|line| line.contains(&name));
+        lines.map(|line| format!("{}: {line}", file.display())).collect()
+    };
+    texts.iter().flat_map(named).collect()
+}
+
+#[test]
+fn the_abi_library_is_named_in_one_folder_alone() {
+    let root = root();
+    let edge = root.join("connector-api/src/ffi");
+    let texts = |files: Vec<PathBuf>| -> Vec<(PathBuf, String)> {
+        files.into_iter().map(|file| (file.clone(), read(&file))).collect()
+    };
+    let mut files: Vec<PathBuf> = Vec::new();
+    for member in ["connector-api", "salesforce-plugin", "host-harness", "tests"] {
+        files.extend(files_of(&root.join(member)));
+    }
+    let (inside, outside): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|file| file.starts_with(&edge));
+    // The contract's own manifest depends on it.
+    let own_manifest = root.join("connector-api/Cargo.toml");
+    let outside = outside.into_iter().filter(|file| *file != own_manifest).collect();
+    assert_eq!(abi_library_named(&texts(outside)), Vec::<String>::new());
+    // The control: the same search finds it where it belongs.
+    assert!(abi_library_named(&texts(inside)).len() > 5);
+}
+
+/// The sources and manifests below a folder.
+fn files_of(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("a source folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files.extend(files_of(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            || path.ends_with("Cargo.toml")
+        {
+            files.push(path);
+        }
+    }
+    files
+}

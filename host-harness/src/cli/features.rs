@@ -12,7 +12,6 @@ use crate::cancel::Cancel;
 use crate::error::HostError;
 use crate::locks::RunLock;
 use crate::redact;
-use crate::services::host_box;
 
 /// How long `disable` waits for runs in progress to end.
 const STOPPING: Duration = Duration::from_secs(60);
@@ -154,7 +153,7 @@ fn enable(app: &App, feature: &str) -> Result<Outcome, HostError> {
     // The library must be able to make an instance and to be enabled before the feature counts as
     // enabled.
     plugin
-        .instance(host_box(Arc::new(context)))
+        .instance(Arc::new(context))
         .and_then(|instance| instance.enable().and_then(|()| instance.disable()))?;
     deployment.store.set_feature(feature, true)?;
     done(app, feature, true)?;
