@@ -31,17 +31,17 @@ PY
 }
 
 # A short dataset is incomplete: the count of the org is held against the records.
-broken salesforce-plugin/src/reader.rs '.filter(|count| *count > self.answered)' '.filter(|_| false)' \
+broken salesforce-plugin/src/read/reader.rs '.filter(|count| *count > self.answered)' '.filter(|_| false)' \
     -p salesforce-plugin --test collection a_page_that_is_always_short
 # Where only one's own logins are shown, the answer is whole and yet is not everybody's.
-broken salesforce-plugin/src/reader.rs 'self.own_rows_only()? {' 'self.own_rows_only()?.filter(|_| false) {' \
+broken salesforce-plugin/src/read/reader.rs 'self.own_rows_only()? {' 'self.own_rows_only()?.filter(|_| false) {' \
     -p salesforce-plugin --test collection own_logins_only
 # Half a record at the end of a result is none.
-broken salesforce-plugin/src/csv_rows.rs "last != b'\\n'" 'last == 0' \
+broken salesforce-plugin/src/read/csv_rows.rs "last != b'\\n'" 'last == 0' \
     -p salesforce-plugin --lib a_body_that_was_cut_off
 # Results that are read again are passed by where they were handed over.
-broken salesforce-plugin/src/csv_rows.rs 'if index > self.taken {' 'if index > 0 {' \
+broken salesforce-plugin/src/read/csv_rows.rs 'if index > self.taken {' 'if index > 0 {' \
     -p salesforce-plugin --lib results_that_break_off_anywhere
 # A token goes to the host of an org only.
-broken salesforce-plugin/src/org_url.rs 'is_org_host(name).then(' 'true.then(' \
+broken salesforce-plugin/src/settings/org_url.rs 'is_org_host(name).then(' 'true.then(' \
     -p salesforce-plugin --lib org_url

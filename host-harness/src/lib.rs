@@ -4,25 +4,18 @@
 //! It names no vendor: everything it knows of one comes from the connector's manifest.
 //!
 //! ```text
-//!  cli ──► connector_admin, authorize, run ──► plugin (preflight, load, instance)
-//!                │                               │ services (secrets, log, lease …), sink (records)
-//!                ▼                               ▼
-//!              store ◄───────────────────────────┘──► store::ReadStore ──► position, export
+//!  cli, serve ──► app ──► plugin (preflight, load, instance) ──► services (secrets, log, lease …), sink (records)
+//!                  │                                                 │
+//!                  ├──► position, findings, money, diff              │
+//!                  └──► store ◄──────────────────────────────────────┘
 //! ```
 
+pub mod app;
 pub mod cli;
-
-pub mod after_run;
-pub mod authorize;
-pub mod connector_admin;
-mod resume;
-pub mod run;
 pub mod schedule;
-pub mod scheduler;
-pub mod server;
+pub mod serve;
 
 pub mod diff;
-pub mod export;
 pub mod findings;
 pub mod money;
 pub mod position;
@@ -39,22 +32,16 @@ pub mod sink;
 
 pub mod cancel;
 pub mod error;
-pub mod failure_hook;
 pub mod home;
 pub mod locks;
-pub mod metrics;
 mod owned;
-mod plausible;
 mod process;
 pub mod redact;
+pub mod safe_file;
 mod sealed;
 pub mod secret_store;
-mod service_manager;
 pub mod settings;
 pub mod store;
 pub mod time;
 pub mod trust;
 pub mod worker;
-
-#[cfg(feature = "demo")]
-pub mod demo;

@@ -363,7 +363,7 @@ fn make_key(path: &Path) -> Result<Zeroizing<[u8; KEY]>, HostError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connector_admin::SETTINGS;
+    use crate::app::deployment::SETTINGS;
 
     struct Case {
         folder: tempfile::TempDir,

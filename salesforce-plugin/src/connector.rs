@@ -9,12 +9,13 @@ use connector_api::message::{
 };
 use connector_api::{Connector, Error, ErrorKind, Host, Sink};
 
-use crate::session::Session;
+use crate::auth::{authorize, deauthorize};
+use crate::check::permission_sets;
+use crate::client::session::Session;
+use crate::read::collect;
 use crate::settings::Settings;
-use crate::{
-    authorize, check, collect, dataset, deauthorize, grant_kind, permission_sets, position,
-    settings,
-};
+use crate::settings::grant_kind;
+use crate::{check, dataset, position, settings};
 
 /// One configured Salesforce org.
 #[derive(Debug)]

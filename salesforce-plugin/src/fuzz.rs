@@ -5,14 +5,14 @@ use std::io::Read;
 
 use connector_api::manifest::FieldType;
 
-use crate::api_error::judge;
-use crate::csv_rows::Results;
-use crate::domain::is_org_host;
-use crate::grant::Grant;
-use crate::http::{Answer, Unfinished};
-use crate::oauth::{TokenAnswer, as_json};
-use crate::org_url::OrgHost;
-use crate::page::{Columns, Page};
+use crate::auth::grant::Grant;
+use crate::auth::oauth::{TokenAnswer, as_json};
+use crate::client::api_error::judge;
+use crate::read::csv_rows::Results;
+use crate::read::page::{Columns, Page};
+use crate::settings::domain::is_org_host;
+use crate::settings::org_url::OrgHost;
+use crate::transport::http::{Answer, Unfinished};
 
 fn columns() -> Columns {
     Columns::new(vec![
@@ -94,7 +94,7 @@ pub fn token_answer(body: &[u8]) {
 pub fn url_guard(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let (first, second) = text.split_once('\n').unwrap_or((text, text));
-    let _ = crate::domain::LoginHosts::parse(first);
+    let _ = crate::settings::domain::LoginHosts::parse(first);
     let known = OrgHost::new("acme.my.salesforce.com");
     for host in [OrgHost::of_url(first), OrgHost::new(first), known].into_iter().flatten() {
         let next = host.next_records_path(second);

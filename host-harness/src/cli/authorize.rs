@@ -6,7 +6,7 @@ use connector_api::message::GrantSummary;
 use serde_json::json;
 
 use super::{App, Outcome, secret_input};
-use crate::authorize::{Begun, accept_host, begin, finish};
+use crate::app::authorization::{Begun, accept_host, begin, finish};
 use crate::error::HostError;
 use crate::redact;
 use crate::store::Connector;

@@ -6,7 +6,7 @@ use connector_api::message::{Finding, FindingStatus};
 use serde::Serialize;
 
 use super::{App, Outcome, Table};
-use crate::connector_admin::with_instance;
+use crate::app::deployment::with_instance;
 use crate::error::HostError;
 use crate::redact;
 

@@ -6,11 +6,11 @@ use connector_api::message::{CollectMode, DatasetSummary};
 
 use super::progress::Progress;
 use super::{App, Outcome, Table};
-use crate::after_run::Keeping;
+use crate::app::collection::retention::Keeping;
+use crate::app::collection::run::{self, Options};
 use crate::error::{HostError, Kind};
 use crate::position::grouped;
 use crate::redact;
-use crate::run::{self, Options};
 use crate::store::RunStatus;
 
 /// Options of `collect`.

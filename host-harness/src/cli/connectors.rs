@@ -9,15 +9,15 @@ use connector_api::ErrorKind;
 use serde_json::{Value, json};
 
 use super::{App, Outcome, Table, authorize, check, runs, secret_input, serve, status};
-use crate::authorize::{self as authorization, Deauthorized};
-use crate::connector_admin::{Draft, with_instance};
+use crate::app::authorization::{self as authorization, Deauthorized};
+use crate::app::deployment::{Draft, with_instance};
 use crate::error::HostError;
-use crate::export::file::SafeFile;
 use crate::locks::ServerLock;
 use crate::plugin::Plugin;
 use crate::redact;
-use crate::scheduler::JobView;
-use crate::server;
+use crate::safe_file::SafeFile;
+use crate::schedule::scheduler::JobView;
+use crate::serve::server;
 use crate::store::{Connector, NewConnector, Run, RunError};
 use crate::time::rfc3339;
 

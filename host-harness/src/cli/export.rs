@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::app::exports::{Exported, Format, Options, export};
 use crate::cli::report::find_snapshot;
 use crate::cli::{App, Outcome, Table};
 use crate::error::HostError;
-use crate::export::{Exported, Format, Options, export};
 use crate::position::grouped;
 use crate::redact;
 use crate::time::rfc3339;

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use crate::cli::report::{find_connector, pick_snapshot, read_text};
 use crate::cli::{App, Outcome, Table};
 use crate::error::HostError;
-use crate::export::file::SafeFile;
 use crate::money;
 use crate::position::base;
 use crate::redact;
+use crate::safe_file::SafeFile;
 use crate::store::ImportKind;
 
 /// Commands of `imports`.

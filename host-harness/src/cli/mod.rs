@@ -4,6 +4,8 @@ mod authorize;
 mod check;
 mod collect;
 mod connectors;
+#[cfg(feature = "demo")]
+mod demo;
 mod diff;
 mod exemptions;
 pub mod export;
@@ -31,8 +33,8 @@ use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::app::deployment::{self, Deployment};
 use crate::cancel::Cancel;
-use crate::connector_admin::{self, Deployment};
 use crate::error::HostError;
 use crate::home::Home;
 use crate::plugin::Plugin;
@@ -114,7 +116,7 @@ struct Cli {
 enum Command {
     /// Play the whole story against a simulated organization
     #[cfg(feature = "demo")]
-    Demo(crate::demo::Args),
+    Demo(demo::Args),
     /// Connector libraries: list, check, install, verify
     #[command(subcommand)]
     Plugins(plugins::Command),
@@ -247,7 +249,7 @@ fn usage(error: &clap::Error, arguments: &[std::ffi::OsString]) -> u8 {
 fn dispatch(app: &App, command: &Command) -> Result<Outcome, HostError> {
     match command {
         #[cfg(feature = "demo")]
-        Command::Demo(args) => crate::demo::run(app, args),
+        Command::Demo(args) => demo::run(app, args),
         Command::Plugins(command) => plugins::run(app, command),
         Command::Features(command) => features::run(app, command),
         Command::Connectors(command) => connectors::run(app, command),
@@ -350,7 +352,7 @@ impl App {
             return Ok(store);
         }
         let store = Arc::new(Store::open(&self.home)?);
-        connector_admin::recover_runs(&store, None)?;
+        deployment::recover_runs(&store, None)?;
         Ok(self.store.get_or_init(|| store))
     }
 

@@ -9,12 +9,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::cli::{App, Outcome};
 use crate::error::HostError;
-use crate::export::file::SafeFile;
 use crate::findings::list;
 use crate::money::WhatIf;
 use crate::position::inputs::RuleSettings;
 use crate::position::{self, base};
 use crate::redact;
+use crate::safe_file::SafeFile;
 use crate::store::{ConnectorInfo, ReadStore, SnapshotInfo, Store};
 
 /// Options of `report`.

@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex};
 
 use super::{App, Outcome};
-use crate::after_run::Keeping;
+use crate::app::collection::retention::Keeping;
 use crate::error::HostError;
-use crate::failure_hook::FailureHook;
 use crate::locks::ServerLock;
 use crate::plugin_dir::{self, Loading};
-use crate::server::{Server, Shown};
-use crate::{metrics, scheduler};
+use crate::schedule::scheduler;
+use crate::serve::failure_hook::FailureHook;
+use crate::serve::metrics;
+use crate::serve::server::{Server, Shown};
 
 /// Options of `serve`.
 #[derive(Debug, clap::Args)]

@@ -6,8 +6,8 @@ use super::{App, Outcome, Table, serve};
 use crate::error::HostError;
 use crate::locks::ServerLock;
 use crate::position::grouped;
-use crate::scheduler::{JobView, Standing};
-use crate::server;
+use crate::schedule::scheduler::{JobView, Standing};
+use crate::serve::server;
 use crate::time::{self, rfc3339};
 
 pub(crate) fn run(app: &App) -> Result<Outcome, HostError> {

@@ -5,7 +5,7 @@ use connector_api::message::GrantSummary;
 use rusqlite::{OptionalExtension, Row};
 
 use super::{Store, schema};
-use crate::connector_admin::SETTINGS;
+use crate::app::deployment::SETTINGS;
 use crate::error::HostError;
 use crate::secret_store::KEY_CHECK;
 use crate::time;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Store;
 use crate::error::HostError;
-use crate::scheduler::{JobState, PluginState};
+use crate::schedule::scheduler::{JobState, PluginState};
 
 impl Store {
     /// What is remembered of each connector. An entry that is not understood counts as none.

@@ -16,8 +16,8 @@ use connector_api::{Error, ErrorKind, Secret};
 
 use super::frame::{self, BATCH};
 use super::{Answer, Call, Job, Start, ToHost, ToWorker};
+use crate::app::deployment::refused_settings;
 use crate::cancel::Cancel;
-use crate::connector_admin::refused_settings;
 use crate::plugin::Checked;
 use crate::process;
 

@@ -3,9 +3,11 @@
 //! # Source
 //! Object Reference for the Salesforce Platform; one page per object.
 
+pub(crate) mod permission;
+
 use connector_api::manifest::{DatasetSpec, FieldSpec, FieldType, PermissionSpec};
 
-pub(crate) use crate::permission::*;
+pub(crate) use crate::dataset::permission::*;
 
 mod account;
 mod active_feature_license_metric;

@@ -1,0 +1,263 @@
+//! Authorization: the link out, the pasted token in, the grant kept only if it is welcome.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use connector_api::host::GRANT_LEASE;
+
+use connector_api::message::{AuthorizeReply, AuthorizeRequest, DeauthorizeReply, GrantSummary};
+use connector_api::{Error, ErrorKind, Secret};
+
+use crate::app::deployment::{Deployment, with_instance};
+use crate::cancel::Cancel;
+use crate::error::{HostError, Kind};
+use crate::locks::{Lease, RunLock};
+use crate::plugin::Plugin;
+use crate::redact;
+use crate::services::Secrets;
+use crate::store::Connector;
+use crate::time;
+
+/// How long a renewal by another process is waited for.
+const RENEWAL_PATIENCE: Duration = Duration::from_secs(180);
+const LEASE_POLL: Duration = Duration::from_millis(50);
+
+/// What the first step answered.
+#[derive(Clone, Debug)]
+pub enum Begun {
+    /// A person opens the link and brings something back.
+    Link {
+        /// The vendor's page.
+        url: String,
+        /// What to do there.
+        instructions: String,
+    },
+    /// This grant needs no person: it is stored.
+    Granted(GrantSummary),
+}
+
+/// Begins an authorization. A link is noted as pending.
+///
+/// # Errors
+/// Those of the connector.
+pub fn begin(
+    deployment: &Deployment,
+    plugin: &Plugin,
+    connector: &Connector,
+    accept_org_change: bool,
+    cancel: &Cancel,
+) -> Result<Begun, HostError> {
+    let none = Secret::new("");
+    let request = AuthorizeRequest::Begin;
+    let (reply, changes) = step(deployment, plugin, connector, &request, none, cancel)?;
+    match reply {
+        AuthorizeReply::Link { url, instructions } => {
+            let sealed = deployment.seal_all(connector.id, &changes)?;
+            deployment.store.put_sealed_secrets(connector.id, &sealed)?;
+            deployment.store.set_pending_authorization(connector.id, Some(time::now()))?;
+            Ok(Begun::Link { url, instructions })
+        }
+        AuthorizeReply::Granted(summary) => {
+            keep(deployment, connector, &summary, &changes, accept_org_change)?;
+            Ok(Begun::Granted(summary))
+        }
+    }
+}
+
+/// Finishes an authorization with what the person pasted.
+///
+/// # Errors
+/// Those of the connector; of kind auth when the grant opens another organization than before and
+/// that was not accepted: the old grant stays then.
+pub fn finish(
+    deployment: &Deployment,
+    plugin: &Plugin,
+    connector: &Connector,
+    token: Secret,
+    accept_org_change: bool,
+    cancel: &Cancel,
+) -> Result<GrantSummary, HostError> {
+    redact::remember(token.expose());
+    let request = AuthorizeRequest::Finish;
+    let result = step(deployment, plugin, connector, &request, token, cancel);
+    let (reply, changes) = result.inspect_err(|error| {
+        // After a passing fault the same link and token may still work.
+        if matches!(error.kind, Kind::Auth) {
+            let forgotten = deployment.store.set_pending_authorization(connector.id, None);
+            if let Err(error) = forgotten {
+                log::warn!("{error}");
+            }
+        }
+    })?;
+    match reply {
+        AuthorizeReply::Granted(summary) => {
+            keep(deployment, connector, &summary, &changes, accept_org_change)?;
+            Ok(summary)
+        }
+        AuthorizeReply::Link { .. } => {
+            Err(HostError::failed("the connector asked for another link instead of finishing")
+                .with_hint("run `connectors authorize` again"))
+        }
+    }
+}
+
+/// How a deauthorization ended.
+#[derive(Clone, Debug)]
+pub struct Deauthorized {
+    /// Whether the vendor knows: the grant is dead there too.
+    pub revoked: bool,
+    /// Whether the grant was forgotten here.
+    pub forgotten: bool,
+    /// What happened.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+/// Ends the grant: revokes it at the vendor, then forgets it here. A grant that could not be
+/// revoked is kept (and not used), so that it can be tried again, unless `forget` says otherwise.
+///
+/// # Errors
+/// When there is no grant, a run is in progress, or the store cannot be written.
+pub fn deauthorize(
+    deployment: &Deployment,
+    plugin: &Plugin,
+    connector: &Connector,
+    forget: bool,
+    cancel: &Cancel,
+) -> Result<Deauthorized, HostError> {
+    if connector.grant.is_none() {
+        return Err(HostError::usage(format_args!("`{}` is not authorized", connector.name))
+            .with_hint("there is nothing to give back"));
+    }
+    let _lock = RunLock::take(deployment.store.home(), connector)?;
+    let context = Arc::new(deployment.context(connector.id, cancel.clone()));
+    let reply =
+        with_instance(deployment, plugin, connector, &context, |instance| instance.deauthorize())
+            .unwrap_or_else(|error| DeauthorizeReply {
+                revoked: false,
+                message: error.message,
+                hint: error.hint,
+            });
+    let forgotten = reply.revoked || forget;
+    if forgotten {
+        let settings = plugin.manifest.settings.iter();
+        let entered: Vec<&str> =
+            settings.filter(|spec| spec.secret).map(|spec| spec.name.as_str()).collect();
+        deployment.store.forget_grant(connector.id, &entered)?;
+    } else {
+        deployment.store.set_still_live(connector.id)?;
+    }
+    Ok(Deauthorized {
+        revoked: reply.revoked,
+        forgotten,
+        message: redact::mask(&reply.message).into_owned(),
+        hint: reply.hint.map(|hint| redact::mask(&hint).into_owned()),
+    })
+}
+
+/// Agrees that data is read from another host from now on, which the vendor offered.
+///
+/// # Errors
+/// Those of the connector, also when the vendor did not offer that host.
+pub fn accept_host(
+    deployment: &Deployment,
+    plugin: &Plugin,
+    connector: &Connector,
+    host: &str,
+    cancel: &Cancel,
+) -> Result<GrantSummary, HostError> {
+    let none = Secret::new("");
+    let request = AuthorizeRequest::AcceptHost { host: host.into() };
+    match step(deployment, plugin, connector, &request, none, cancel)? {
+        (AuthorizeReply::Granted(summary), changes) => {
+            keep(deployment, connector, &summary, &changes, false)?;
+            Ok(summary)
+        }
+        (AuthorizeReply::Link { .. }, _) => {
+            Err(HostError::failed("the connector asked for a link instead of taking the host"))
+        }
+    }
+}
+
+type Held = BTreeMap<String, Option<Secret>>;
+
+fn step(
+    deployment: &Deployment,
+    plugin: &Plugin,
+    connector: &Connector,
+    request: &AuthorizeRequest,
+    token: Secret,
+    cancel: &Cancel,
+) -> Result<(AuthorizeReply, Held), HostError> {
+    let mut context = deployment.context(connector.id, cancel.clone());
+    // What the connector stores counts only once its answer is accepted.
+    context.secrets = Mutex::new(Secrets::Held { changes: BTreeMap::new(), token });
+    let context = Arc::new(context);
+    let reply = with_instance(deployment, plugin, connector, &context, |instance| {
+        instance.authorize(request)
+    })
+    .map_err(|error| explained(error, connector))?;
+    Ok((reply, context.take_held()))
+}
+
+fn explained(error: Error, connector: &Connector) -> HostError {
+    let kind = error.kind;
+    let mut error = HostError::from(error);
+    if error.hint.is_none() && kind == ErrorKind::AUTH {
+        error = error.with_hint(format_args!(
+            "run `connectors authorize \"{}\"` again and use its new link",
+            connector.name
+        ));
+    }
+    error
+}
+
+fn keep(
+    deployment: &Deployment,
+    connector: &Connector,
+    summary: &GrantSummary,
+    changes: &Held,
+    accept_org_change: bool,
+) -> Result<(), HostError> {
+    let before = connector.organization_id.as_deref();
+    let now = summary.organization_id.as_deref();
+    let other = matches!((before, now), (Some(before), Some(now)) if before != now);
+    if other && !accept_org_change {
+        return Err(HostError::new(
+            Kind::Auth,
+            format_args!(
+                "this grant opens organization `{}`, but connector `{}` belongs to `{}`: the old grant was kept",
+                now.unwrap_or_default(),
+                connector.name,
+                before.unwrap_or_default()
+            ),
+        )
+        .with_hint(
+            "log in to the right organization and authorize again; if the change is meant, repeat with `--accept-org-change`",
+        ));
+    }
+    let sealed = deployment.seal_all(connector.id, changes)?;
+    let _lease = grant_lease(deployment, connector)?;
+    deployment.store.store_grant(connector.id, summary, &sealed, other)
+}
+
+/// Waits until no renewal of the old grant is under way: its end would overwrite the new one.
+fn grant_lease(deployment: &Deployment, connector: &Connector) -> Result<Lease, HostError> {
+    let until = Instant::now() + RENEWAL_PATIENCE;
+    loop {
+        let taken = Lease::try_take(deployment.store.home(), connector.id, GRANT_LEASE)?;
+        match taken {
+            Some(lease) => return Ok(lease),
+            None if Instant::now() < until => std::thread::park_timeout(LEASE_POLL),
+            None => {
+                return Err(HostError::failed(format_args!(
+                    "the grant of `{}` is being renewed by another process",
+                    connector.name
+                ))
+                .with_hint("run the command again when the other one has ended"));
+            }
+        }
+    }
+}

@@ -1,0 +1,444 @@
+//! The long-running endpoint server: starts what the scheduler says is due, one thread a run, and
+//! remembers what it decided.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use connector_api::ErrorKind;
+use connector_api::message::CollectMode;
+
+use crate::app::collection::retention::Keeping;
+use crate::app::collection::run::{self, Options, Outcome};
+use crate::app::deployment::Deployment;
+use crate::cancel::Cancel;
+use crate::error::HostError;
+use crate::home::Home;
+use crate::plugin_dir::Scan;
+use crate::schedule::scheduler::{self, Ended, Entry, JobView, PluginState, Scheduler};
+use crate::serve::failure_hook::FailureHook;
+use crate::serve::service_manager;
+use crate::services::Unwatched;
+use crate::store::{Connector, RunStatus, Store};
+use crate::time;
+use crate::worker::Limits;
+
+/// How often the loop looks around.
+const TICK: Duration = Duration::from_millis(250);
+/// How often the store is asked whether another process changed it.
+const LOOK: Duration = Duration::from_secs(1);
+/// After a request to stop, runs may take so long to end.
+const STOP_WITHIN: Duration = Duration::from_secs(8);
+/// Connectors that are asked to stop may take so long; less than [`STOP_WITHIN`].
+const GRACE: Duration = Duration::from_secs(6);
+
+/// What a server needs.
+pub struct Server {
+    /// Store, key, network.
+    pub deployment: Deployment,
+    /// The connector libraries.
+    pub scan: Scan,
+    /// Run connectors in processes of their own, with these limits.
+    pub isolate: Option<Limits>,
+    /// A connector that gives no sign for so long is asked to stop.
+    pub silence: Option<Duration>,
+    /// How the scheduler works.
+    pub settings: scheduler::Settings,
+    /// Snapshots older than this are removed after a run.
+    pub keeping: Keeping,
+    /// Called when a run fails.
+    pub on_failure: Option<FailureHook>,
+    /// What metrics and health are made from.
+    pub shown: Arc<Mutex<Shown>>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Server")
+    }
+}
+
+/// What the server shows of itself.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    /// When the loop last came around.
+    pub turned_at: Option<Instant>,
+    /// How the connectors stand.
+    pub connectors: Vec<JobView>,
+    /// How the libraries stand.
+    pub plugins: BTreeMap<String, PluginState>,
+    /// Runs since the start, by connector and status.
+    pub runs: BTreeMap<(String, &'static str), u64>,
+    /// Seconds the last run took, by connector.
+    pub last_run_seconds: BTreeMap<String, f64>,
+    /// When something of a connector was last published here.
+    pub last_published: BTreeMap<String, DateTime<Utc>>,
+    /// Requests that count against an allowance, by connector.
+    pub api_calls: BTreeMap<String, u64>,
+}
+
+struct Finished {
+    id: i64,
+    connector: String,
+    took: Duration,
+    result: Result<Outcome, HostError>,
+}
+
+impl Server {
+    /// Serves until `stop` is set; runs in progress are asked to stop then.
+    ///
+    /// # Errors
+    /// When the store cannot be read at the start, or is found to be damaged: it is checked while the
+    /// server comes up, and no run begins before. Later failures of the store are logged, and the server
+    /// goes on with what it knows.
+    pub fn serve(self, stop: &Cancel) -> Result<(), HostError> {
+        let server = Arc::new(self);
+        let store = Arc::clone(&server.deployment.store);
+        let mut scheduler = Scheduler::new(
+            server.settings.clone(),
+            store.schedule_states()?,
+            store.plugin_states()?,
+        );
+        scheduler.recover(time::now());
+        let (finish, finished) = channel();
+        let mut work = Work {
+            server: &server,
+            scheduler,
+            cancels: BTreeMap::new(),
+            finish,
+            finished,
+            seen: None,
+            looked: None,
+            check: Some(check(store.home())?),
+        };
+        work.look()?;
+        log::info!(
+            "the server is ready: {} connectors, {} libraries, time zone {}",
+            work.scheduler.view(time::now()).len(),
+            server.scan.plugins.len(),
+            server.settings.zone
+        );
+        service_manager::ready();
+        while !stop.is_set() {
+            work.turn()?;
+        }
+        service_manager::stopping();
+        work.wind_down();
+        Ok(())
+    }
+}
+
+struct Work<'a> {
+    server: &'a Arc<Server>,
+    scheduler: Scheduler,
+    cancels: BTreeMap<i64, Cancel>,
+    finish: Sender<Finished>,
+    finished: Receiver<Finished>,
+    /// The store's version when it was last read.
+    seen: Option<i64>,
+    looked: Option<Instant>,
+    /// What the check of the store will say; none when it was found sound.
+    check: Option<Receiver<Result<(), HostError>>>,
+}
+
+/// Checks the store beside what else is done; that takes long where it is large.
+fn check(home: &Home) -> Result<Receiver<Result<(), HostError>>, HostError> {
+    let store = Store::open_read(home)?;
+    let (tell, told) = channel();
+    std::thread::Builder::new()
+        .name("store-check".into())
+        .spawn(move || {
+            // Nobody listens any more if the server is stopped meanwhile.
+            let _ = tell.send(store.quick_check());
+        })
+        .map_err(|error| HostError::failed(format_args!("no thread for the check: {error}")))?;
+    Ok(told)
+}
+
+impl Work<'_> {
+    /// Whether the store was found sound; not yet while it is being checked.
+    fn is_sound(&mut self) -> Result<bool, HostError> {
+        let Some(check) = &self.check else { return Ok(true) };
+        match check.try_recv() {
+            Ok(found) => found?,
+            Err(TryRecvError::Empty) => return Ok(false),
+            Err(TryRecvError::Disconnected) => {
+                return Err(HostError::failed("the check of the store ended in a panic"));
+            }
+        }
+        self.check = None;
+        Ok(true)
+    }
+
+    /// Once around: what changed, what ended, what is due.
+    fn turn(&mut self) -> Result<(), HostError> {
+        if self.looked.is_none_or(|at| at.elapsed() >= LOOK)
+            && let Err(error) = self.look()
+        {
+            log::error!("the connectors cannot be read: {error}");
+        }
+        if self.is_sound()? {
+            for entry in self.scheduler.start(time::now()) {
+                self.begin(&entry);
+            }
+        }
+        self.remember();
+        self.show();
+        service_manager::alive();
+        match self.finished.recv_timeout(TICK) {
+            Ok(finished) => self.end(finished, false),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+        }
+        while let Ok(finished) = self.finished.try_recv() {
+            self.end(finished, false);
+        }
+        Ok(())
+    }
+
+    /// Tells the scheduler what the store says, if it says something new.
+    fn look(&mut self) -> Result<(), HostError> {
+        self.looked = Some(Instant::now());
+        let store = &self.server.deployment.store;
+        let version = store.data_version()?;
+        if self.seen == Some(version) {
+            return Ok(());
+        }
+        let entries = entries(store, &self.server.scan)?;
+        self.scheduler.update(entries, &digests(&self.server.scan), time::now());
+        self.seen = Some(version);
+        Ok(())
+    }
+
+    fn begin(&mut self, entry: &Entry) {
+        let cancel = Cancel::default();
+        self.cancels.insert(entry.id, cancel.clone());
+        let (server, finish, name) =
+            (Arc::clone(self.server), self.finish.clone(), entry.name.clone());
+        let id = entry.id;
+        let collect = move || {
+            let began = Instant::now();
+            let result = server.collect(&name, &cancel);
+            // The loop is gone only when the process ends.
+            let _ = finish.send(Finished { id, connector: name, took: began.elapsed(), result });
+        };
+        let spawned = std::thread::Builder::new().name(format!("run-{id}")).spawn(collect);
+        if let Err(error) = spawned {
+            let result = Err(HostError::failed(format_args!("no thread for the run: {error}")));
+            let finished =
+                Finished { id, connector: entry.name.clone(), took: Duration::ZERO, result };
+            self.end(finished, false);
+        }
+    }
+
+    fn end(&mut self, finished: Finished, stopping: bool) {
+        self.cancels.remove(&finished.id);
+        let ended = judge(&finished.result, stopping);
+        self.count(&finished);
+        if let (Ended::Badly { .. }, Some(hook)) = (&ended, &self.server.on_failure) {
+            hook.call(&finished.connector, &finished.result);
+        }
+        match &finished.result {
+            Ok(outcome) => match &outcome.error {
+                Some(error) => log::warn!(
+                    "run {} of `{}` {}: {}",
+                    outcome.run_id,
+                    finished.connector,
+                    outcome.status.as_str(),
+                    error.message
+                ),
+                None => log::info!(
+                    "run {} of `{}` {} in {:.1} s with {} API calls",
+                    outcome.run_id,
+                    finished.connector,
+                    outcome.status.as_str(),
+                    finished.took.as_secs_f64(),
+                    outcome.api_calls
+                ),
+            },
+            Err(error) => log::warn!("`{}` could not run: {error}", finished.connector),
+        }
+        self.scheduler.ended(finished.id, &ended, time::now());
+        self.remember();
+        let view = self.scheduler.view(time::now());
+        if let Some(job) = view.iter().find(|job| job.id == finished.id) {
+            let when = job.next_run.map_or("not by itself".into(), time::rfc3339);
+            log::info!("`{}` runs next: {when}", finished.connector);
+        }
+    }
+
+    fn count(&self, finished: &Finished) {
+        let mut shown = lock(&self.server.shown);
+        let name = finished.connector.clone();
+        let status = match &finished.result {
+            Ok(outcome) => outcome.status.as_str(),
+            Err(_) => RunStatus::Failed.as_str(),
+        };
+        *shown.runs.entry((name.clone(), status)).or_default() += 1;
+        shown.last_run_seconds.insert(name.clone(), finished.took.as_secs_f64());
+        if let Ok(outcome) = &finished.result {
+            *shown.api_calls.entry(name.clone()).or_default() += outcome.api_calls;
+            if outcome.error.is_none() {
+                shown.last_published.insert(name, time::now());
+            }
+        }
+    }
+
+    fn remember(&mut self) {
+        let (jobs, plugins) = self.scheduler.take_changes();
+        if let Err(error) = self.server.deployment.store.remember_schedule(&jobs, &plugins) {
+            log::error!("the state of the schedule cannot be stored: {error}");
+        }
+    }
+
+    fn show(&self) {
+        let mut shown = lock(&self.server.shown);
+        shown.turned_at = Some(Instant::now());
+        shown.connectors = self.scheduler.view(time::now());
+        shown.plugins.clone_from(self.scheduler.plugins());
+    }
+
+    /// Asks all runs to stop and waits for them, but not for ever: what does not end is taken back
+    /// when the store is next opened.
+    fn wind_down(&mut self) {
+        for cancel in self.cancels.values() {
+            cancel.set();
+        }
+        if !self.cancels.is_empty() {
+            log::info!("stopping {} runs", self.cancels.len());
+        }
+        let began = Instant::now();
+        while !self.cancels.is_empty() {
+            let left = STOP_WITHIN.saturating_sub(began.elapsed());
+            match self.finished.recv_timeout(left) {
+                Ok(finished) => self.end(finished, true),
+                Err(_) => break,
+            }
+        }
+        let stuck: Vec<i64> = self.cancels.keys().copied().collect();
+        for id in stuck {
+            log::warn!("a run did not stop in time and is left behind");
+            self.scheduler.ended(id, &Ended::Interrupted, time::now());
+        }
+        self.remember();
+        log::info!("the server has stopped");
+    }
+}
+
+impl Server {
+    fn collect(&self, name: &str, cancel: &Cancel) -> Result<Outcome, HostError> {
+        let connector = self.deployment.store.connector(name)?;
+        let plugin = self.scan.plugin(&connector.feature)?;
+        let default = Options::default();
+        let options = Options {
+            mode: CollectMode::Incremental,
+            silence: self.silence.unwrap_or(default.silence),
+            grace: GRACE,
+            isolate: self.isolate,
+            ..default
+        };
+        let outcome = run::collect(
+            &self.deployment,
+            plugin,
+            &connector,
+            &options,
+            cancel,
+            Arc::new(Unwatched),
+        )?;
+        // The run itself is published; the next one forgets what is old.
+        let kept = self.keeping.after_run(&self.deployment.store, &connector, outcome.status);
+        if let Err(error) = kept {
+            log::error!("old snapshots of `{}` could not be removed: {error}", connector.name);
+        }
+        Ok(outcome)
+    }
+}
+
+fn judge(result: &Result<Outcome, HostError>, stopping: bool) -> Ended {
+    let outcome = match result {
+        Ok(outcome) => outcome,
+        Err(error) if error.kind == crate::error::Kind::Busy => return Ended::Busy,
+        Err(error) => {
+            let kind = match error.kind {
+                crate::error::Kind::Config => ErrorKind::CONFIG,
+                _ => ErrorKind::OTHER,
+            };
+            let error = crate::store::RunError {
+                kind,
+                message: error.message.clone(),
+                hint: error.hint.clone(),
+                retry_after_ms: None,
+            };
+            return Ended::Badly { status: RunStatus::Failed, error };
+        }
+    };
+    match &outcome.error {
+        None => Ended::Well,
+        Some(error) if error.kind == ErrorKind::CANCELLED && stopping => Ended::Interrupted,
+        Some(error) if error.kind == ErrorKind::CANCELLED => Ended::Withdrawn,
+        Some(error) => Ended::Badly { status: outcome.status, error: error.clone() },
+    }
+}
+
+/// The connectors as the scheduler takes them, with why they must not run.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(crate) fn entries(store: &Store, scan: &Scan) -> Result<Vec<Entry>, HostError> {
+    let enabled: BTreeSet<String> = store
+        .features()?
+        .into_iter()
+        .filter(|feature| feature.enabled)
+        .map(|feature| feature.id)
+        .collect();
+    let fingerprints = store.connector_fingerprints()?;
+    let plugins = scan.by_feature();
+    let hold = |connector: &Connector| {
+        let feature = &connector.feature;
+        if !enabled.contains(feature) {
+            return Some(format!("the feature `{feature}` is disabled"));
+        }
+        match plugins.get(feature.as_str()) {
+            None => Some(format!("no connector library offers the feature `{feature}`")),
+            Some(plugin) if !plugin.manifest.grants.is_empty() && !connector.is_authorized() => {
+                Some("it is not authorized".into())
+            }
+            Some(_) => None,
+        }
+    };
+    let entry = |connector: Connector| Entry {
+        id: connector.id,
+        hold: hold(&connector),
+        fingerprint: fingerprints.get(&connector.id).cloned().unwrap_or_default(),
+        name: connector.name,
+        feature: connector.feature,
+        schedule: connector.schedule,
+    };
+    Ok(store.connectors()?.into_iter().map(entry).collect())
+}
+
+/// The SHA-256 of each library, by feature.
+pub(crate) fn digests(scan: &Scan) -> BTreeMap<String, String> {
+    let digest =
+        |plugin: &crate::plugin::Plugin| (plugin.manifest.id.clone(), plugin.digest.clone());
+    scan.plugins.iter().map(digest).collect()
+}
+
+/// How every connector stands by what the store remembers, for a look from another process.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(crate) fn look(
+    store: &Store,
+    scan: &Scan,
+    settings: scheduler::Settings,
+) -> Result<Scheduler, HostError> {
+    let mut scheduler = Scheduler::new(settings, store.schedule_states()?, store.plugin_states()?);
+    scheduler.update(entries(store, scan)?, &digests(scan), time::now());
+    Ok(scheduler)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

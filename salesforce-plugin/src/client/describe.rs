@@ -1,0 +1,138 @@
+//! What the org shows to this user: API versions, objects and their fields.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Deserialize;
+
+use crate::client::api_error::ApiError;
+use crate::client::session::Session;
+
+/// The newest API version this connector was written for.
+pub(crate) const NEWEST_KNOWN_VERSION: u16 = 66;
+
+/// An object as described; keys that are not used are not read.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Describe {
+    #[serde(default = "yes")]
+    queryable: bool,
+    fields: Vec<DescribedField>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DescribedField {
+    name: String,
+    #[serde(default)]
+    relationship_name: Option<String>,
+    #[serde(default)]
+    reference_to: Vec<String>,
+}
+
+impl Describe {
+    fn has(&self, field: &str) -> bool {
+        self.fields.iter().any(|f| f.name == field)
+    }
+
+    /// The object a relationship leads to, if it leads to one kind only.
+    fn parent(&self, relationship: &str) -> Option<&str> {
+        let field =
+            self.fields.iter().find(|f| f.relationship_name.as_deref() == Some(relationship))?;
+        match field.reference_to.as_slice() {
+            [one] => Some(one),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: String,
+}
+
+/// The org's objects, each described at most once in a run.
+pub(crate) struct Catalogue<'a> {
+    session: &'a Session,
+    pub(crate) version: u16,
+    known: Mutex<HashMap<String, Option<Arc<Describe>>>>,
+}
+
+impl<'a> Catalogue<'a> {
+    /// Negotiates the API version: the one set, else the newest that both sides know.
+    ///
+    /// # Errors
+    /// [`ApiError`]; a version the org does not offer is fatal.
+    pub(crate) fn open(session: &'a Session) -> Result<Catalogue<'a>, ApiError> {
+        let offered: Vec<u16> = session.get("/services/data", None, |answer| {
+            let list: Vec<Version> =
+                serde_json::from_slice(&answer.body).map_err(|error| error.to_string())?;
+            let versions =
+                list.iter().filter_map(|v| v.version.split('.').next()?.parse().ok()).collect();
+            Ok((versions, list.len() as u64))
+        })?;
+        let version = match session.settings().api_version {
+            Some(version) if offered.contains(&version) => Some(version),
+            Some(version) => return Err(unavailable_version(version).into()),
+            None => offered.iter().copied().filter(|v| *v <= NEWEST_KNOWN_VERSION).max(),
+        };
+        let version = version
+            .ok_or_else(|| ApiError::Malformed("the org offers no known API version".into()))?;
+        Ok(Catalogue { session, version, known: Mutex::default() })
+    }
+
+    /// The object as this user sees it; none where it is hidden or does not exist.
+    ///
+    /// # Errors
+    /// [`ApiError`], except that the object is hidden.
+    pub(crate) fn describe(&self, object: &str) -> Result<Option<Arc<Describe>>, ApiError> {
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(described) = known().get(object) {
+            return Ok(described.clone());
+        }
+        let path = format!("/services/data/v{}.0/sobjects/{object}/describe", self.version);
+        let described = self.session.get(&path, Some(object), |answer| {
+            let describe: Describe =
+                serde_json::from_slice(&answer.body).map_err(|error| error.to_string())?;
+            Ok((describe, 0))
+        });
+        let described = match described {
+            Ok(describe) => Some(Arc::new(describe)).filter(|describe| describe.queryable),
+            Err(ApiError::Refused(refusal)) if refusal.is_hidden() => None,
+            Err(error) => return Err(error),
+        };
+        known().insert(object.to_owned(), described.clone());
+        Ok(described)
+    }
+
+    /// Describes the object anew at the next look.
+    pub(crate) fn forget(&self, object: &str) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(object);
+    }
+
+    /// Whether `path`, a field or a dotted path over relationships, is visible from `object`.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub(crate) fn shows(&self, object: &str, path: &str) -> Result<bool, ApiError> {
+        let Some(described) = self.describe(object)? else { return Ok(false) };
+        match path.split_once('.') {
+            None => Ok(described.has(path)),
+            Some((relationship, rest)) => match described.parent(relationship) {
+                Some(parent) => self.shows(parent, rest),
+                None => Ok(false),
+            },
+        }
+    }
+}
+
+fn unavailable_version(version: u16) -> connector_api::Error {
+    connector_api::Error::new(
+        connector_api::ErrorKind::CONFIG,
+        format_args!("the org does not offer API version {version}.0"),
+    )
+    .with_hint("leave `api_version` empty, or set one that the org offers")
+}

@@ -1,0 +1,189 @@
+//! Requests with the grant's access token: the one place that attaches it.
+//!
+//! It goes only to the grant's instance host, which is the host of a Salesforce org, over https, with
+//! no redirect followed; what may be sent there at all, and what becomes of it, is decided in `request`.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::DateTime;
+use connector_api::{Error, ErrorKind, Host, Secret};
+
+use crate::auth::authorize::client;
+use crate::auth::grant::Grant;
+use crate::auth::renew::renew;
+use crate::client::budget::Budget;
+use crate::client::gate::Gate;
+use crate::client::request::Request;
+use crate::client::retry::Retries;
+use crate::settings::Settings;
+use crate::settings::org_url::{OrgHost, OrgUrl};
+use crate::transport::http::{Answer, Consume, Http, HttpError};
+
+const DATA_TIMEOUT: Duration = Duration::from_secs(120);
+/// Results of a job are large, and wait for the one who stores them.
+const RESULTS_TIMEOUT: Duration = Duration::from_secs(540);
+/// Names the client in the org's own view of its API use.
+const CALL_OPTIONS: &str = "client=endpoint-server-salesforce-connector";
+
+/// An authorized connection to one org.
+pub(crate) struct Session {
+    host: Host,
+    http: Http,
+    settings: Settings,
+    current: Mutex<Current>,
+    budget: Budget,
+    gate: Gate,
+    retries: Retries,
+    server_time_ms: AtomicI64,
+}
+
+struct Current {
+    access_token: Secret,
+    instance_host: OrgHost,
+    organization_id: Option<String>,
+    user_id: Option<String>,
+}
+
+impl Current {
+    fn of(grant: &Grant) -> Option<Current> {
+        Some(Current {
+            access_token: grant.access_token()?,
+            instance_host: grant.instance_host.clone(),
+            organization_id: grant.organization_id.clone(),
+            user_id: grant.user_id.clone(),
+        })
+    }
+}
+
+impl Session {
+    /// Opens a session with the stored grant; renews it first where it has no access token, or where
+    /// an earlier renewal was interrupted.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AUTH`] when there is no usable grant, [`ErrorKind::CONFIG`] for network settings
+    /// that cannot be used.
+    pub(crate) fn open(host: &Host, settings: &Settings) -> Result<Session, Error> {
+        let http = client(settings)?;
+        let mut grant = Grant::load(host)?;
+        grant.still_usable()?;
+        if grant.access_token().is_none() || grant.is_doubtful() {
+            grant = renew(host, &http, settings, None)?;
+        }
+        let current = Current::of(&grant)
+            .ok_or_else(|| Error::new(ErrorKind::AUTH, "the grant holds no access token"))?;
+        Ok(Session {
+            host: host.clone(),
+            http,
+            settings: settings.clone(),
+            current: Mutex::new(current),
+            budget: Budget::default(),
+            gate: Gate::default(),
+            retries: Retries::default(),
+            server_time_ms: AtomicI64::new(0),
+        })
+    }
+
+    /// The host services.
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The settings in force.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The host data is read from.
+    pub(crate) fn instance_host(&self) -> OrgHost {
+        self.current().instance_host.clone()
+    }
+
+    /// The org's and the connecting user's id, as far as the grant tells.
+    pub(crate) fn ids(&self) -> (Option<String>, Option<String>) {
+        let current = self.current();
+        (current.organization_id.clone(), current.user_id.clone())
+    }
+
+    /// Requests sent so far that count against the org's allowance.
+    pub(crate) fn api_calls(&self) -> u64 {
+        self.budget.own()
+    }
+
+    fn current(&self) -> std::sync::MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The allowance of API requests.
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// How many requests may run at once.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Whether a request may be tried again.
+    pub(crate) fn retries(&self) -> &Retries {
+        &self.retries
+    }
+
+    /// The org's time, in milliseconds since 1970, as its last answer said.
+    pub(crate) fn server_time_ms(&self) -> Option<i64> {
+        Some(self.server_time_ms.load(Ordering::Relaxed)).filter(|ms| *ms > 0)
+    }
+
+    /// The only place where an address gets a token: it is on the grant's host, and an org's.
+    pub(crate) fn address(&self, path: &str) -> Result<(OrgUrl, Secret), Error> {
+        let current = self.current();
+        let url = current.instance_host.url(path).ok_or_else(|| {
+            Error::new(
+                ErrorKind::SCHEMA,
+                "an address outside the org was refused; nothing was sent to it",
+            )
+        })?;
+        Ok((url, current.access_token.clone()))
+    }
+
+    pub(crate) fn send(
+        &self,
+        request: &Request<'_>,
+        url: &OrgUrl,
+        token: &Secret,
+        consume: Option<Consume<'_>>,
+    ) -> Result<Answer, HttpError> {
+        let authorization = Secret::new(format!("Bearer {}", token.expose()));
+        let mut headers = vec![
+            ("Authorization", authorization.expose()),
+            ("Accept", request.accept),
+            ("Sforce-Call-Options", CALL_OPTIONS),
+        ];
+        if request.body.is_some() {
+            headers.push(("Content-Type", "application/json; charset=UTF-8"));
+        }
+        let body = request.body.map(|text| text.as_bytes().to_vec());
+        let timeout = if consume.is_some() { RESULTS_TIMEOUT } else { DATA_TIMEOUT };
+        self.http.exchange(request.method, url, &headers, body, timeout, consume)
+    }
+
+    /// Takes in what every answer says beside its body.
+    pub(crate) fn note_headers(&self, answer: &Answer) {
+        if let Some(usage) = answer.header("sforce-limit-info") {
+            self.budget.note_header(usage);
+        }
+        let at = answer.header("date").and_then(|text| DateTime::parse_from_rfc2822(text).ok());
+        if let Some(at) = at {
+            self.server_time_ms.store(at.timestamp_millis(), Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn renew(&self, seen: &Secret) -> Result<(), Error> {
+        let grant = renew(&self.host, &self.http, &self.settings, Some(seen))?;
+        if let Some(now) = Current::of(&grant) {
+            *self.current() = now;
+        }
+        Ok(())
+    }
+}
