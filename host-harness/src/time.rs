@@ -21,3 +21,26 @@ pub fn rfc3339(at: DateTime<Utc>) -> String {
 pub fn shown(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
+
+/// Writes an instant as [`rfc3339`], for views: `#[serde(with = "time::in_rfc3339")]`.
+pub(crate) mod in_rfc3339 {
+    use chrono::{DateTime, Utc};
+    use serde::Serializer;
+
+    pub(crate) fn serialize<S: Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&super::rfc3339(*at))
+    }
+}
+
+/// The same for an instant that may be missing.
+pub(crate) mod option_in_rfc3339 {
+    use chrono::{DateTime, Utc};
+    use serde::{Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(
+        at: &Option<DateTime<Utc>>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        at.map(super::rfc3339).serialize(to)
+    }
+}

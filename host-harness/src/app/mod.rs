@@ -3,6 +3,17 @@
 //! No command line and no terminal here: whoever calls parses, calls and prints.
 
 pub mod authorization;
+pub mod checks;
 pub mod collection;
+pub mod connectors;
+mod context;
 pub mod deployment;
 pub mod exports;
+pub mod features;
+pub mod plugins;
+pub mod runs;
+pub mod schedules;
+pub mod status;
+pub mod store_care;
+
+pub use context::{App, Options};

@@ -1,7 +1,8 @@
 //! `diff`: what changed between two snapshots.
 
+use crate::app::App;
 use crate::cli::report::{find_connector, pick_snapshot};
-use crate::cli::{App, Outcome, Table};
+use crate::cli::{Outcome, Reporter, Table};
 use crate::diff::{self, Diff};
 use crate::error::HostError;
 use crate::position::grouped;
@@ -21,7 +22,7 @@ pub(crate) struct Args {
 }
 
 /// Runs `diff`.
-pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
+pub(crate) fn run(app: &App, out: Reporter, args: &Args) -> Result<Outcome, HostError> {
     let (store, connector) = find_connector(app, &args.name)?;
     let mut from = pick_snapshot(&store, &connector, Some(&args.from))?;
     let mut to = pick_snapshot(&store, &connector, Some(&args.to))?;
@@ -29,10 +30,10 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
         std::mem::swap(&mut from, &mut to);
     }
     let diff = diff::compare(&store, &from, &to)?;
-    if app.reporter.json {
-        app.reporter.document(&diff)?;
+    if out.json {
+        out.document(&diff)?;
     } else {
-        app.reporter.text(&render(&diff));
+        out.text(&render(&diff));
     }
     Ok(Outcome::DONE)
 }

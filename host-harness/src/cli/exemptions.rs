@@ -2,8 +2,9 @@
 
 use chrono::NaiveDate;
 
+use crate::app::App;
 use crate::cli::report::{find_connector, pick_snapshot};
-use crate::cli::{App, Outcome, Table};
+use crate::cli::{Outcome, Reporter, Table};
 use crate::error::HostError;
 use crate::findings::{Exemption, list, rule};
 use crate::time;
@@ -45,7 +46,7 @@ pub(crate) enum Command {
 }
 
 /// Runs `exemptions`.
-pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
+pub(crate) fn run(app: &App, out: Reporter, command: &Command) -> Result<Outcome, HostError> {
     match command {
         Command::Add { name, subject, rule: id, reason, owner, until } => {
             let (reader, connector) = find_connector(app, name)?;
@@ -81,19 +82,19 @@ pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
             };
             let id = app.store()?.add_exemption(connector.id, &exemption)?;
             let exemption = Exemption { id, ..exemption };
-            if app.reporter.json {
-                app.reporter.document(&exemption)?;
+            if out.json {
+                out.document(&exemption)?;
             } else {
-                app.reporter.note(&format!("exemption {id} holds until {until}"));
+                out.note(&format!("exemption {id} holds until {until}"));
             }
         }
         Command::List { name } => {
             let (reader, connector) = find_connector(app, name)?;
             let exemptions = reader.exemptions(connector.id)?;
-            if app.reporter.json {
-                app.reporter.document(&exemptions)?;
+            if out.json {
+                out.document(&exemptions)?;
             } else {
-                app.reporter.text(&table(&exemptions));
+                out.text(&table(&exemptions));
             }
         }
         Command::Remove { name, id } => {
@@ -102,10 +103,10 @@ pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
                 return Err(HostError::usage(format_args!("there is no exemption {id}"))
                     .with_hint("`exemptions list` shows all"));
             }
-            if app.reporter.json {
-                app.reporter.document(&serde_json::json!({ "removed": id }))?;
+            if out.json {
+                out.document(&serde_json::json!({ "removed": id }))?;
             } else {
-                app.reporter.note(&format!("exemption {id} is ended"));
+                out.note(&format!("exemption {id} is ended"));
             }
         }
     }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::app::App;
 use crate::app::exports::{Exported, Format, Options, export};
 use crate::cli::report::find_snapshot;
-use crate::cli::{App, Outcome, Table};
+use crate::cli::{Outcome, Reporter, Table};
 use crate::error::HostError;
 use crate::position::grouped;
 use crate::redact;
@@ -45,7 +46,7 @@ struct Document<'a> {
 }
 
 /// Runs `export`.
-pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
+pub(crate) fn run(app: &App, out: Reporter, args: &Args) -> Result<Outcome, HostError> {
     let (store, snapshot) = find_snapshot(app, &args.name, args.as_of.as_deref())?;
     let connection = store.snapshot_connection(&snapshot)?;
     let options = Options {
@@ -55,8 +56,8 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
         raw: args.raw,
     };
     let exported = export(&connection, &snapshot.manifest, &snapshot.datasets, &options)?;
-    if app.reporter.json {
-        app.reporter.document(&Document {
+    if out.json {
+        out.document(&Document {
             connector: &snapshot.connector_name,
             snapshot: snapshot.id,
             as_of: rfc3339(snapshot.as_of),
@@ -64,7 +65,7 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
             exported: &exported,
         })?;
     } else {
-        app.reporter.text(&text(&exported));
+        out.text(&text(&exported));
     }
     let asked_in_vain = !args.datasets.is_empty() && !exported.skipped.is_empty();
     Ok(if asked_in_vain { Outcome::FINDINGS } else { Outcome::DONE })

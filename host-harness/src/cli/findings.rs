@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use crate::app::App;
 use crate::cli::report::find_snapshot;
-use crate::cli::{App, Outcome, Table};
+use crate::cli::{Outcome, Reporter, Table};
 use crate::error::HostError;
 use crate::findings::list::{self, Explanation, Listing};
 use crate::findings::{RuleResult, rule};
@@ -56,9 +57,9 @@ struct Document<'a> {
 }
 
 /// Runs `findings`.
-pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
+pub(crate) fn run(app: &App, out: Reporter, args: &Args) -> Result<Outcome, HostError> {
     if let Some(Command::Explain { name, user, as_of }) = &args.command {
-        return explain(app, name, user, as_of.as_deref());
+        return explain(app, out, name, user, as_of.as_deref());
     }
     for id in &args.rules {
         rule(id).ok_or_else(|| {
@@ -68,7 +69,7 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
     }
     let name = args.name.as_deref().unwrap_or_default();
     let (store, snapshot) = find_snapshot(app, name, args.as_of.as_deref())?;
-    let inputs = base::inputs(&store, &snapshot, &app.config.rules, WhatIf::default())?;
+    let inputs = base::inputs(&store, &snapshot, &app.config().rules, WhatIf::default())?;
     let source = store.snapshot_connection(&snapshot)?;
     let analysis = base::analyse(&store, &source, &snapshot, &inputs)?;
     let listing = list::list(&analysis, &source, &args.rules, args.limit)?;
@@ -78,8 +79,8 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
     let rules: Vec<&RuleResult> =
         analysis.position.rules.iter().filter(|rule| asked(rule.id)).collect();
     let found = rules.iter().any(|rule| rule.findings > 0);
-    if app.reporter.json {
-        app.reporter.document(&Document {
+    if out.json {
+        out.document(&Document {
             connector: &snapshot.connector_name,
             snapshot: snapshot.id,
             as_of: rfc3339(snapshot.as_of),
@@ -87,7 +88,7 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
             findings: &listing,
         })?;
     } else {
-        app.reporter.text(&render(&rules, &listing, !args.rules.is_empty()));
+        out.text(&render(&rules, &listing, !args.rules.is_empty()));
     }
     Ok(if found { Outcome::FINDINGS } else { Outcome::DONE })
 }
@@ -212,16 +213,22 @@ fn render(rules: &[&RuleResult], listing: &Listing, in_detail: bool) -> String {
     text
 }
 
-fn explain(app: &App, name: &str, user: &str, as_of: Option<&str>) -> Result<Outcome, HostError> {
+fn explain(
+    app: &App,
+    out: Reporter,
+    name: &str,
+    user: &str,
+    as_of: Option<&str>,
+) -> Result<Outcome, HostError> {
     let (store, snapshot) = find_snapshot(app, name, as_of)?;
-    let inputs = base::inputs(&store, &snapshot, &app.config.rules, WhatIf::default())?;
+    let inputs = base::inputs(&store, &snapshot, &app.config().rules, WhatIf::default())?;
     let source = store.snapshot_connection(&snapshot)?;
     let analysis = base::analyse(&store, &source, &snapshot, &inputs)?;
     let explanation = list::explain(&analysis, &source, user)?;
-    if app.reporter.json {
-        app.reporter.document(&explanation)?;
+    if out.json {
+        out.document(&explanation)?;
     } else {
-        app.reporter.text(&render_explanation(&explanation));
+        out.text(&render_explanation(&explanation));
     }
     Ok(Outcome::DONE)
 }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::app::App;
 use crate::cli::report::{find_connector, pick_snapshot, read_text};
-use crate::cli::{App, Outcome, Table};
+use crate::cli::{Outcome, Reporter, Table};
 use crate::error::HostError;
 use crate::money;
 use crate::position::base;
@@ -48,21 +49,21 @@ pub(crate) enum Command {
 }
 
 /// Runs `imports`.
-pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
+pub(crate) fn run(app: &App, out: Reporter, command: &Command) -> Result<Outcome, HostError> {
     match command {
-        Command::Template { kind, name, out } => {
+        Command::Template { kind, name, out: file } => {
             let text = template(app, *kind, name.as_deref())?;
-            match out {
+            match file {
                 Some(path) => {
                     SafeFile::write(path, text.as_bytes())?;
-                    app.reporter.note(&redact::shown(&format!("wrote {}", path.display())));
+                    out.note(&redact::shown(&format!("wrote {}", path.display())));
                 }
-                None if app.reporter.json => {
-                    app.reporter.document(&serde_json::json!({ "kind": kind, "text": text }))?;
+                None if out.json => {
+                    out.document(&serde_json::json!({ "kind": kind, "text": text }))?;
                 }
                 None => {
                     let lines: Vec<_> = text.lines().map(redact::safe_text).collect();
-                    app.reporter.text(&lines.join("\n"));
+                    out.text(&lines.join("\n"));
                 }
             }
         }
@@ -75,18 +76,17 @@ pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
             })?;
             let shown = file.file_name().unwrap_or_default().to_string_lossy();
             let id = app.store()?.add_import(connector.id, *kind, &shown, &text)?;
-            if app.reporter.json {
-                app.reporter
-                    .document(&serde_json::json!({ "id": id, "kind": kind, "lines": lines }))?;
+            if out.json {
+                out.document(&serde_json::json!({ "id": id, "kind": kind, "lines": lines }))?;
             } else {
-                app.reporter.note(&format!("imported {lines} lines of {}", kind.as_str()));
+                out.note(&format!("imported {lines} lines of {}", kind.as_str()));
             }
         }
         Command::List { name } => {
             let (reader, connector) = find_connector(app, name)?;
             let imports = reader.imports(connector.id)?;
-            if app.reporter.json {
-                app.reporter.document(&imports)?;
+            if out.json {
+                out.document(&imports)?;
             } else {
                 let mut table =
                     Table::new(&["ID", "KIND", "FILE", "IMPORTED AT", "IN USE"]).right(&[0]);
@@ -99,16 +99,16 @@ pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
                         if import.current { "yes" } else { "no" }.into(),
                     ]);
                 }
-                app.reporter.text(&table.render());
+                out.text(&table.render());
             }
         }
         Command::Remove { name, kind } => {
             let (_, connector) = find_connector(app, name)?;
             let removed = app.store()?.remove_imports(connector.id, *kind)?;
-            if app.reporter.json {
-                app.reporter.document(&serde_json::json!({ "removed": removed }))?;
+            if out.json {
+                out.document(&serde_json::json!({ "removed": removed }))?;
             } else {
-                app.reporter.note(&format!("{} is no longer in use", kind.as_str()));
+                out.note(&format!("{} is no longer in use", kind.as_str()));
             }
         }
     }
@@ -174,7 +174,7 @@ fn template(app: &App, kind: ImportKind, name: Option<&str>) -> Result<String, H
             }
         }
         ImportKind::Prices => {
-            let inputs = base::inputs(&reader, &snapshot, &app.config.rules, <_>::default())?;
+            let inputs = base::inputs(&reader, &snapshot, &app.config().rules, <_>::default())?;
             let source = reader.snapshot_connection(&snapshot)?;
             let analysis = base::analyse(&reader, &source, &snapshot, &inputs)?;
             for license in &analysis.position.licenses {

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::cli::{App, Outcome};
+use crate::app::App;
+use crate::cli::{Outcome, Reporter};
 use crate::error::HostError;
 use crate::findings::list;
 use crate::money::WhatIf;
@@ -50,13 +51,13 @@ pub struct Args {
 const MOST_PEOPLE: usize = 20_000;
 
 /// Runs `report`.
-pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
+pub(crate) fn run(app: &App, out: Reporter, args: &Args) -> Result<Outcome, HostError> {
     let settings = RuleSettings {
-        active_days: args.active_days.unwrap_or(app.config.rules.active_days),
-        grace_days: args.grace_days.unwrap_or(app.config.rules.grace_days),
-        ..app.config.rules.clone()
+        active_days: args.active_days.unwrap_or(app.config().rules.active_days),
+        grace_days: args.grace_days.unwrap_or(app.config().rules.grace_days),
+        ..app.config().rules.clone()
     };
-    let Some(name) = &args.name else { return roll_up::run(app, &settings, args.stale_hours) };
+    let Some(name) = &args.name else { return roll_up::run(app, out, &settings, args.stale_hours) };
     let (store, snapshot) = find_snapshot(app, name, args.as_of.as_deref())?;
     let source = store.snapshot_connection(&snapshot)?;
     let what_if = match &args.what_if {
@@ -70,12 +71,12 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
         let listing = list::list(&analysis, &source, &[], MOST_PEOPLE)?;
         let page = position::html::render(position, &listing)?;
         SafeFile::write(path, page.as_bytes())?;
-        app.reporter.note(&redact::shown(&format!("wrote {}", path.display())));
+        out.note(&redact::shown(&format!("wrote {}", path.display())));
     }
-    if app.reporter.json {
-        app.reporter.document(position)?;
+    if out.json {
+        out.document(position)?;
     } else {
-        app.reporter.text(&text::render(position));
+        out.text(&text::render(position));
     }
     Ok(Outcome::DONE)
 }
@@ -115,10 +116,10 @@ pub(crate) fn find_connector(
         HostError::usage(format_args!("there is no connector `{name}`"))
             .with_hint("`connectors list` shows all connectors")
     };
-    if !app.home.store_file().exists() {
+    if !app.home().store_file().exists() {
         return Err(unknown()); // reading makes no store
     }
-    let store = Store::open_read(&app.home)?;
+    let store = Store::open_read(app.home())?;
     let connector = store.connector(name)?.ok_or_else(unknown)?;
     Ok((store, connector))
 }

@@ -15,16 +15,16 @@ const ACTIVITY_RETENTION_DAYS: u32 = 730;
 
 /// What is kept, and by which limits it is prepared.
 #[derive(Clone, Debug)]
-pub struct Keeping {
+pub struct RetentionPolicy {
     retention_days: Option<u32>,
     activity_retention_days: u32,
     rules: RuleSettings,
 }
 
-impl Keeping {
+impl RetentionPolicy {
     /// As the settings say.
-    pub fn of(config: &Config) -> Keeping {
-        Keeping {
+    pub fn of(config: &Config) -> RetentionPolicy {
+        RetentionPolicy {
             retention_days: config.retention_days,
             activity_retention_days: config
                 .activity_retention_days

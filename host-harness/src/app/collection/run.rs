@@ -14,7 +14,7 @@ use connector_api::message::{
 use connector_api::{Error, ErrorKind};
 use serde::Serialize;
 
-use crate::app::collection::plan::{self, Begun};
+use crate::app::collection::plan::{self, RunPlan};
 use crate::app::collection::plausible;
 use crate::app::deployment::{Deployment, configure_request, configured};
 use crate::cancel::Cancel;
@@ -204,7 +204,7 @@ fn attempt(
     plugin: &Plugin,
     connector: &Connector,
     options: &Options,
-    begun: &Begun,
+    begun: &RunPlan,
     context: &Arc<Context>,
 ) -> Collected {
     let run = &begun.run;
@@ -368,7 +368,7 @@ fn check_datasets(plugin: &Plugin, datasets: &[String]) -> Result<(), HostError>
 fn judge(
     plugin: &Plugin,
     options: &Options,
-    begun: &Begun,
+    begun: &RunPlan,
     context: &Context,
     collected: Collected,
 ) -> RunEnd {

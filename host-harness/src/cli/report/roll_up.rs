@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::cli::{App, Outcome, Table};
+use crate::app::App;
+use crate::cli::{Outcome, Reporter, Table};
 use crate::error::HostError;
 use crate::money::{Amounts, WhatIf};
 use crate::position::inputs::RuleSettings;
@@ -59,14 +60,15 @@ struct Total {
 
 pub(super) fn run(
     app: &App,
+    out: Reporter,
     settings: &RuleSettings,
     stale_hours: u32,
 ) -> Result<Outcome, HostError> {
-    if !app.home.store_file().exists() {
+    if !app.home().store_file().exists() {
         return Err(HostError::usage("there are no connectors")
             .with_hint("create one with `connectors new`"));
     }
-    let store = Store::open_read(&app.home)?;
+    let store = Store::open_read(app.home())?;
     let mut document = Document {
         complete: true,
         connectors: Vec::new(),
@@ -98,10 +100,10 @@ pub(super) fn run(
     }
     document.totals = totals.into_values().collect();
     let outcome = if document.complete { Outcome::DONE } else { Outcome::FINDINGS };
-    if app.reporter.json {
-        app.reporter.document(&document)?;
+    if out.json {
+        out.document(&document)?;
     } else {
-        app.reporter.text(&render(&document));
+        out.text(&render(&document));
     }
     Ok(outcome)
 }
