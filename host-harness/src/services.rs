@@ -133,7 +133,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// A failure of the host as the connector sees it.
-pub(crate) fn for_connector(error: HostError) -> Error {
+pub(crate) fn for_connector(error: impl Into<HostError>) -> Error {
+    let error: HostError = error.into();
     Error { hint: error.hint, ..Error::new(ErrorKind::OTHER, error.message) }
 }
 
@@ -212,7 +213,12 @@ impl HostApi for Context {
         if name == TOKEN {
             return Ok(None);
         }
-        self.vault.secret(&self.store, self.connector_id, name).map_err(for_connector)
+        let secret =
+            self.vault.secret(&self.store, self.connector_id, name).map_err(for_connector)?;
+        if let Some(secret) = &secret {
+            redact::remember(secret.expose());
+        }
+        Ok(secret)
     }
 
     fn secret_put(&self, name: &str, value: Option<&Secret>) -> Result<(), Error> {
@@ -251,7 +257,7 @@ impl HostApi for Context {
         let patience = ttl.min(LONGEST_LEASE_WAIT);
         let began = Instant::now();
         loop {
-            let taken = Lease::try_take(self.store.home(), self.connector_id, name);
+            let taken = Lease::try_take(self.store.folder(), self.connector_id, name);
             if let Some(lease) = taken.map_err(for_connector)? {
                 let mut leases = lock(&self.leases);
                 leases.last += 1;

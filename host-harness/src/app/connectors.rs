@@ -129,7 +129,7 @@ pub struct KeyFile {
 /// When the store cannot be read.
 pub fn list(app: &App) -> Result<ConnectorList, HostError> {
     let jobs = schedules::scheduler(app)?.view(time::now());
-    let served = ServerLock::holder(app.home()).is_some();
+    let served = ServerLock::holder(app.home().inventory()).is_some();
     let listed = |connector: Connector| {
         let job = jobs.iter().find(|job| job.id == connector.id);
         let job = job.map(|job| ScheduleView::new(job, served));

@@ -124,7 +124,7 @@ pub fn disable(
     let began = Instant::now();
     for connector in store.connectors()?.iter().filter(|other| other.feature == feature) {
         let mut announced = false;
-        while RunLock::is_held(store.home(), connector.id) {
+        while RunLock::is_held(store.folder(), connector.id) {
             if !announced {
                 progress.notice(&format!("stopping the run of `{}`", connector.name));
                 announced = true;

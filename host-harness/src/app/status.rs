@@ -47,7 +47,7 @@ pub struct HeldLibrary {
 /// When store or libraries cannot be read.
 pub fn status(app: &App) -> Result<StatusView, HostError> {
     let scheduler = schedules::scheduler(app)?;
-    let server = ServerLock::holder(app.home());
+    let server = ServerLock::holder(app.home().inventory());
     let now = time::now();
     let held = scheduler.plugins().iter().filter_map(|(feature, plugin)| {
         Some(HeldLibrary {

@@ -14,13 +14,12 @@ use crate::app::collection::{self, Request};
 use crate::app::{App, schedules};
 use crate::cancel::Cancel;
 use crate::error::HostError;
-use crate::home::Home;
 use crate::plugin_dir::Loading;
 use crate::schedule::scheduler::{Ended, Entry, JobView, PluginState, Scheduler};
 use crate::serve::failure_hook::FailureHook;
 use crate::serve::service_manager;
 use crate::services::Unwatched;
-use crate::store::{RunStatus, Store};
+use crate::store::{Folder, RunStatus, Store, StoreError};
 use crate::time;
 
 /// Poll interval of the main loop.
@@ -106,7 +105,7 @@ impl Server {
             finished,
             seen: None,
             looked: None,
-            check: Some(check(store.home())?),
+            check: Some(check(store.folder())?),
         };
         work.look()?;
         log::info!(
@@ -135,12 +134,12 @@ struct Work<'a> {
     seen: Option<i64>,
     looked: Option<Instant>,
     /// What the check of the store will say; none when it was found sound.
-    check: Option<Receiver<Result<(), HostError>>>,
+    check: Option<Receiver<Result<(), StoreError>>>,
 }
 
 /// Checks the store beside what else is done; that takes long where it is large.
-fn check(home: &Home) -> Result<Receiver<Result<(), HostError>>, HostError> {
-    let store = Store::open_read(home)?;
+fn check(folder: &Folder) -> Result<Receiver<Result<(), StoreError>>, HostError> {
+    let store = Store::open_read(folder)?;
     let (tell, told) = channel();
     std::thread::Builder::new()
         .name("store-check".into())
@@ -283,7 +282,7 @@ impl Work<'_> {
     fn remember(&mut self) {
         let (jobs, plugins) = self.scheduler.take_changes();
         let store = self.server.app.store();
-        if let Err(error) = store.and_then(|store| store.remember_schedule(&jobs, &plugins)) {
+        if let Err(error) = store.and_then(|store| Ok(store.remember_schedule(&jobs, &plugins)?)) {
             log::error!("the state of the schedule cannot be stored: {error}");
         }
     }

@@ -4,6 +4,7 @@ pub(crate) mod plan;
 pub(crate) mod plausible;
 pub mod retention;
 pub mod run;
+pub mod settle;
 
 use std::sync::Arc;
 use std::time::Duration;
