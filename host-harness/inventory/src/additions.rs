@@ -233,7 +233,9 @@ impl Added<'_> {
         at: Option<DateTime<Utc>>,
     ) -> Result<Option<String>, StoreError> {
         let at = at.map_or(i64::MAX, |at| at.timestamp_millis());
-        let text = self.0.connection()
+        let text = self
+            .0
+            .connection()
             .query_row(
                 "SELECT content FROM import WHERE connector_id = ?1 AND kind = ?2
                      AND imported_at <= ?3 AND COALESCE(removed_at > ?3, 1)

@@ -171,12 +171,7 @@ impl Connectors<'_> {
     ///
     /// # Errors
     /// When the name is taken, or the store cannot be written; nothing is changed then.
-    pub fn update(
-        &self,
-        id: i64,
-        new: &NewConnector,
-        sealed: &Sealed,
-    ) -> Result<(), StoreError> {
+    pub fn update(&self, id: i64, new: &NewConnector, sealed: &Sealed) -> Result<(), StoreError> {
         self.0.write(|transaction| {
             refuse_taken_name(transaction, &new.name, Some(id))?;
             transaction.execute(
@@ -294,7 +289,6 @@ impl Connectors<'_> {
         })
     }
 
-
     /// For each connector a text that changes when its settings or its grant change, or when a run
     /// of it published something.
     ///
@@ -332,4 +326,3 @@ fn refuse_taken_name(
     }
     Ok(())
 }
-

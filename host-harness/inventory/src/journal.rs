@@ -130,8 +130,8 @@ mod tests {
 
     use super::*;
     use crate::connectors::NewConnector;
-    use crate::secrets::Sealed;
     use crate::folder::Folder;
+    use crate::secrets::Sealed;
 
     #[test]
     fn a_request_that_was_changed_or_taken_out_breaks_the_chain() {

@@ -49,8 +49,8 @@ impl Snapshots<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::store::Store;
     use crate::folder::Folder;
+    use crate::store::Store;
 
     #[test]
     fn the_last_snapshot_and_the_last_complete_one_are_never_forgotten() {

@@ -144,12 +144,7 @@ impl Runs<'_> {
     ///
     /// # Errors
     /// When the store cannot be written; nothing is published then.
-    pub fn publish(
-        &self,
-        run: &Run,
-        manifest: &Manifest,
-        end: &RunEnd,
-    ) -> Result<(), StoreError> {
+    pub fn publish(&self, run: &Run, manifest: &Manifest, end: &RunEnd) -> Result<(), StoreError> {
         let manifest_json = serde_json::to_string(manifest).map_err(StoreError::system)?;
         self.0.write(|transaction| {
             for dataset in end.datasets.iter().filter(|dataset| dataset.status.has_every_record()) {
@@ -309,10 +304,7 @@ impl Runs<'_> {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn recover(
-        &self,
-        mut is_alive: impl FnMut(i64) -> bool,
-    ) -> Result<Vec<Run>, StoreError> {
+    pub fn recover(&self, mut is_alive: impl FnMut(i64) -> bool) -> Result<Vec<Run>, StoreError> {
         let open = self.runs_where("WHERE r.status = 'running'", [])?;
         let mut recovered = Vec::new();
         for run in open {

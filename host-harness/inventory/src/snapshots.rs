@@ -85,7 +85,9 @@ impl Published<'_> {
         &self,
         connector_id: i64,
     ) -> Result<Option<(String, DateTime<Utc>)>, StoreError> {
-        let last = self.0.connection()
+        let last = self
+            .0
+            .connection()
             .query_row(
                 "SELECT status, finished_at FROM run
                  WHERE connector_id = ?1 AND finished_at IS NOT NULL ORDER BY id DESC LIMIT 1",
@@ -132,10 +134,7 @@ impl Published<'_> {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn before(
-        &self,
-        snapshot: &SnapshotInfo,
-    ) -> Result<Option<SnapshotInfo>, StoreError> {
+    pub fn before(&self, snapshot: &SnapshotInfo) -> Result<Option<SnapshotInfo>, StoreError> {
         self.find(
             "WHERE s.connector_id = ?1 AND s.run_id < ?2 ORDER BY s.run_id DESC LIMIT 1",
             [snapshot.connector_id, snapshot.id],
@@ -155,7 +154,9 @@ impl Published<'_> {
     /// # Errors
     /// When the store cannot be read.
     pub fn numbers(&self, connector_id: i64) -> Result<Vec<i64>, StoreError> {
-        let mut statement = self.0.connection()
+        let mut statement = self
+            .0
+            .connection()
             .prepare("SELECT run_id FROM snapshot WHERE connector_id = ?1 ORDER BY run_id")?;
         let ids =
             statement.query_map([connector_id], |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -171,7 +172,9 @@ impl Published<'_> {
             "SELECT s.run_id, s.connector_id, c.name, s.as_of, s.finished_at, s.status, s.datasets, s.manifest
              FROM snapshot s JOIN connector c ON c.id = s.connector_id {condition}"
         );
-        let found = self.0.connection()
+        let found = self
+            .0
+            .connection()
             .query_row(&sql, params, |row| {
                 Ok((
                     SnapshotInfo {

@@ -8,14 +8,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::error::StoreError;
-use crate::files::make_private_folder;
-use crate::folder::Folder;
 use crate::additions::{Added, Additions};
 use crate::connector_names::ConnectorNames;
 use crate::connectors::Connectors;
 use crate::daily::Daily;
+use crate::error::StoreError;
 use crate::features::Features;
+use crate::files::make_private_folder;
+use crate::folder::Folder;
 use crate::journal::Journal;
 use crate::runs::Runs;
 use crate::schedule::Schedule;

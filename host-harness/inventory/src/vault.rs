@@ -85,7 +85,9 @@ impl Vault {
         let vault = Vault { cipher: cipher(&key), _in_use: in_use };
         let check = match check {
             Some(check) => check,
-            None => store.secrets().meta_or_insert(KEY_CHECK, &seal(&vault.cipher, 0, KEY_CHECK, KEY_CHECK_TEXT)?)?,
+            None => store
+                .secrets()
+                .meta_or_insert(KEY_CHECK, &seal(&vault.cipher, 0, KEY_CHECK, KEY_CHECK_TEXT)?)?,
         };
         vault.unseal(0, KEY_CHECK, &check).map_err(|_| {
             StoreError::system(format_args!(
