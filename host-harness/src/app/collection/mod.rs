@@ -1,5 +1,6 @@
 //! One collection of a connector, from its settings to a published snapshot.
 
+pub mod options;
 pub mod outcome;
 pub(crate) mod plan;
 pub(crate) mod plausible;
@@ -17,9 +18,9 @@ use crate::app::App;
 use crate::cancel::Cancel;
 use crate::error::{HostError, Kind};
 use crate::services::Watcher;
+use options::Options;
 use outcome::Outcome;
 use retention::RetentionPolicy;
-use run::Options;
 
 /// What to collect, and how.
 #[derive(Clone, Debug, Default)]

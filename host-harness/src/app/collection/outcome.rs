@@ -6,8 +6,8 @@ use connector_api::message::{CollectMode, CollectSummary, DatasetStatus, Dataset
 use connector_api::{Error, ErrorKind};
 use serde::Serialize;
 
+use crate::app::collection::options::Options;
 use crate::app::collection::plan::{self, RunPlan};
-use crate::app::collection::run::Options;
 use crate::error::Kind;
 use crate::plugin::Plugin;
 use crate::redact;

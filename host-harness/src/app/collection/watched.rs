@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use connector_api::message::CollectSummary;
 use connector_api::{Error, ErrorKind};
 
-use crate::app::collection::run::Options;
+use crate::app::collection::options::Options;
 use crate::services::Context;
 use crate::sink::RunSink;
 
