@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use connector_api::host_side::Instance;
 use connector_api::message::{CollectRequest, CollectSummary, ConfigureRequest};
 use connector_api::{Error, ErrorKind};
 
@@ -18,8 +19,8 @@ use crate::app::deployment::{Deployment, configure_request, configured};
 use crate::cancel::Cancel;
 use crate::error::HostError;
 use crate::locks::RunLock;
-use crate::plugin::{Instance, Plugin};
-use crate::services::{Context, Watcher, for_connector, host_box};
+use crate::plugin::Plugin;
+use crate::services::{Context, Watcher, for_connector};
 use crate::sink::RunSink;
 use crate::store::{Connector, RowWriter, Run, RunEnd, RunStatus};
 use crate::worker::{Limits, Worker};
@@ -151,11 +152,11 @@ fn attempt(
     let writer =
         RowWriter::open(&deployment.store, run, &plugin.manifest.id).map_err(for_connector)?;
     let sink = RunSink::new(Arc::clone(context), Arc::new(plugin.manifest.clone()), writer);
-    let boxed = sink.boxed();
+    let receiving = Box::new(sink.clone());
     let summary = match ready {
         Ready::Here(instance) => {
             let work = move || {
-                let result = instance.collect(&request, boxed);
+                let result = instance.collect(&request, receiving);
                 if !matches!(&result, Err(error) if error.kind == ErrorKind::PANIC)
                     && let Err(error) = instance.disable()
                 {
@@ -169,9 +170,9 @@ fn attempt(
         Ready::Isolated(limits, configure) => {
             let (worker, mut output) =
                 Worker::collect(&plugin.path, &plugin.digest, limits, configure, request)?;
-            let (services, cancel) = (host_box(Arc::clone(context)), context.cancel.clone());
+            let (services, cancel) = (Arc::clone(context), context.cancel.clone());
             let serving = worker.clone();
-            let work = move || serving.serve(&mut output, services, boxed, &cancel);
+            let work = move || serving.serve(&mut output, services, receiving, &cancel);
             let leave = || {
                 log::error!("the connector did not stop: its process is ended");
                 worker.kill();
@@ -194,7 +195,7 @@ fn attempt(
 
 /// A connector that accepted its settings, or one that will be asked in its own process.
 enum Ready {
-    Here(Instance),
+    Here(Box<dyn Instance>),
     Isolated(Limits, ConfigureRequest),
 }
 
