@@ -190,12 +190,6 @@ impl From<StatementError> for HostError {
     }
 }
 
-impl From<rusqlite::Error> for HostError {
-    fn from(error: rusqlite::Error) -> HostError {
-        StoreError::from(error).into()
-    }
-}
-
 impl From<position::Error> for HostError {
     fn from(error: position::Error) -> HostError {
         use position::Error;

@@ -215,8 +215,8 @@ pub(super) const EDGES: &[Edge] = &[
     Edge { names: &["abi_stable"], only: &["connector-api/src/ffi/"], open: &[] },
     Edge {
         names: &["rusqlite"],
-        only: &["host-harness/inventory/", "host-harness/position/src/tables/"],
-        open: &["host-harness/"],
+        only: &["host-harness/inventory/", "host-harness/position/"],
+        open: &[],
     },
     Edge {
         names: &["clap", "clap_complete", "clap_mangen", "comfy_table", "indicatif", "rpassword"],
