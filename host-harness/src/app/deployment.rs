@@ -299,18 +299,10 @@ pub(crate) fn configure_request(
     plugin: &Plugin,
     connector: &Connector,
 ) -> Result<ConfigureRequest, Error> {
-    let for_run = |error: HostError| {
-        let kind = match error.kind {
-            crate::error::Kind::Config => ErrorKind::CONFIG,
-            _ => ErrorKind::OTHER,
-        };
-        Error { hint: error.hint, ..Error::new(kind, error.message) }
-    };
-    let draft = deployment.draft(connector).map_err(for_run)?;
-    let names =
-        deployment.store.secrets().names(connector.id).map_err(|error| for_run(error.into()))?;
+    let draft = deployment.draft(connector)?;
+    let names = deployment.store.secrets().names(connector.id).map_err(HostError::from)?;
     let names: Vec<&String> = names.iter().collect();
-    deployment.request(&plugin.manifest, &draft, &names).map_err(for_run)
+    Ok(deployment.request(&plugin.manifest, &draft, &names)?)
 }
 
 /// A connector that does not accept settings it accepted before.

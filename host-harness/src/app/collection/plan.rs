@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::Duration;
 use connector_api::message::{CollectMode, DatasetStatus, DatasetSummary};
 
-use crate::app::collection::run::Options;
+use crate::app::collection::options::Options;
 use crate::error::HostError;
 use crate::plugin::Plugin;
 use crate::store::{Connector, Run, Store};
@@ -81,7 +81,7 @@ pub(crate) fn begin(
             return Ok(RunPlan { earlier: run.datasets.clone(), mode: run.collect_mode(), run });
         }
     }
-    store.runs().drop_paused(connector.id, &plugin.manifest.id)?;
+    store.runs().runs().drop_paused(connector.id, &plugin.manifest.id)?;
     let mode = match store.snapshots().exist(connector.id)? {
         true => options.mode,
         false => CollectMode::Full,
