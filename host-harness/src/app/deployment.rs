@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use connector_api::host_side::Instance;
 use connector_api::manifest::Manifest;
 use connector_api::message::{ConfigureRequest, Problem};
 use connector_api::{Error, ErrorKind, Secret};
@@ -11,11 +12,11 @@ use crate::cancel::Cancel;
 use crate::error::HostError;
 use crate::home::Home;
 use crate::locks::RunLock;
-use crate::plugin::{Instance, Plugin};
+use crate::plugin::Plugin;
 use crate::redact;
 use crate::schedule;
 use crate::secret_store::{KeyPlace, Vault};
-use crate::services::{Context, Secrets, host_box};
+use crate::services::{Context, Secrets};
 use crate::settings::Network;
 use crate::store::{Connector, NewConnector, SETTINGS, Sealed, SealedChanges, Store, StoreError};
 
@@ -108,7 +109,7 @@ impl Deployment {
     /// A settings error with all problems by field.
     pub fn create(&self, plugin: &Plugin, draft: &Draft) -> Result<i64, HostError> {
         self.validate(plugin, draft, None)?;
-        Ok(self.store.insert_connector(&draft.plain, |id| self.seal(id, draft))?)
+        Ok(self.store.connectors().insert(&draft.plain, |id| self.seal(id, draft))?)
     }
 
     /// Checks and stores a changed connector; all or nothing.
@@ -123,7 +124,7 @@ impl Deployment {
     ) -> Result<(), HostError> {
         self.validate(plugin, draft, Some(connector))?;
         let sealed = self.seal(connector.id, draft)?;
-        Ok(self.store.update_connector(connector.id, &draft.plain, &sealed)?)
+        Ok(self.store.connectors().update(connector.id, &draft.plain, &sealed)?)
     }
 
     /// Deletes a connector with its secrets, runs and records.
@@ -132,7 +133,7 @@ impl Deployment {
     /// When a run of it is in progress, or the store cannot be written.
     pub fn delete(&self, connector: &Connector) -> Result<(), HostError> {
         let _lock = RunLock::take(self.store.folder(), connector)?;
-        Ok(self.store.delete_connector(connector)?)
+        Ok(self.store.connectors().delete(connector)?)
     }
 
     fn seal(&self, id: i64, draft: &Draft) -> Result<Sealed, StoreError> {
@@ -174,7 +175,7 @@ impl Deployment {
         let mut problems = host_problems(&plugin.manifest, draft);
         let mut present: BTreeMap<String, bool> = BTreeMap::new();
         if let Some(existing) = existing {
-            for name in self.store.secret_names(existing.id)? {
+            for name in self.store.secrets().names(existing.id)? {
                 present.insert(name, true);
             }
         }
@@ -220,7 +221,7 @@ impl Deployment {
                 secrets.filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect(),
             ));
         }
-        let instance = plugin.instance(host_box(Arc::new(context)))?;
+        let instance = plugin.instance(Arc::new(context))?;
         Ok(instance.configure(request)?)
     }
 
@@ -259,7 +260,7 @@ impl Deployment {
 /// When the store cannot be written.
 pub fn recover_runs(store: &Store, own: Option<i64>) -> Result<usize, HostError> {
     let recovered =
-        store.recover_runs(|id| own != Some(id) && RunLock::is_held(store.folder(), id))?;
+        store.runs().recover(|id| own != Some(id) && RunLock::is_held(store.folder(), id))?;
     for run in &recovered {
         log::warn!(
             "run {} of `{}` was taken back: its process ended before it did",
@@ -279,9 +280,9 @@ pub fn configured(
     plugin: &Plugin,
     connector: &Connector,
     context: &Arc<Context>,
-) -> Result<Instance, Error> {
+) -> Result<Box<dyn Instance>, Error> {
     let request = configure_request(deployment, plugin, connector)?;
-    let instance = plugin.instance(host_box(Arc::clone(context)))?;
+    let instance = plugin.instance(Arc::<Context>::clone(context))?;
     let problems = instance.configure(&request)?;
     if problems.is_empty() {
         return Ok(instance);
@@ -298,18 +299,10 @@ pub(crate) fn configure_request(
     plugin: &Plugin,
     connector: &Connector,
 ) -> Result<ConfigureRequest, Error> {
-    let for_run = |error: HostError| {
-        let kind = match error.kind {
-            crate::error::Kind::Config => ErrorKind::CONFIG,
-            _ => ErrorKind::OTHER,
-        };
-        Error { hint: error.hint, ..Error::new(kind, error.message) }
-    };
-    let draft = deployment.draft(connector).map_err(for_run)?;
-    let names =
-        deployment.store.secret_names(connector.id).map_err(|error| for_run(error.into()))?;
+    let draft = deployment.draft(connector)?;
+    let names = deployment.store.secrets().names(connector.id).map_err(HostError::from)?;
     let names: Vec<&String> = names.iter().collect();
-    deployment.request(&plugin.manifest, &draft, &names).map_err(for_run)
+    Ok(deployment.request(&plugin.manifest, &draft, &names)?)
 }
 
 /// A connector that does not accept settings it accepted before.
@@ -334,11 +327,11 @@ pub fn with_instance<T>(
     plugin: &Plugin,
     connector: &Connector,
     context: &Arc<Context>,
-    operation: impl FnOnce(&Instance) -> Result<T, Error>,
+    operation: impl FnOnce(&dyn Instance) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let instance = configured(deployment, plugin, connector, context)?;
     instance.enable()?;
-    let result = operation(&instance);
+    let result = operation(&*instance);
     if !matches!(&result, Err(error) if error.kind == ErrorKind::PANIC)
         && let Err(error) = instance.disable()
     {

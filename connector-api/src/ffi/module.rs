@@ -4,10 +4,10 @@ use abi_stable::library::{LibHeader, RootModuleResult};
 use abi_stable::prefix_type::PrefixTypeTrait;
 use abi_stable::std_types::RString;
 
-use crate::abi::{ConnectorMod, ConnectorMod_Ref, HostBox, PResult, RawConnectorBox};
+use super::abi::{ConnectorMod, ConnectorMod_Ref, HostBox, PResult, RawConnectorBox};
+use super::guard::{Guarded, guarded, install_panic_hook};
 use crate::connector::Connector;
 use crate::error::{Error, ErrorKind};
-use crate::guard::{Guarded, guarded, install_panic_hook};
 
 /// The contract's major version: raised only when the ABI breaks.
 pub const MAJOR: u32 = 1;

@@ -1,13 +1,13 @@
 //! The layout of every type that crosses the boundary, held against that of contract 1.0: what was there
 //! stays where it was, and traits and the root module may only grow at their end.
-#![cfg(target_pointer_width = "64")]
 
 use std::collections::{BTreeMap, HashMap};
 
 use abi_stable::StableAbi;
 use abi_stable::std_types::utypeid::UTypeId;
 use abi_stable::type_layout::TypeLayout;
-use connector_api::abi::ConnectorMod_Ref;
+
+use super::abi::ConnectorMod_Ref;
 
 const CONTRACT_1_0: &str = include_str!("layout-1.0.txt");
 

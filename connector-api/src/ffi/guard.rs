@@ -11,14 +11,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use abi_stable::std_types::{ROption, RResult, RStr, RString};
+use abi_stable::std_types::{RStr, RString};
 
-use crate::abi::{
-    BatchSinkBox, HostBox, PResult, PluginError, RawConnector, RawConnector_TO, RawConnectorBox,
+use super::abi::{
+    BatchSinkBox, HostBox, PResult, RawConnector, RawConnector_TO, RawConnectorBox, to_wire,
 };
+use super::host::{foreign_host, foreign_sink};
 use crate::connector::Connector;
 use crate::error::{Error, ErrorKind};
-use crate::host::{Host, Sink};
 use crate::message::ConfigureReply;
 
 thread_local! {
@@ -67,47 +67,10 @@ fn payload_text(payload: Box<dyn Any + Send>) -> String {
     text
 }
 
-/// [`catch`], with the result as it crosses the boundary. Hosts wrap their callbacks in it too: they
-/// run under the connector's frames.
-pub fn guarded<T>(what: &str, f: impl FnOnce() -> Result<T, Error>) -> PResult<T> {
+/// [`catch`], with the result as it crosses the boundary. Both sides wrap what the other one calls:
+/// a callback of the host runs under the connector's frames.
+pub(super) fn guarded<T>(what: &str, f: impl FnOnce() -> Result<T, Error>) -> PResult<T> {
     to_wire(catch(what, f))
-}
-
-/// An error as it crosses the boundary.
-pub fn error_to_wire(error: Error) -> PluginError {
-    PluginError {
-        kind: error.kind.0,
-        retry_after_ms: error.retry_after_ms.into(),
-        message: error.message.into(),
-        hint: error.hint.map(RString::from).into(),
-    }
-}
-
-fn to_wire<T>(result: Result<T, Error>) -> PResult<T> {
-    match result {
-        Ok(value) => RResult::ROk(value),
-        Err(error) => RResult::RErr(error_to_wire(error)),
-    }
-}
-
-/// A result that came over the boundary.
-///
-/// # Errors
-/// The error it carries, [shortened](Error::shortened).
-pub fn from_wire<T>(result: PResult<T>) -> Result<T, Error> {
-    match result {
-        RResult::ROk(value) => Ok(value),
-        RResult::RErr(error) => Err(Error {
-            kind: ErrorKind(error.kind),
-            message: error.message.into(),
-            hint: match error.hint {
-                ROption::RSome(hint) => Some(hint.into()),
-                ROption::RNone => None,
-            },
-            retry_after_ms: error.retry_after_ms.into_option(),
-        }
-        .shortened()),
-    }
 }
 
 /// One instance behind the boundary.
@@ -122,7 +85,7 @@ pub(crate) struct Guarded<C: Connector> {
 impl<C: Connector> Guarded<C> {
     pub(crate) fn make(host: HostBox) -> PResult<RawConnectorBox> {
         guarded("new", || {
-            let host = Host::new(host);
+            let host = foreign_host(host);
             host.install_logger();
             let inner = ManuallyDrop::new(C::new(host)?);
             let guarded = Guarded {
@@ -240,7 +203,7 @@ impl<C: Connector> RawConnector for Guarded<C> {
             }
             let _done = Reset(&self.collecting);
             let summary = connector
-                .collect(parse("collect", request_json.as_str())?, &mut Sink::new(sink))?;
+                .collect(parse("collect", request_json.as_str())?, &mut foreign_sink(sink))?;
             print(&summary).map(RString::from)
         })
     }

@@ -1,5 +1,4 @@
-//! The types that cross the boundary. Authors of connectors use [`Connector`](crate::Connector),
-//! [`Host`](crate::Host) and [`Sink`](crate::Sink) instead.
+//! The types that cross the boundary, and results on their way across.
 //!
 //! Frozen at 1.0: later growth is [`RawConnector::invoke`] and [`HostServices::extension`]. No
 //! data-carrying enum of our own is among them.
@@ -14,7 +13,8 @@
 use abi_stable::std_types::{RArc, RBox, ROption, RResult, RStr, RString};
 use abi_stable::{StableAbi, sabi_trait};
 
-use crate::batch::ArrowBatch;
+use super::arrow::ArrowBatch;
+use crate::error::{Error, ErrorKind};
 
 /// An [`Error`](crate::Error) on the wire.
 #[repr(C)]
@@ -29,6 +29,38 @@ pub struct PluginError {
 
 /// A result on the wire.
 pub type PResult<T> = RResult<T, PluginError>;
+
+impl From<Error> for PluginError {
+    fn from(error: Error) -> PluginError {
+        PluginError {
+            kind: error.kind.0,
+            retry_after_ms: error.retry_after_ms.into(),
+            message: error.message.into(),
+            hint: error.hint.map(RString::from).into(),
+        }
+    }
+}
+
+/// A result that leaves this side.
+pub fn to_wire<T>(result: Result<T, Error>) -> PResult<T> {
+    result.map_err(PluginError::from).into()
+}
+
+/// A result that came over the boundary.
+///
+/// # Errors
+/// The error it carries, [shortened](Error::shortened).
+pub fn from_wire<T>(result: PResult<T>) -> Result<T, Error> {
+    result.into_result().map_err(|error| {
+        Error {
+            kind: ErrorKind(error.kind),
+            message: error.message.into(),
+            hint: error.hint.into_option().map(RString::into_string),
+            retry_after_ms: error.retry_after_ms.into_option(),
+        }
+        .shortened()
+    })
+}
 
 /// What a host offers to one connector instance. Every method may be called from any thread.
 #[sabi_trait]
