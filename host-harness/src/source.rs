@@ -90,7 +90,6 @@ impl SnapshotSource for StoreSource<'_> {
     fn has_changed(&self, changed: Changed<'_>) -> Result<bool, Error> {
         self.store
             .snapshots()
-            .snapshots()
             .has_changes(self.info, changed.dataset, changed.after, changed.until)
             .map_err(Error::source)
     }

@@ -17,7 +17,7 @@ use crate::store::{ImportKind, ReadStore, SnapshotInfo};
 /// If the store cannot be read, or a list is no longer understood.
 pub(crate) fn imported(store: &ReadStore, snapshot: &SnapshotInfo) -> Result<Imported, HostError> {
     let id = snapshot.connector_id;
-    let text = |kind| store.additions().additions().import_text(id, kind, None);
+    let text = |kind| store.additions().import_text(id, kind, None);
     Ok(Imported {
         classification: text(ImportKind::Activity)?
             .as_deref()
@@ -98,7 +98,7 @@ pub(crate) fn compare(
     to: &SnapshotInfo,
 ) -> Result<Diff, HostError> {
     let prices = |snapshot: &SnapshotInfo| -> Result<Option<PriceBook>, HostError> {
-        let text = store.additions().additions().import_text(
+        let text = store.additions().import_text(
             snapshot.connector_id,
             ImportKind::Prices,
             Some(snapshot.as_of),

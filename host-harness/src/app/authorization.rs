@@ -56,7 +56,6 @@ pub fn begin(
             deployment
                 .store
                 .connectors()
-                .connectors()
                 .set_pending_authorization(connector.id, Some(time::now()))?;
             Ok(Begun::Link(LinkView { connector: connector.name, url, instructions }))
         }
@@ -86,8 +85,7 @@ pub fn finish(
         // After a passing fault the same link and token may still work.
         if matches!(error.kind, Kind::Auth) {
             let store = &ready.deployment.store;
-            let forgotten =
-                store.connectors().connectors().set_pending_authorization(ready.connector.id, None);
+            let forgotten = store.connectors().set_pending_authorization(ready.connector.id, None);
             if let Err(error) = forgotten {
                 log::warn!("{error}");
             }
@@ -184,9 +182,9 @@ pub(crate) fn end_grant(
         let settings = plugin.manifest.settings.iter();
         let entered: Vec<&str> =
             settings.filter(|spec| spec.secret).map(|spec| spec.name.as_str()).collect();
-        deployment.store.connectors().connectors().forget_grant(connector.id, &entered)?;
+        deployment.store.connectors().forget_grant(connector.id, &entered)?;
     } else {
-        deployment.store.connectors().connectors().set_still_live(connector.id)?;
+        deployment.store.connectors().set_still_live(connector.id)?;
     }
     Ok(Deauthorized {
         connector: connector.name.clone(),
@@ -267,12 +265,7 @@ impl<'a> Ready<'a> {
         }
         let sealed = deployment.seal_all(connector.id, changes)?;
         let _lease = grant_lease(deployment, &connector)?;
-        deployment.store.connectors().connectors().store_grant(
-            connector.id,
-            &grant,
-            &sealed,
-            other,
-        )?;
+        deployment.store.connectors().store_grant(connector.id, &grant, &sealed, other)?;
         Ok(AuthorizedView { connector: connector.name, authorized: true, grant })
     }
 }

@@ -199,7 +199,7 @@ fn look(
         );
     }
     let age = now() - position.as_of;
-    let last = store.snapshots().snapshots().last_run(connector.id);
+    let last = store.snapshots().last_run(connector.id);
     if let Ok(Some((status, at))) = last
         && ["failed", "paused"].contains(&status.as_str())
     {

@@ -81,7 +81,7 @@ pub(crate) fn begin(
             return Ok(RunPlan { earlier: run.datasets.clone(), mode: run.collect_mode(), run });
         }
     }
-    store.runs().runs().drop_paused(connector.id, &plugin.manifest.id)?;
+    store.runs().drop_paused(connector.id, &plugin.manifest.id)?;
     let mode = match store.snapshots().exist(connector.id)? {
         true => options.mode,
         false => CollectMode::Full,

@@ -48,7 +48,6 @@ impl RetentionPolicy {
         if let Some(days) = self.retention_days {
             store
                 .snapshots()
-                .snapshots()
                 .forget_before(connector, time::now() - Duration::days(i64::from(days)))?;
         }
         if matches!(status, RunStatus::Complete | RunStatus::Partial)

@@ -36,7 +36,7 @@ pub fn settle(
     note_sightings(store, &reader, &snapshot, cutoff.timestamp_millis())?;
     let points = analysis::prepare(&reader, &snapshot, settings)?;
     let points: Vec<_> = points.into_iter().map(source::license_point).collect();
-    Ok(store.additions().additions().add_points(connector_id, &points)?)
+    Ok(store.additions().add_points(connector_id, &points)?)
 }
 
 /// Indexes the datasets that comparisons look at.
@@ -49,7 +49,7 @@ fn index_changes(store: &Store, snapshot: &SnapshotInfo) -> Result<(), HostError
         .collect();
     datasets.sort();
     datasets.dedup();
-    Ok(store.snapshots().snapshots().index_changes(&snapshot.manifest.id, &datasets)?)
+    Ok(store.snapshots().index_changes(&snapshot.manifest.id, &datasets)?)
 }
 
 /// Adds the uses of a snapshot to the daily sums and forgets those from before `forget_before`
