@@ -11,6 +11,7 @@ use connector_api::manifest::Manifest;
 use connector_api::message::DatasetStatus;
 use connector_api::position::CanonicalTable;
 
+use crate::claims::ClaimGate;
 use crate::error::Error;
 use crate::evidence::{Cause, Evidence};
 use crate::inputs::{BaseInputs, Imported, Inputs};
@@ -185,11 +186,25 @@ pub(crate) fn compute_on<'a>(
     }
     judge.withhold_unreliable(&reconciliation, &evidence);
     for license in &mut licenses {
-        let (reclaimable, exempt) = judge.reclaimable(license);
-        license.money = pool_money(license, reclaimable, exempt, &valuer, settings, what_if);
+        let reclaimable = judge.reclaimable(license);
+        let gate = ClaimGate {
+            evidence: &evidence,
+            visibility: &sight,
+            evaluator: &judge,
+            status: snapshot.status,
+        };
+        let because = gate.reasons(license);
+        license.money = pool_money(license, reclaimable, &because, &valuer, settings, what_if);
         license.money.paid = judge.paid(license);
         license.trend = imported.trend.get(&license.named()).cloned().unwrap_or_default();
     }
+    let gate = ClaimGate {
+        evidence: &evidence,
+        visibility: &sight,
+        evaluator: &judge,
+        status: snapshot.status,
+    };
+    let unseen = gate.unseen(&licenses, &reconciliation);
     let mut rules = judge.results(&evidence, &licenses, &valuer);
     let window_read = sight.blind(Family::User.as_str()).is_none()
         && judge.context.covers(settings.sparse_window_days);
@@ -213,6 +228,7 @@ pub(crate) fn compute_on<'a>(
         title: manifest.title.clone(),
         org: summary::organization(source, &evidence)?,
         thresholds,
+        unseen,
         supposed: what_if.supposed(),
         headline: summary::headline(&licenses, thresholds),
         money: summary::money(&licenses),
@@ -272,6 +288,10 @@ fn fill(license: &mut License, evidence: &Evidence<'_>, sight: &Visibility<'_>, 
     license.holders = Some(tally.holders);
     if license.unit == Unit::Seats {
         license.assigned_recomputed = Some(tally.holders);
+    }
+    if license.unit == Unit::Seats {
+        license.unseen = license.assigned.map(|assigned| (assigned - tally.holders).max(0));
+        license.counter_behind = license.assigned.is_some_and(|assigned| assigned < tally.holders);
     }
     license.unknown = Some(tally.unknown);
     license.unknown_because = tally.unknown_because;
