@@ -14,7 +14,7 @@ use crate::store::{ConnectorInfo, ReadStore};
 use crate::time::{now, rfc3339};
 use position::grouped;
 use position::inputs::RuleSettings;
-use position::model::{MoneyTotal, Position};
+use position::model::{Family, MoneyTotal, Position, Unit};
 use position::money::{Amounts, WhatIf};
 
 /// All connectors together.
@@ -92,13 +92,13 @@ pub struct FleetTotal {
     /// The feature.
     pub feature: String,
     /// The licence's family.
-    pub family: String,
+    pub family: Family,
     /// The vendor's key of the licence.
     pub key: String,
     /// Its name.
     pub name: String,
     /// What it is counted in.
-    pub unit: String,
+    pub unit: Unit,
     /// Number of organizations that have it.
     pub organizations: i64,
     /// Sums in that unit; `None` once a figure is unknown.
@@ -233,7 +233,7 @@ fn position(
     Ok(Some((position, position::unread_families(&source.snapshot))))
 }
 
-type Totals = BTreeMap<(String, String, String, String), FleetTotal>;
+type Totals = BTreeMap<(String, Family, String, Unit), FleetTotal>;
 
 fn add(totals: &mut Totals, feature: &str, position: &Position) {
     for license in position.licenses.iter().filter(|license| !license.is_dormant()) {

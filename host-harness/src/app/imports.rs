@@ -9,6 +9,7 @@ use crate::app::{App, snapshots, text_file};
 use crate::error::HostError;
 use crate::source::StoreSource;
 use crate::store::{Import, ImportKind};
+use position::model::Unit;
 use position::money;
 
 /// An example of a list, with every column.
@@ -141,7 +142,7 @@ pub fn template(app: &App, kind: ImportKind, name: Option<&str>) -> Result<Templ
             let source = StoreSource::open(&reader, &snapshot)?;
             let analysis = analysis::analyse(&source, &inputs)?;
             for license in &analysis.position.licenses {
-                if license.unit == "requests" || license.is_dormant() {
+                if license.unit == Unit::Requests || license.is_dormant() {
                     continue;
                 }
                 let key = format!("# {}/{}", license.family, license.key);

@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 use position::grouped;
-use position::model::License;
+use position::model::{License, Unit};
 use position::money::Point;
 
 use crate::error::HostError;
@@ -34,7 +34,7 @@ pub(crate) fn seats(licenses: &[&License]) -> Result<Option<String>, HostError> 
                 license.machine_only?,
                 license.never?,
                 license.inactive?,
-                if license.unit == "seats" { available } else { 0 },
+                if license.unit == Unit::Seats { available } else { 0 },
             ];
             Some((*license, bar)).filter(|(_, bar)| bar[..5].iter().sum::<i64>() > 0)
         })
