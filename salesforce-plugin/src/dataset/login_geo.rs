@@ -5,6 +5,7 @@ use super::{Changes, Dataset, MANAGE_USERS, Paging, object, personal, text, time
 pub(super) const DATASET: Dataset = Dataset {
     by_default: false,
     paging: Paging::Stamp("LoginTime"),
+    bounded_by_days: true,
     changes: Changes::log_of("LoginTime"),
     personal: true,
     ..object(

@@ -8,6 +8,7 @@ use super::{
 
 pub(super) const DATASET: Dataset = Dataset {
     paging: Paging::Stamp("LoginTime"),
+    bounded_by_days: true,
     changes: Changes::log_of("LoginTime"),
     bulk: Bulk::Perhaps,
     own_rows: Some("UserId"),

@@ -51,8 +51,8 @@ mod user_permission_access;
 mod user_role;
 mod verification_history;
 
-/// Objects whose result ends without a word do so here.
-pub(crate) const ROW_CAP: u64 = 2_500;
+/// Where the result of some objects ends without a word.
+pub(crate) const ROW_CAP: RowCap = RowCap { rows: 2_500, owner: "UserId", owner_object: "User" };
 /// The key of records that have none: made of who, what and when.
 pub(crate) const MADE_KEY: &str = "Key";
 /// The wanted custom fields of a user, as one JSON object.
@@ -118,6 +118,17 @@ pub(crate) enum Bulk {
     No,
 }
 
+/// The longest result of an object, and how to read it in shares.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RowCap {
+    /// Records after which a result ends.
+    pub(crate) rows: u64,
+    /// The field that says whose a record is.
+    pub(crate) owner: &'static str,
+    /// The object of the owners.
+    pub(crate) owner_object: &'static str,
+}
+
 /// One dataset.
 #[derive(Debug)]
 pub(crate) struct Dataset {
@@ -136,8 +147,12 @@ pub(crate) struct Dataset {
     /// With fewer rights Salesforce shows the asking user's own records instead of refusing; the
     /// field that says whose a record is.
     pub(crate) own_rows: Option<&'static str>,
-    /// The result ends here without a word; more is read by `UserId`.
-    pub(crate) row_cap: Option<u64>,
+    /// Where a result ends without a word; more is read by owner.
+    pub(crate) row_cap: Option<RowCap>,
+    /// Whether the setting `login_history_days` limits how far back it is read.
+    pub(crate) bounded_by_days: bool,
+    /// Whether the setting `custom_user_fields` adds fields.
+    pub(crate) custom_fields: bool,
     /// Whether records describe people.
     pub(crate) personal: bool,
     /// Whether it is read unless the settings say otherwise.
@@ -218,6 +233,8 @@ const fn object(
         permissions,
         own_rows: None,
         row_cap: None,
+        bounded_by_days: false,
+        custom_fields: false,
         personal: false,
         by_default: true,
     }

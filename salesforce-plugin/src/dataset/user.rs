@@ -14,6 +14,7 @@ pub(super) const DATASET: Dataset = Dataset {
         deletable: true,
     },
     bulk: Bulk::Yes,
+    custom_fields: true,
     own_rows: Some("Id"),
     personal: true,
     ..object(

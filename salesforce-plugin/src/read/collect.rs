@@ -22,9 +22,10 @@ use crate::client::describe::Catalogue;
 use crate::client::session::Session;
 use crate::dataset::{CATALOGUE, Dataset};
 use crate::read::access::Access;
+use crate::read::context::{Context, Output, summary};
 use crate::read::estimate::{Counts, Estimate, estimate};
 use crate::read::pseudonym::Pseudonyms;
-use crate::read::reader::{Context, Output, read, summary};
+use crate::read::reader::read;
 
 /// Datasets read at the same time: far below the platform's limit of 5 to 25 long requests.
 const READERS: usize = 3;

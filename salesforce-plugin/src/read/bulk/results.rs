@@ -11,7 +11,7 @@ use arrow_array::RecordBatch;
 use connector_api::guard;
 
 use crate::client::api_error::ApiError;
-use crate::read::bulk::jobs::{Job, Jobs};
+use crate::read::bulk::jobs::{Job, Jobs, Parts};
 
 /// Results of so many records are read by parts.
 const PARTS_FROM: u64 = 10_000;
@@ -66,17 +66,6 @@ fn read_sets(
         }
     }
     Ok(Some("the results have no end".into()))
-}
-
-/// Some parts of a result.
-#[derive(Debug)]
-pub(crate) struct Parts {
-    /// Where each can be read.
-    pub(crate) paths: Vec<String>,
-    /// Where more are named.
-    pub(crate) next: Option<String>,
-    /// Whether these are the last ones.
-    pub(crate) done: bool,
 }
 
 fn read_parts(
