@@ -10,7 +10,7 @@ use crate::auth::oauth::{TokenAnswer, as_json};
 use crate::client::api_error::judge;
 use crate::read::csv_rows::Results;
 use crate::read::page::{Columns, Page};
-use crate::settings::domain::is_org_host;
+use crate::settings::org_host::is_org_host;
 use crate::settings::org_url::OrgHost;
 use crate::transport::http::{Answer, Unfinished};
 

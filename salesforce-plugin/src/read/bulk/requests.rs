@@ -8,8 +8,7 @@ use serde::Deserialize;
 
 use crate::client::allow_list;
 use crate::client::api_error::ApiError;
-use crate::client::request::Request;
-use crate::client::session::Session;
+use crate::client::session::{Request, Session};
 use crate::read::bulk::jobs::{Job, Jobs, Parts, SET_RECORDS, Take};
 use crate::read::csv_rows::Results;
 use crate::read::page::Columns;
