@@ -19,6 +19,8 @@ mod disk_image;
 mod failing;
 mod faults;
 mod findings;
+#[cfg(target_os = "linux")]
+mod golden;
 mod guide;
 mod host;
 mod hosts;

@@ -52,6 +52,7 @@ pub enum TlsVersions {
 pub(crate) struct Authority {
     pem: String,
     kind: CertificateKind,
+    now: DateTime<Utc>,
     issuer: Issuer<'static, KeyPair>,
     issued: Mutex<HashMap<String, Arc<CertifiedKey>>>,
     serves: Box<dyn Fn(&str) -> bool + Send + Sync>,
@@ -64,16 +65,18 @@ impl fmt::Debug for Authority {
 }
 
 impl Authority {
-    /// A new authority that issues certificates for the names `serves` says yes to.
+    /// A new authority that issues certificates for the names `serves` says yes to, valid around
+    /// `now`.
     pub(crate) fn new(
         kind: CertificateKind,
+        now: DateTime<Utc>,
         serves: impl Fn(&str) -> bool + Send + Sync + 'static,
     ) -> Result<Self, rcgen::Error> {
-        let (pem, mut issuer) = root()?;
+        let (pem, mut issuer) = root(now)?;
         if kind == CertificateKind::UnknownAuthority {
-            issuer = root()?.1;
+            issuer = root(now)?.1;
         }
-        Ok(Self { pem, kind, issuer, issued: Mutex::default(), serves: Box::new(serves) })
+        Ok(Self { pem, kind, now, issuer, issued: Mutex::default(), serves: Box::new(serves) })
     }
 
     /// The authority's certificate, for the client's trust store.
@@ -123,7 +126,7 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
-        let now = Utc::now();
+        let now = self.now;
         let (from, until) = match self.kind {
             CertificateKind::Expired => (-60, -30),
             CertificateKind::NotYetValid => (30, 60),
@@ -150,7 +153,7 @@ impl ResolvesServerCert for Authority {
     }
 }
 
-fn root() -> Result<(String, Issuer<'static, KeyPair>), rcgen::Error> {
+fn root(now: DateTime<Utc>) -> Result<(String, Issuer<'static, KeyPair>), rcgen::Error> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
@@ -158,7 +161,6 @@ fn root() -> Result<(String, Issuer<'static, KeyPair>), rcgen::Error> {
     params.distinguished_name.push(DnType::CommonName, "Simulated Salesforce org root");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let now = Utc::now();
     set_validity(&mut params, now - TimeDelta::days(70), now + TimeDelta::days(800));
     let pem = params.self_signed(&key)?.pem();
     Ok((pem, Issuer::new(params, key)))
@@ -180,7 +182,8 @@ mod tests {
 
     #[test]
     fn one_certificate_is_issued_per_host_and_kept() {
-        let authority = Authority::new(CertificateKind::Valid, |_| true).expect("an authority");
+        let authority =
+            Authority::new(CertificateKind::Valid, Utc::now(), |_| true).expect("an authority");
         let first = authority.certificate("acme.my.salesforce.com").expect("a certificate");
         let again = authority.certificate("acme.my.salesforce.com").expect("a certificate");
         let other = authority.certificate("login.salesforce.com").expect("a certificate");

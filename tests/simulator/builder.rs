@@ -343,8 +343,9 @@ impl OrgBuilder {
         faults.set(self.faults);
         let certificate = |error: &dyn fmt::Display| StartError::Certificate(error.to_string());
         let serves = hosts.clone();
-        let authority = Authority::new(self.certificates, move |host| serves.door(host).is_some())
-            .map_err(|error| certificate(&error))?;
+        let authority =
+            Authority::new(self.certificates, now, move |host| serves.door(host).is_some())
+                .map_err(|error| certificate(&error))?;
         let authority = Arc::new(authority);
         let tls =
             authority.server_config(self.tls_versions).map_err(|error| certificate(&error))?;
