@@ -46,7 +46,7 @@ pub fn csv_results(bytes: &[u8]) {
     let [cut, batch, body @ ..] = bytes else { return };
     let most = usize::from(*batch % 5) + 1;
     let read = |results: &mut Results, body: &mut dyn Read, rows: &mut u64| {
-        results.read(body, &columns, most, &mut |batch| {
+        results.read(body, &columns, most, &mut |batch, _| {
             *rows += batch.num_rows() as u64;
             true
         })

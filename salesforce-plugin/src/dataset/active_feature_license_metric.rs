@@ -1,9 +1,10 @@
 //! `active_feature_license_metric`: users by feature licence and day, with the only count of
 //! feature licences bought that the API gives.
 
-use super::{Changes, Dataset, VIEW_SETUP, date, integer, object, text, timestamp};
+use super::{Changes, Countable, Dataset, VIEW_SETUP, date, integer, object, text, timestamp};
 
 pub(super) const DATASET: Dataset = Dataset {
+    countable: Countable::Perhaps,
     changes: Changes::log_of("SystemModstamp"),
     ..object(
         "active_feature_license_metric",

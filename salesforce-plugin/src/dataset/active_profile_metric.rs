@@ -1,9 +1,10 @@
 //! `active_profile_metric`: users by profile, day and licence, as Salesforce counts them: assigned, and
 //! active within 30 days.
 
-use super::{Changes, Dataset, VIEW_SETUP, date, integer, object, text, timestamp};
+use super::{Changes, Countable, Dataset, VIEW_SETUP, date, integer, object, text, timestamp};
 
 pub(super) const DATASET: Dataset = Dataset {
+    countable: Countable::Perhaps,
     changes: Changes::log_of("SystemModstamp"),
     ..object(
         "active_profile_metric",

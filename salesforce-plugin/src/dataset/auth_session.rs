@@ -1,8 +1,11 @@
 //! `auth_session`: sessions that are open now; gone at the next look.
 
-use super::{Dataset, MANAGE_USERS, integer, object, optional, personal, text, timestamp};
+use super::{
+    Countable, Dataset, MANAGE_USERS, integer, object, optional, personal, text, timestamp,
+};
 
 pub(super) const DATASET: Dataset = Dataset {
+    countable: Countable::Perhaps,
     by_default: false,
     own_rows: Some("UsersId"),
     personal: true,

@@ -1,8 +1,9 @@
 //! `installed_subscriber_package`: the names behind the namespaces of managed packages.
 
-use super::{Dataset, Paging, Source, VIEW_SETUP, integer, object, text};
+use super::{Countable, Dataset, Paging, Source, VIEW_SETUP, integer, object, text};
 
 pub(super) const DATASET: Dataset = Dataset {
+    countable: Countable::No,
     source: Source::Tooling("InstalledSubscriberPackage"),
     paging: Paging::None,
     ..object(

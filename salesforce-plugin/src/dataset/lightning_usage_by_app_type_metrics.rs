@@ -1,9 +1,10 @@
 //! `lightning_usage_by_app_type_metrics`: who used Lightning or the mobile app on which day. Not in
 //! sandboxes.
 
-use super::{Bulk, Changes, Dataset, VIEW_SETUP, date, object, text, timestamp};
+use super::{Bulk, Changes, Countable, Dataset, VIEW_SETUP, date, object, text, timestamp};
 
 pub(super) const DATASET: Dataset = Dataset {
+    countable: Countable::Perhaps,
     by_default: false,
     changes: Changes::log_of("SystemModstamp"),
     bulk: Bulk::Perhaps,

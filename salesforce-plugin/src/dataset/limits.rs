@@ -3,9 +3,10 @@
 //! # Source
 //! REST API Developer Guide, "Limits".
 
-use super::{Dataset, Paging, Source, VIEW_SETUP, integer, object, text};
+use super::{Countable, Dataset, Paging, Source, VIEW_SETUP, integer, object, text};
 
 pub(super) const DATASET: Dataset = Dataset {
+    countable: Countable::No,
     source: Source::Limits,
     key: "Name",
     paging: Paging::None,

@@ -129,6 +129,17 @@ pub(crate) struct RowCap {
     pub(crate) owner_object: &'static str,
 }
 
+/// Whether the org counts the records of a dataset by a question of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Countable {
+    /// It does: a dataset that cannot be counted is not complete.
+    Yes,
+    /// Not documented: an org may refuse.
+    Perhaps,
+    /// It does not, or its counts are known to be wrong.
+    No,
+}
+
 /// One dataset.
 #[derive(Debug)]
 pub(crate) struct Dataset {
@@ -153,6 +164,8 @@ pub(crate) struct Dataset {
     pub(crate) bounded_by_days: bool,
     /// Whether the setting `custom_user_fields` adds fields.
     pub(crate) custom_fields: bool,
+    /// Whether the org counts its records.
+    pub(crate) countable: Countable,
     /// Whether records describe people.
     pub(crate) personal: bool,
     /// Whether it is read unless the settings say otherwise.
@@ -235,6 +248,7 @@ const fn object(
         row_cap: None,
         bounded_by_days: false,
         custom_fields: false,
+        countable: Countable::Yes,
         personal: false,
         by_default: true,
     }

@@ -27,7 +27,7 @@ pub(crate) fn read(
     cap: RowCap,
     output: &mut dyn Output,
 ) -> Result<DatasetSummary, Stop> {
-    let count = reading.count()?;
+    let count = reading.count_all()?;
     let broken = if count.is_none_or(|count| count < cap.rows) {
         let broken = pages::read(reading, output)?;
         let cut = count.is_none() && reading.cursor.cut;
@@ -36,8 +36,11 @@ pub(crate) fn read(
         reading.cursor.promised = count;
         read_by_owners(reading, cap, output)?
     };
-    reading.cursor.promised = count.or(reading.cursor.promised);
-    let summary = judged(reading, broken)?;
+    let mut summary = judged(reading, count, broken.clone())?;
+    if !summary.status.has_every_record() {
+        let count = reading.count_all()?;
+        summary = judged(reading, count, broken)?;
+    }
     finish(reading, summary, reading.plan.context.now_ms, output)
 }
 

@@ -5,14 +5,17 @@ use connector_api::message::{CollectMode, DatasetSummary};
 use crate::dataset::Changes;
 use crate::read::context::{Output, Stop};
 use crate::read::plan::Plan;
-use crate::read::proof::{finish, judged, read_to_the_count};
+use crate::read::proof::{finish, read_and_prove};
 use crate::read::reading::Reading;
 use crate::read::soql::instant;
 use crate::read::state::State;
+use crate::read::tally::DAY_MS;
 
 /// Overlap of a run by changes with the newest record that was seen: a record's stamp is set before
 /// its transaction is there for others to see.
 const LOOKBACK_MS: i64 = 15 * 60_000;
+/// The same of a log, whose records can appear hours after their time; then from the start of a day.
+const LOG_LOOKBACK_MS: i64 = DAY_MS;
 /// Records up to which a dataset is read whole: that is one request too, and shows what is gone.
 const ONE_PAGE: u64 = 2_000;
 
@@ -54,7 +57,19 @@ pub(crate) fn read(
     reading.mode = CollectMode::Incremental;
     reading.state = State { since: Some(since), newest: Some(newest), ..former.clone() };
     let began = plan.org_now();
-    let from = instant(since - LOOKBACK_MS);
+    reading.tally.recall(former);
+    let from = match plan.dataset.changes {
+        Changes::Log(_) => {
+            if former.days.is_empty() && former.rows > 0 {
+                return Ok(ByChanges::Whole("its checkpoint has no counts of days".into()));
+            }
+            let day = (since - LOG_LOOKBACK_MS).div_euclid(DAY_MS);
+            reading.tally.days.retain(|known, _| *known < day);
+            day * DAY_MS
+        }
+        _ => since - LOOKBACK_MS,
+    };
+    let from = instant(from);
     let tests: Vec<String> = fields
         .iter()
         .filter(|field| reading.fields.asked.iter().any(|asked| asked == *field))
@@ -67,8 +82,8 @@ pub(crate) fn read(
     });
     let asked = reading.fields.asked.len();
     let other_fields = || Ok(ByChanges::Whole("its fields are no longer the same".into()));
-    let broken = match read_to_the_count(reading, output) {
-        Ok(broken) => broken,
+    let mut summary = match read_and_prove(reading, output) {
+        Ok(summary) => summary,
         // A stamp itself may be gone.
         Err(Stop::Dataset(_)) if reading.fields.asked.len() != asked => return other_fields(),
         Err(stop) => return Err(stop),
@@ -76,7 +91,6 @@ pub(crate) fn read(
     if reading.fields.asked.len() != asked {
         return other_fields();
     }
-    let mut summary = judged(reading, broken)?;
     if !summary.status.has_every_record() {
         return Ok(ByChanges::Done(summary));
     }

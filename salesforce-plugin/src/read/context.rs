@@ -74,14 +74,9 @@ pub(crate) fn summary(
     reason: impl Into<Option<String>>,
 ) -> DatasetSummary {
     DatasetSummary {
-        dataset: dataset.name.into(),
-        status,
-        rows: 0,
-        expected: None,
-        missing_fields: Vec::new(),
         reason: reason.into(),
         mode: Some(CollectMode::Full),
-        total: None,
+        ..DatasetSummary::new(dataset.name, status)
     }
 }
 

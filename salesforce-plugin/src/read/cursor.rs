@@ -16,8 +16,6 @@ pub(crate) struct Cursor {
     pub(crate) answered: u64,
     /// Records of the whole answer, as the org said.
     pub(crate) promised: Option<u64>,
-    /// Whether one page held the whole answer, and as many records as it said.
-    pub(crate) one_whole_page: bool,
     /// The start of the present window of time.
     pub(crate) window_from: Option<i64>,
     /// Locators followed since the last restart.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use connector_api::message::{DatasetStatus, DatasetSummary};
+use connector_api::message::{DatasetStatus, DatasetSummary, Proof, ProofBy};
 use serde_json::{Map, Value};
 
 use crate::client::api_error::ApiError;
@@ -55,6 +55,7 @@ pub(crate) fn read(
     Ok(DatasetSummary {
         rows: count,
         expected: Some(count),
+        proof: Some(Proof { by: ProofBy::None, counted: None }),
         ..summary(dataset, DatasetStatus::Complete, None)
     })
 }

@@ -26,3 +26,4 @@ pub(crate) mod shape;
 pub(crate) mod soql;
 pub(crate) mod state;
 pub(crate) mod tally;
+pub(crate) mod windows;

@@ -100,7 +100,7 @@ fn read_chain(
     let start = reading.cursor.answered;
     let mut held: Vec<RecordBatch> = Vec::new();
     loop {
-        let page = match reading.page(&path) {
+        let page = match reading.page(&query, &path) {
             Ok(page) => page,
             Err(ApiError::Refused(refusal)) => return yield_to(reading, &refusal),
             Err(error) => return Err(reading.failed(error)),
@@ -108,9 +108,6 @@ fn read_chain(
         let expected = page.total_size.map(|total| total + start);
         if start == 0 && !windowed && limit.is_none() {
             reading.cursor.promised = reading.cursor.promised.or(expected);
-            reading.cursor.one_whole_page = reading.cursor.followed.is_empty()
-                && page.done
-                && page.total_size == Some(page.batch.num_rows() as u64);
         }
         if dataset.paging == Paging::None {
             held.push(page.batch);

@@ -11,7 +11,7 @@ use crate::read::context::{Output, Stop};
 use crate::read::page::Page;
 use crate::read::reading::Reading;
 use crate::read::refusal::{Chain, yield_to};
-use crate::read::soql::{After, literal};
+use crate::read::soql::{After, Query, literal};
 
 /// Reads with several queries for each page.
 ///
@@ -32,7 +32,8 @@ pub(crate) fn read(reading: &mut Reading<'_>, output: &mut dyn Output) -> Result
     loop {
         let mut query = reading.query();
         query.fields = first.clone();
-        let page = match part(reading, &query.text(reading.cursor.after.as_ref()))? {
+        let after = reading.cursor.after.clone();
+        let page = match part(reading, &query, after.as_ref())? {
             Ok(page) => page,
             Err(chain) => return Ok(chain),
         };
@@ -79,7 +80,7 @@ fn others_until(
         let mut query = reading.query();
         query.fields = fields.to_vec();
         query.conditions.push(format!("Id <= {}", literal(last)));
-        let page = match part(reading, &query.text(after.as_ref()))? {
+        let page = match part(reading, &query, after.as_ref())? {
             Ok(page) => page,
             Err(chain) => return Ok(Err(chain)),
         };
@@ -93,8 +94,12 @@ fn others_until(
 }
 
 /// One page of one of the queries.
-fn part(reading: &mut Reading<'_>, soql: &str) -> Result<Result<Page, Chain>, Stop> {
-    match reading.page(&reading.plan.path(soql)) {
+fn part(
+    reading: &mut Reading<'_>,
+    query: &Query,
+    after: Option<&After>,
+) -> Result<Result<Page, Chain>, Stop> {
+    match reading.page(query, &reading.plan.path(&query.text(after))) {
         Ok(page) => Ok(Ok(page)),
         Err(ApiError::Refused(refusal)) => yield_to(reading, &refusal).map(Err),
         Err(error) => Err(reading.failed(error)),

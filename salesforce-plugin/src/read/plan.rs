@@ -8,8 +8,8 @@ use crate::dataset::{Dataset, FieldDef, Paging, Source};
 use crate::read::context::{Context, Stop};
 use crate::read::soql::{Query, instant, query_path, tooling_path};
 use crate::read::state::State;
+use crate::read::tally::DAY_MS;
 
-pub(crate) const DAY_MS: i64 = 86_400_000;
 /// Longest time between two full reads of a dataset.
 pub(crate) const WHOLE_EVERY_MS: i64 = 7 * DAY_MS;
 /// How far back Salesforce keeps a log, with a margin, where the settings set no limit.
@@ -24,10 +24,13 @@ pub(crate) struct Plan<'a> {
     pub(crate) question: String,
 }
 
+/// An answer to `SELECT COUNT()`.
 #[derive(Deserialize)]
 struct Count {
     #[serde(rename = "totalSize")]
     total_size: u64,
+    done: bool,
+    records: Vec<serde::de::IgnoredAny>,
 }
 
 impl<'a> Plan<'a> {
@@ -139,6 +142,13 @@ impl<'a> Plan<'a> {
         self.dataset.condition.iter().map(|condition| (*condition).into()).collect()
     }
 
+    /// The conditions of a full read.
+    pub(crate) fn whole_conditions(&self) -> Vec<String> {
+        let mut conditions = self.condition();
+        conditions.extend(self.retention());
+        conditions
+    }
+
     /// The query for these fields under these conditions.
     pub(crate) fn query(&self, fields: Vec<String>, conditions: Vec<String>) -> Query {
         Query {
@@ -172,6 +182,9 @@ impl<'a> Plan<'a> {
         let counted = self.context.session.get(&path, Some(self.object), |answer| {
             let count: Count =
                 serde_json::from_slice(&answer.body).map_err(|error| error.to_string())?;
+            if !count.done || !count.records.is_empty() {
+                return Err("a count is one page without records".into());
+            }
             Ok((count.total_size, 0))
         });
         match counted {

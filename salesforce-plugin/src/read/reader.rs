@@ -12,7 +12,7 @@ use crate::read::changes::{self, ByChanges};
 use crate::read::context::{Context, Output, Stop};
 use crate::read::fields::Fields;
 use crate::read::plan::Plan;
-use crate::read::proof::{finish, judged, read_to_the_count};
+use crate::read::proof::{finish, read_and_prove};
 use crate::read::reading::Reading;
 use crate::read::state::State;
 use crate::read::{capped, limits};
@@ -84,11 +84,12 @@ fn go_on(plan: &Plan<'_>, state: State, output: &mut dyn Output) -> Result<Datas
     reading.cursor.conditions = plan.retention();
     reading.cursor.after = state.after.clone();
     reading.cursor.answered = state.rows;
+    reading.tally.earlier = state.rows;
+    reading.tally.recall(&state);
     reading.cursor.stamps.newest = state.newest;
     let began = state.whole_at;
     reading.state = State { newest: None, ..state };
-    let broken = read_to_the_count(&mut reading, output)?;
-    let mut summary = judged(&reading, broken)?;
+    let mut summary = read_and_prove(&mut reading, output)?;
     // What this run handed over is not all there is.
     summary.total = summary.expected;
     finish(&reading, summary, began, output)
@@ -108,7 +109,6 @@ fn read_whole(
     if let Some(summary) = jobs::read(reading, former_count, output)? {
         return finish(reading, summary, began, output);
     }
-    let broken = read_to_the_count(reading, output)?;
-    let summary = judged(reading, broken)?;
+    let summary = read_and_prove(reading, output)?;
     finish(reading, summary, began, output)
 }

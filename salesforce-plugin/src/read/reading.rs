@@ -4,23 +4,25 @@ use std::collections::HashSet;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMillisecondType;
-use arrow_array::{Array, RecordBatch, UInt32Array};
+use arrow_array::{Array, RecordBatch, TimestampMillisecondArray, UInt32Array};
 use arrow_select::take::take_record_batch;
 use connector_api::message::{CollectMode, DatasetStatus, DatasetSummary};
 
 use crate::client::api_error::ApiError;
-use crate::dataset::Paging;
+use crate::dataset::{Changes, Paging};
 use crate::read::context::{Output, Stop, summary};
 use crate::read::cursor::{Cursor, Pace};
 use crate::read::fields::Fields;
-use crate::read::page::Page;
+use crate::read::page::{Page, Unread};
 use crate::read::plan::Plan;
 use crate::read::soql::{After, Query};
 use crate::read::state::State;
-use crate::read::tally::Tally;
+use crate::read::tally::{Stamps, Tally};
 
 /// The largest batch the contract recommends.
 const BATCH_ROWS: usize = 8_192;
+/// Unreadable values that a summary names.
+const MOST_NAMED: usize = 100;
 
 /// The reading of one dataset.
 pub(crate) struct Reading<'a> {
@@ -51,7 +53,10 @@ impl<'a> Reading<'a> {
     /// Starts a full read. What was handed over stays.
     pub(crate) fn start_over(&mut self, fields: Fields<'a>) {
         self.fields.replace(fields, self.tally.rows > 0);
-        self.cursor = Cursor::default();
+        // What was handed over is not handed over again: its newest stamp counts on.
+        let stamps = Stamps { newest: self.cursor.stamps.newest, ..Stamps::default() };
+        self.cursor = Cursor { stamps, ..Cursor::default() };
+        self.tally.days.clear();
         self.mode = CollectMode::Full;
         self.state = self.plan.new_state();
     }
@@ -79,17 +84,36 @@ impl<'a> Reading<'a> {
         self.plan.count(self.conditions())
     }
 
-    /// Asks for a page of the reading's columns.
+    /// The org's count of the whole dataset; `None` if it cannot be had.
+    ///
+    /// # Errors
+    /// What ends the run.
+    pub(crate) fn count_all(&self) -> Result<Option<u64>, Stop> {
+        self.plan.count(self.plan.whole_conditions())
+    }
+
+    /// Asks for a page of a query's answer.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub(crate) fn page(&self, path: &str) -> Result<Page, ApiError> {
-        let columns = self.fields.shape.columns();
-        self.plan.context.session.get(path, Some(self.plan.object), |answer| {
-            let page = Page::parse(&answer.body, columns)?;
+    pub(crate) fn page(&mut self, query: &Query, path: &str) -> Result<Page, ApiError> {
+        let columns = self.fields.shape.columns().of_answer(&query.fields);
+        let page = self.plan.context.session.get(path, Some(self.plan.object), |answer| {
+            let page = Page::parse(&answer.body, &columns)?;
             let rows = page.batch.num_rows() as u64;
             Ok((page, rows))
-        })
+        })?;
+        self.note_unread(&page.batch, &page.unread);
+        Ok(page)
+    }
+
+    /// Notes the values of a batch that could not be read, by record and field.
+    pub(crate) fn note_unread(&mut self, batch: &RecordBatch, unread: &[Unread]) {
+        let key = batch.column_by_name(self.plan.dataset.key).unwrap_or_else(|| batch.column(0));
+        let Some(keys) = key.as_string_opt::<i32>() else { return };
+        let fields = self.fields.shape.columns().fields();
+        let unread = unread.iter().map(|value| (value.row, fields[value.column].0.clone()));
+        self.tally.note_unread(keys, unread);
     }
 
     /// The path of the next page: on this host, of the expected shape, and not followed before.
@@ -131,13 +155,13 @@ impl<'a> Reading<'a> {
                     .column_by_name(field)
                     .and_then(|c| c.as_primitive_opt::<TimestampMillisecondType>());
                 match column {
-                    Some(stamps) if stamps.null_count() == 0 => Some(stamps),
-                    _ => return Ok(Err(format!("a record has no `{field}`"))),
+                    Some(stamps) => Some(carried(stamps, self.cursor.after.as_ref())),
+                    None => return Ok(Err(format!("a page has no `{field}`"))),
                 }
             }
             Paging::Id | Paging::None => None,
         };
-        let place = |row: usize| (stamps.map_or(0, |stamps| stamps.value(row)), keys.value(row));
+        let place = |row: usize| (stamps.as_ref().map_or(0, |stamps| stamps[row]), keys.value(row));
         let (cursor, pace) = (&mut self.cursor, &mut self.pace);
         pace.in_order &= (1..batch.num_rows()).all(|row| place(row - 1) < place(row));
         let new: Vec<u32> = (0..batch.num_rows())
@@ -191,17 +215,15 @@ impl<'a> Reading<'a> {
         }
         let (dataset, session) = (self.plan.dataset, self.plan.context.session);
         self.tally.note_owners(dataset, session.ids().1.as_deref(), batch);
-        self.cursor.stamps.note(dataset, self.state.newest, batch);
-        let finished = self
-            .fields
-            .shape
-            .finish(batch)
-            .map_err(|reason| Stop::Dataset(summary(dataset, DatasetStatus::Failed, reason)))?;
+        self.cursor.answered += batch.num_rows() as u64;
+        let failed = |reason| Stop::Dataset(summary(dataset, DatasetStatus::Failed, reason));
+        let finished = self.fields.shape.finish(batch).map_err(failed)?;
+        let finished = self.not_handed_over(&finished).map_err(failed)?;
+        self.cursor.stamps.note(dataset, self.state.newest, &finished);
         let mut offset = 0;
         while offset < finished.num_rows() {
             let length = BATCH_ROWS.min(finished.num_rows() - offset);
             self.tally.rows += length as u64;
-            self.cursor.answered += length as u64;
             output
                 .batch(dataset.name, finished.slice(offset, length), self.midway().text())
                 .map_err(Stop::Run)?;
@@ -211,13 +233,52 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
+    /// The records of a batch that were not handed over before.
+    fn not_handed_over(&mut self, batch: &RecordBatch) -> Result<RecordBatch, String> {
+        let key = self.plan.dataset.key;
+        let keys = batch
+            .column_by_name(key)
+            .and_then(|column| column.as_string_opt::<i32>())
+            .ok_or_else(|| format!("the column `{key}` is missing"))?;
+        let new = self.tally.new_rows(keys);
+        let batch = if new.len() == batch.num_rows() {
+            batch.clone()
+        } else {
+            take_record_batch(batch, &UInt32Array::from(new)).map_err(|error| error.to_string())?
+        };
+        if let Changes::Log(stamp) = self.plan.dataset.changes
+            && let Some(stamps) = batch.column_by_name(stamp).and_then(|c| c.as_primitive_opt())
+        {
+            self.tally.note_days(stamps);
+        }
+        Ok(batch)
+    }
+
+    /// Starts the present question again, from its first record.
+    pub(crate) fn rewind(&mut self) {
+        self.cursor = Cursor {
+            conditions: std::mem::take(&mut self.cursor.conditions),
+            promised: self.cursor.promised,
+            stamps: std::mem::take(&mut self.cursor.stamps),
+            ..Cursor::default()
+        };
+        self.fields.shape.forget_keys();
+        if self.tally.earlier > 0 {
+            // The keys of the part that an earlier run read are not known: it is read again.
+            self.tally.earlier = 0;
+            self.tally.days.clear();
+        }
+    }
+
     /// The state from which this reading could continue.
     fn midway(&self) -> State {
         State {
             done: false,
             after: self.cursor.after.clone(),
-            rows: self.cursor.answered,
+            rows: self.tally.held(),
             fields: self.fields.asked.clone(),
+            days: self.tally.days.clone(),
+            unreadable: self.tally.unreadable(usize::MAX).0,
             newest: match self.state.since {
                 // The changes since then are read again if this reading does not end.
                 Some(_) => self.state.newest,
@@ -248,7 +309,22 @@ impl<'a> Reading<'a> {
             expected: self.cursor.promised,
             missing_fields: self.fields.missing.clone(),
             mode: Some(self.mode),
+            proof: self.tally.proof,
+            unreadable: self.tally.unreadable(MOST_NAMED).0,
             ..summary
         }
     }
+}
+
+/// The stamps by which records are ordered; one that could not be read is that of the record before.
+fn carried(stamps: &TimestampMillisecondArray, after: Option<&After>) -> Vec<i64> {
+    let mut last = match after {
+        Some(After::StampAndId(at, _)) => *at,
+        _ => 0,
+    };
+    let carry = |stamp: Option<i64>| {
+        last = stamp.unwrap_or(last);
+        last
+    };
+    stamps.iter().map(carry).collect()
 }

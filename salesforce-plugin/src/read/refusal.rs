@@ -5,8 +5,8 @@ use connector_api::message::DatasetStatus;
 use crate::client::api_error::Refusal;
 use crate::dataset::Paging;
 use crate::read::context::{Stop, hidden};
-use crate::read::plan::DAY_MS;
 use crate::read::reading::Reading;
+use crate::read::tally::DAY_MS;
 
 /// The first window of a log after a query took too long, and the smallest.
 const FIRST_WINDOW_MS: i64 = DAY_MS;

@@ -7,11 +7,11 @@
 
 use std::time::Duration;
 
-use arrow_array::RecordBatch;
 use connector_api::{Error, ErrorKind};
 use serde::Deserialize;
 
 use crate::client::api_error::ApiError;
+use crate::read::csv_rows::TakeRecords;
 
 /// Records asked for in one set of results: some 60 MB of CSV for users, read as it arrives.
 pub(crate) const SET_RECORDS: u32 = 100_000;
@@ -57,8 +57,8 @@ pub(crate) struct Parts {
     pub(crate) done: bool,
 }
 
-/// Takes a batch of results; returns whether more are wanted.
-pub(crate) type Take<'a> = &'a mut dyn FnMut(RecordBatch) -> bool;
+/// Takes records of the results; returns whether more are wanted.
+pub(crate) type Take<'a> = TakeRecords<'a>;
 
 /// The requests of a query job.
 pub(crate) trait Jobs {

@@ -1,6 +1,6 @@
 //! Reads a large dataset by a query job, where that costs fewer requests than pages.
 
-use connector_api::message::{DatasetStatus, DatasetSummary};
+use connector_api::message::DatasetSummary;
 use connector_api::{Error, Secret};
 use serde::{Deserialize, Serialize};
 
@@ -10,9 +10,8 @@ use crate::read::bulk::jobs::{self, Job, Jobs, Waited};
 use crate::read::bulk::requests::SessionJobs;
 use crate::read::bulk::results;
 use crate::read::context::{Output, Stop};
-use crate::read::page::Columns;
 use crate::read::plan::Plan;
-use crate::read::proof::judged;
+use crate::read::proof::prove;
 use crate::read::reading::Reading;
 
 /// How many times more records an object must have, if it is not known whether Bulk API serves it.
@@ -43,7 +42,7 @@ pub(crate) fn read(
         session: plan.context.session,
         version: plan.context.catalogue.version,
         object: plan.object,
-        columns: Columns::new(reading.fields.shape.columns().fields().to_vec()),
+        columns: reading.fields.shape.columns().of_answer(&reading.fields.asked),
     };
     let keeper = Keeper { plan, requests: &requests };
     let job = match keeper.job(&soql) {
@@ -75,6 +74,7 @@ fn is_worth_a_job(reading: &Reading<'_>, former_count: Option<u64>) -> Result<bo
     Ok(rows.is_some_and(|rows| rows >= threshold))
 }
 
+/// Reads the results of a job. What is missing in them is read by pages.
 fn read_job(
     reading: &mut Reading<'_>,
     requests: &SessionJobs<'_>,
@@ -83,7 +83,8 @@ fn read_job(
 ) -> Result<Option<DatasetSummary>, Stop> {
     let mut stopped = None;
     let expected = job.number_records_processed;
-    let read = results::read(requests, job, |batch| {
+    let read = results::read(requests, job, |batch, unread| {
+        reading.note_unread(&batch, &unread);
         reading.hand_over(&batch, output, expected).map_err(|stop| {
             stopped = Some(stop);
             ApiError::Fatal(Error::cancelled())
@@ -97,19 +98,16 @@ fn read_job(
         Err(error @ (ApiError::Fatal(_) | ApiError::Unreachable(_))) => {
             return Err(reading.failed(error));
         }
-        Err(error) if reading.cursor.answered == 0 => {
-            log::warn!("{}: read by pages: {}", reading.plan.dataset.name, error.into_error());
-            return Ok(None);
-        }
         Err(error) => Some(error.into_error().message),
     };
-    reading.cursor.promised = expected.or(reading.cursor.promised);
-    let answered = reading.cursor.answered;
-    if let Some(expected) = expected.filter(|expected| *expected < answered) {
-        let reason = format!("{answered} records arrived, the job counted {expected}");
-        return Ok(Some(reading.summary(DatasetStatus::Incomplete, Some(reason))));
+    if let Some(reason) = &broken {
+        log::warn!("{}: read by pages: {reason}", reading.plan.dataset.name);
+        if reading.tally.rows == 0 {
+            return Ok(None);
+        }
     }
-    judged(reading, broken).map(Some)
+    reading.cursor.promised = expected.or(reading.cursor.promised);
+    prove(reading, broken, output).map(Some)
 }
 
 /// What is kept of a job outside the run, so that none is left behind by a run that died.
