@@ -41,7 +41,7 @@ pub trait HostServices: Send + Sync {
     fn is_cancelled(&self) -> bool;
     /// Sleeps; true when cancelled, at once.
     fn sleep(&self, ms: u64) -> bool;
-    /// Waits for a place in a rate-limited bucket the host runs.
+    /// Limits nothing: hosts answer at once. Part of the frozen layout; a connector limits itself.
     fn acquire(&self, bucket: RStr<'_>, cost: u32) -> PResult<()>;
     fn secret_get(&self, name: RStr<'_>) -> PResult<ROption<RString>>;
     /// Durable when it returns; none removes.

@@ -62,10 +62,11 @@ impl Host {
         if self.is_cancelled() { Err(Error::cancelled()) } else { Ok(()) }
     }
 
-    /// Waits for a place in a bucket whose rate the host limits.
+    /// Limits nothing, and costs a round trip where the connector runs in a worker: no host of this
+    /// contract limits a bucket, so a connector limits itself. Kept because the layout is frozen.
     ///
     /// # Errors
-    /// [`ErrorKind::CANCELLED`], or [`ErrorKind::RATE_LIMITED`] when the allowance is used up.
+    /// None that a host of this contract answers.
     pub fn acquire(&self, bucket: &str, cost: u32) -> Result<(), Error> {
         from_wire(self.0.acquire(bucket.into(), cost))
     }

@@ -20,7 +20,7 @@ use crate::error::HostError;
 use crate::money::{PriceLine, prices};
 use crate::position::evidence::Evidence;
 use crate::position::scratch::select;
-use crate::store::{ImportKind, ReadStore, SnapshotInfo};
+use crate::store::{Changed, ImportKind, ReadStore, SnapshotInfo};
 use crate::time::rfc3339;
 
 /// What changed.
@@ -274,7 +274,7 @@ impl<'a> Comparison<'a> {
                 }
                 [one] if Some(*one) == driving => {
                     self.partial.extend((table == CanonicalTable::Seat).then_some(view));
-                    Some((*one, self.from.id, self.to.id))
+                    Some(Changed { dataset: one, after: self.from.id, until: self.to.id })
                 }
                 _ => None,
             };
@@ -344,7 +344,7 @@ impl<'a> Comparison<'a> {
         side: &str,
         snapshot: &SnapshotInfo,
         view: &PositionView,
-        only: Option<(&str, i64, i64)>,
+        only: Option<Changed<'_>>,
         holders: Option<&str>,
     ) -> Result<(), HostError> {
         let source = self.store.restricted_connection(snapshot, only)?;

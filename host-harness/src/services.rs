@@ -142,7 +142,12 @@ impl Context {
         if name == TOKEN {
             return Ok(None);
         }
-        self.vault.secret(&self.store, self.connector_id, name).map_err(for_connector)
+        let secret =
+            self.vault.secret(&self.store, self.connector_id, name).map_err(for_connector)?;
+        if let Some(secret) = &secret {
+            redact::remember(secret.expose());
+        }
+        Ok(secret)
     }
 
     fn secret_put(&self, name: &str, value: Option<&str>) -> Result<(), Error> {
@@ -181,7 +186,7 @@ impl Context {
         let patience = Duration::from_millis(ttl_ms.min(600_000));
         let began = Instant::now();
         loop {
-            let taken = Lease::try_take(self.store.home(), self.connector_id, name);
+            let taken = Lease::try_take(self.store.folder(), self.connector_id, name);
             if let Some(lease) = taken.map_err(for_connector)? {
                 let mut leases = lock(&self.leases);
                 leases.last += 1;
@@ -209,7 +214,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// A failure of the host as the connector sees it.
-pub(crate) fn for_connector(error: HostError) -> Error {
+pub(crate) fn for_connector(error: impl Into<HostError>) -> Error {
+    let error: HostError = error.into();
     Error { hint: error.hint, ..Error::new(ErrorKind::OTHER, error.message) }
 }
 

@@ -183,7 +183,7 @@ fn a_panic_of_the_host_below_a_connector_does_not_cross_the_boundary() {
     let (plugin, folder) = load(CHAOS.0);
     let home = Home::new(folder.path().join("home"));
     home.ensure().expect("a home");
-    let store = Arc::new(Store::open(&home).expect("a store"));
+    let store = Arc::new(Store::open(home.inventory()).expect("a store"));
     let vault = Vault::open(&store, &KeyPlace::default()).expect("a vault");
     let mut context = Context::new(store, Arc::new(vault), 0, Cancel::default());
     context.watcher = Arc::new(Fragile);

@@ -8,7 +8,9 @@ use connector_api::host::GRANT_LEASE;
 
 use connector_api::message::{AuthorizeReply, AuthorizeRequest, DeauthorizeReply, GrantSummary};
 use connector_api::{Error, ErrorKind, Secret};
+use serde::Serialize;
 
+use crate::app::App;
 use crate::app::deployment::{Deployment, with_instance};
 use crate::cancel::Cancel;
 use crate::error::{HostError, Kind};
@@ -23,18 +25,13 @@ use crate::time;
 const RENEWAL_PATIENCE: Duration = Duration::from_secs(180);
 const LEASE_POLL: Duration = Duration::from_millis(50);
 
-/// What the first step answered.
+/// What the first step returned.
 #[derive(Clone, Debug)]
 pub enum Begun {
     /// A person opens the link and brings something back.
-    Link {
-        /// The vendor's page.
-        url: String,
-        /// What to do there.
-        instructions: String,
-    },
+    Link(LinkView),
     /// This grant needs no person: it is stored.
-    Granted(GrantSummary),
+    Granted(AuthorizedView),
 }
 
 /// Begins an authorization. A link is noted as pending.
@@ -42,25 +39,25 @@ pub enum Begun {
 /// # Errors
 /// Those of the connector.
 pub fn begin(
-    deployment: &Deployment,
-    plugin: &Plugin,
-    connector: &Connector,
+    app: &App,
+    name: &str,
     accept_org_change: bool,
     cancel: &Cancel,
 ) -> Result<Begun, HostError> {
+    let ready = Ready::open(app, name)?;
     let none = Secret::new("");
     let request = AuthorizeRequest::Begin;
-    let (reply, changes) = step(deployment, plugin, connector, &request, none, cancel)?;
+    let (reply, changes) = ready.step(&request, none, cancel)?;
     match reply {
         AuthorizeReply::Link { url, instructions } => {
+            let Ready { deployment, connector, .. } = ready;
             let sealed = deployment.seal_all(connector.id, &changes)?;
             deployment.store.put_sealed_secrets(connector.id, &sealed)?;
             deployment.store.set_pending_authorization(connector.id, Some(time::now()))?;
-            Ok(Begun::Link { url, instructions })
+            Ok(Begun::Link(LinkView { connector: connector.name, url, instructions }))
         }
-        AuthorizeReply::Granted(summary) => {
-            keep(deployment, connector, &summary, &changes, accept_org_change)?;
-            Ok(Begun::Granted(summary))
+        AuthorizeReply::Granted(grant) => {
+            ready.keep(grant, &changes, accept_org_change).map(Begun::Granted)
         }
     }
 }
@@ -71,30 +68,28 @@ pub fn begin(
 /// Those of the connector; of kind auth when the grant opens another organization than before and
 /// that was not accepted: the old grant stays then.
 pub fn finish(
-    deployment: &Deployment,
-    plugin: &Plugin,
-    connector: &Connector,
+    app: &App,
+    name: &str,
     token: Secret,
     accept_org_change: bool,
     cancel: &Cancel,
-) -> Result<GrantSummary, HostError> {
+) -> Result<AuthorizedView, HostError> {
     redact::remember(token.expose());
+    let ready = Ready::open(app, name)?;
     let request = AuthorizeRequest::Finish;
-    let result = step(deployment, plugin, connector, &request, token, cancel);
+    let result = ready.step(&request, token, cancel);
     let (reply, changes) = result.inspect_err(|error| {
         // After a passing fault the same link and token may still work.
         if matches!(error.kind, Kind::Auth) {
-            let forgotten = deployment.store.set_pending_authorization(connector.id, None);
+            let store = &ready.deployment.store;
+            let forgotten = store.set_pending_authorization(ready.connector.id, None);
             if let Err(error) = forgotten {
                 log::warn!("{error}");
             }
         }
     })?;
     match reply {
-        AuthorizeReply::Granted(summary) => {
-            keep(deployment, connector, &summary, &changes, accept_org_change)?;
-            Ok(summary)
-        }
+        AuthorizeReply::Granted(grant) => ready.keep(grant, &changes, accept_org_change),
         AuthorizeReply::Link { .. } => {
             Err(HostError::failed("the connector asked for another link instead of finishing")
                 .with_hint("run `connectors authorize` again"))
@@ -102,9 +97,33 @@ pub fn finish(
     }
 }
 
+/// A connector that was authorized.
+#[derive(Clone, Debug, Serialize)]
+pub struct AuthorizedView {
+    /// The connector's name.
+    pub connector: String,
+    /// Always true.
+    pub authorized: bool,
+    /// What was granted.
+    pub grant: GrantSummary,
+}
+
+/// A link that a person opens to authorize a connector.
+#[derive(Clone, Debug, Serialize)]
+pub struct LinkView {
+    /// The connector's name.
+    pub connector: String,
+    /// The vendor's page; empty if there is nothing to open.
+    pub url: String,
+    /// What to do there.
+    pub instructions: String,
+}
+
 /// How a deauthorization ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Deauthorized {
+    /// The connector's name.
+    pub connector: String,
     /// Whether the vendor knows: the grant is dead there too.
     pub revoked: bool,
     /// Whether the grant was forgotten here.
@@ -115,12 +134,27 @@ pub struct Deauthorized {
     pub hint: Option<String>,
 }
 
-/// Ends the grant: revokes it at the vendor, then forgets it here. A grant that could not be
-/// revoked is kept (and not used), so that it can be tried again, unless `forget` says otherwise.
+/// Ends the grant of a connector: see [`end_grant`].
 ///
 /// # Errors
 /// When there is no grant, a run is in progress, or the store cannot be written.
 pub fn deauthorize(
+    app: &App,
+    name: &str,
+    forget: bool,
+    cancel: &Cancel,
+) -> Result<Deauthorized, HostError> {
+    let connector = app.store()?.connector(name)?;
+    let plugin = app.scan()?.plugin(&connector.feature)?;
+    end_grant(app.deployment()?, plugin, &connector, forget, cancel)
+}
+
+/// Ends a grant: revokes it at the vendor, then forgets it here. A grant that could not be
+/// revoked is kept (and not used), so that it can be tried again, unless `forget` says otherwise.
+///
+/// # Errors
+/// When there is no grant, a run is in progress, or the store cannot be written.
+pub(crate) fn end_grant(
     deployment: &Deployment,
     plugin: &Plugin,
     connector: &Connector,
@@ -131,7 +165,7 @@ pub fn deauthorize(
         return Err(HostError::usage(format_args!("`{}` is not authorized", connector.name))
             .with_hint("there is nothing to give back"));
     }
-    let _lock = RunLock::take(deployment.store.home(), connector)?;
+    let _lock = RunLock::take(deployment.store.folder(), connector)?;
     let context = Arc::new(deployment.context(connector.id, cancel.clone()));
     let reply =
         with_instance(deployment, plugin, connector, &context, |instance| instance.deauthorize())
@@ -150,6 +184,7 @@ pub fn deauthorize(
         deployment.store.set_still_live(connector.id)?;
     }
     Ok(Deauthorized {
+        connector: connector.name.clone(),
         revoked: reply.revoked,
         forgotten,
         message: redact::mask(&reply.message).into_owned(),
@@ -162,19 +197,16 @@ pub fn deauthorize(
 /// # Errors
 /// Those of the connector, also when the vendor did not offer that host.
 pub fn accept_host(
-    deployment: &Deployment,
-    plugin: &Plugin,
-    connector: &Connector,
+    app: &App,
+    name: &str,
     host: &str,
     cancel: &Cancel,
-) -> Result<GrantSummary, HostError> {
+) -> Result<AuthorizedView, HostError> {
+    let ready = Ready::open(app, name)?;
     let none = Secret::new("");
     let request = AuthorizeRequest::AcceptHost { host: host.into() };
-    match step(deployment, plugin, connector, &request, none, cancel)? {
-        (AuthorizeReply::Granted(summary), changes) => {
-            keep(deployment, connector, &summary, &changes, false)?;
-            Ok(summary)
-        }
+    match ready.step(&request, none, cancel)? {
+        (AuthorizeReply::Granted(grant), changes) => ready.keep(grant, &changes, false),
         (AuthorizeReply::Link { .. }, _) => {
             Err(HostError::failed("the connector asked for a link instead of taking the host"))
         }
@@ -183,23 +215,70 @@ pub fn accept_host(
 
 type Held = BTreeMap<String, Option<Secret>>;
 
-fn step(
-    deployment: &Deployment,
-    plugin: &Plugin,
-    connector: &Connector,
-    request: &AuthorizeRequest,
-    token: Secret,
-    cancel: &Cancel,
-) -> Result<(AuthorizeReply, Held), HostError> {
-    let mut context = deployment.context(connector.id, cancel.clone());
-    // What the connector stores counts only once its answer is accepted.
-    context.secrets = Mutex::new(Secrets::Held { changes: BTreeMap::new(), token });
-    let context = Arc::new(context);
-    let reply = with_instance(deployment, plugin, connector, &context, |instance| {
-        instance.authorize(request)
-    })
-    .map_err(|error| explained(error, connector))?;
-    Ok((reply, context.take_held()))
+/// A connector with what its authorization needs.
+struct Ready<'a> {
+    deployment: &'a Deployment,
+    plugin: &'a Plugin,
+    connector: Connector,
+}
+
+impl<'a> Ready<'a> {
+    fn open(app: &'a App, name: &str) -> Result<Ready<'a>, HostError> {
+        let (connector, plugin) = app.ready(name)?;
+        Ok(Ready { deployment: app.deployment()?, plugin, connector })
+    }
+
+    fn step(
+        &self,
+        request: &AuthorizeRequest,
+        token: Secret,
+        cancel: &Cancel,
+    ) -> Result<(AuthorizeReply, Held), HostError> {
+        let Ready { deployment, plugin, connector } = self;
+        let mut context = deployment.context(connector.id, cancel.clone());
+        // What the connector stores counts only once its answer is accepted.
+        context.secrets = Mutex::new(Secrets::Held { changes: BTreeMap::new(), token });
+        let context = Arc::new(context);
+        let reply = with_instance(deployment, plugin, connector, &context, |instance| {
+            instance.authorize(request)
+        })
+        .map_err(|error| explained(error, connector))?;
+        Ok((reply, context.take_held()))
+    }
+
+    /// Stores a grant, unless it opens another organization than before and that is not accepted.
+    fn keep(
+        self,
+        grant: GrantSummary,
+        changes: &Held,
+        accept_org_change: bool,
+    ) -> Result<AuthorizedView, HostError> {
+        let Ready { deployment, connector, .. } = self;
+        let before = connector.organization_id.as_deref();
+        let now = grant.organization_id.as_deref();
+        let other = matches!((before, now), (Some(before), Some(now)) if before != now);
+        if other && !accept_org_change {
+            return Err(other_organization(&connector.name, before, now));
+        }
+        let sealed = deployment.seal_all(connector.id, changes)?;
+        let _lease = grant_lease(deployment, &connector)?;
+        deployment.store.store_grant(connector.id, &grant, &sealed, other)?;
+        Ok(AuthorizedView { connector: connector.name, authorized: true, grant })
+    }
+}
+
+fn other_organization(name: &str, before: Option<&str>, now: Option<&str>) -> HostError {
+    HostError::new(
+        Kind::Auth,
+        format_args!(
+            "this grant opens organization `{}`, but connector `{name}` belongs to `{}`: the old grant was kept",
+            now.unwrap_or_default(),
+            before.unwrap_or_default()
+        ),
+    )
+    .with_hint(
+        "log in to the right organization and authorize again; if the change is meant, repeat with `--accept-org-change`",
+    )
 }
 
 fn explained(error: Error, connector: &Connector) -> HostError {
@@ -214,40 +293,11 @@ fn explained(error: Error, connector: &Connector) -> HostError {
     error
 }
 
-fn keep(
-    deployment: &Deployment,
-    connector: &Connector,
-    summary: &GrantSummary,
-    changes: &Held,
-    accept_org_change: bool,
-) -> Result<(), HostError> {
-    let before = connector.organization_id.as_deref();
-    let now = summary.organization_id.as_deref();
-    let other = matches!((before, now), (Some(before), Some(now)) if before != now);
-    if other && !accept_org_change {
-        return Err(HostError::new(
-            Kind::Auth,
-            format_args!(
-                "this grant opens organization `{}`, but connector `{}` belongs to `{}`: the old grant was kept",
-                now.unwrap_or_default(),
-                connector.name,
-                before.unwrap_or_default()
-            ),
-        )
-        .with_hint(
-            "log in to the right organization and authorize again; if the change is meant, repeat with `--accept-org-change`",
-        ));
-    }
-    let sealed = deployment.seal_all(connector.id, changes)?;
-    let _lease = grant_lease(deployment, connector)?;
-    deployment.store.store_grant(connector.id, summary, &sealed, other)
-}
-
 /// Waits until no renewal of the old grant is under way: its end would overwrite the new one.
 fn grant_lease(deployment: &Deployment, connector: &Connector) -> Result<Lease, HostError> {
     let until = Instant::now() + RENEWAL_PATIENCE;
     loop {
-        let taken = Lease::try_take(deployment.store.home(), connector.id, GRANT_LEASE)?;
+        let taken = Lease::try_take(deployment.store.folder(), connector.id, GRANT_LEASE)?;
         match taken {
             Some(lease) => return Ok(lease),
             None if Instant::now() < until => std::thread::park_timeout(LEASE_POLL),

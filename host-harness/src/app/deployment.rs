@@ -17,10 +17,10 @@ use crate::schedule;
 use crate::secret_store::{KeyPlace, Vault};
 use crate::services::{Context, Secrets, host_box};
 use crate::settings::Network;
-use crate::store::{Connector, NewConnector, Sealed, SealedChanges, Store};
+use crate::store::{Connector, NewConnector, SETTINGS, Sealed, SealedChanges, Store, StoreError};
 
 /// The name under which a connector's settings are sealed; no secret can have it.
-pub(crate) const SETTINGS: &str = "settings/v1";
+
 /// Settings that have columns of their own.
 const OWN_COLUMNS: [&str; 2] = ["domain", "client_id"];
 
@@ -57,7 +57,7 @@ impl Deployment {
     /// # Errors
     /// When either cannot be used.
     pub fn open(home: &Home, key: &KeyPlace, network: Network) -> Result<Deployment, HostError> {
-        let store = Arc::new(Store::open(home)?);
+        let store = Arc::new(Store::open(home.inventory())?);
         let vault = Arc::new(Vault::open(&store, key)?);
         Ok(Deployment { store, vault, network })
     }
@@ -108,7 +108,7 @@ impl Deployment {
     /// A settings error with all problems by field.
     pub fn create(&self, plugin: &Plugin, draft: &Draft) -> Result<i64, HostError> {
         self.validate(plugin, draft, None)?;
-        self.store.insert_connector(&draft.plain, |id| self.seal(id, draft))
+        Ok(self.store.insert_connector(&draft.plain, |id| self.seal(id, draft))?)
     }
 
     /// Checks and stores a changed connector; all or nothing.
@@ -122,7 +122,8 @@ impl Deployment {
         draft: &Draft,
     ) -> Result<(), HostError> {
         self.validate(plugin, draft, Some(connector))?;
-        self.store.update_connector(connector.id, &draft.plain, &self.seal(connector.id, draft)?)
+        let sealed = self.seal(connector.id, draft)?;
+        Ok(self.store.update_connector(connector.id, &draft.plain, &sealed)?)
     }
 
     /// Deletes a connector with its secrets, runs and records.
@@ -130,12 +131,12 @@ impl Deployment {
     /// # Errors
     /// When a run of it is in progress, or the store cannot be written.
     pub fn delete(&self, connector: &Connector) -> Result<(), HostError> {
-        let _lock = RunLock::take(self.store.home(), connector)?;
-        self.store.delete_connector(connector)
+        let _lock = RunLock::take(self.store.folder(), connector)?;
+        Ok(self.store.delete_connector(connector)?)
     }
 
-    fn seal(&self, id: i64, draft: &Draft) -> Result<Sealed, HostError> {
-        let json = serde_json::to_string(&draft.settings).map_err(HostError::failed)?;
+    fn seal(&self, id: i64, draft: &Draft) -> Result<Sealed, StoreError> {
+        let json = serde_json::to_string(&draft.settings)?;
         Ok(Sealed {
             settings: self.vault.seal(id, SETTINGS, &json)?,
             secrets: self.seal_all(id, &draft.secrets)?,
@@ -150,7 +151,7 @@ impl Deployment {
         &self,
         id: i64,
         changes: &BTreeMap<String, Option<Secret>>,
-    ) -> Result<SealedChanges, HostError> {
+    ) -> Result<SealedChanges, StoreError> {
         changes
             .iter()
             .map(|(name, value)| {
@@ -258,7 +259,7 @@ impl Deployment {
 /// When the store cannot be written.
 pub fn recover_runs(store: &Store, own: Option<i64>) -> Result<usize, HostError> {
     let recovered =
-        store.recover_runs(|id| own != Some(id) && RunLock::is_held(store.home(), id))?;
+        store.recover_runs(|id| own != Some(id) && RunLock::is_held(store.folder(), id))?;
     for run in &recovered {
         log::warn!(
             "run {} of `{}` was taken back: its process ended before it did",
@@ -305,7 +306,8 @@ pub(crate) fn configure_request(
         Error { hint: error.hint, ..Error::new(kind, error.message) }
     };
     let draft = deployment.draft(connector).map_err(for_run)?;
-    let names = deployment.store.secret_names(connector.id).map_err(for_run)?;
+    let names =
+        deployment.store.secret_names(connector.id).map_err(|error| for_run(error.into()))?;
     let names: Vec<&String> = names.iter().collect();
     deployment.request(&plugin.manifest, &draft, &names).map_err(for_run)
 }

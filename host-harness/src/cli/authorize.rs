@@ -2,14 +2,11 @@
 
 use std::path::PathBuf;
 
-use connector_api::message::GrantSummary;
-use serde_json::json;
-
-use super::{App, Outcome, secret_input};
-use crate::app::authorization::{Begun, accept_host, begin, finish};
+use super::{Outcome, Reporter, cancel_on_interrupt, secret_input};
+use crate::app::App;
+use crate::app::authorization::{AuthorizedView, Begun, LinkView, accept_host, begin, finish};
 use crate::error::HostError;
 use crate::redact;
-use crate::store::Connector;
 
 /// Options of `connectors authorize`.
 #[derive(Debug, clap::Args)]
@@ -30,86 +27,77 @@ pub(crate) struct Args {
     accept_host: Option<String>,
 }
 
-pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
-    let (connector, plugin) = app.ready(&args.name)?;
-    let deployment = app.deployment()?;
-    let cancel = app.cancel_on_interrupt();
+pub(crate) fn run(app: &App, out: Reporter, args: &Args) -> Result<Outcome, HostError> {
+    let (name, accept) = (args.name.as_str(), args.accept_org_change);
+    let cancel = cancel_on_interrupt(out);
     if let Some(host) = &args.accept_host {
-        let grant = accept_host(deployment, plugin, &connector, host, &cancel)?;
-        return granted(app, &connector, &grant);
+        return granted(out, &accept_host(app, name, host, &cancel)?);
     }
-    let accept = args.accept_org_change;
     let token = match &args.token_file {
-        Some(file) => secret_input::from_file("the Token", file)?,
-        None => {
-            let (url, instructions) = match begin(deployment, plugin, &connector, accept, &cancel)?
-            {
-                Begun::Link { url, instructions } => (url, instructions),
-                Begun::Granted(grant) => return granted(app, &connector, &grant),
-            };
-            if args.print_url {
-                return link(app, &connector, &url, &instructions);
-            }
-            app.reporter.note(&redact::shown(&instructions));
-            app.reporter.note("");
-            if url.is_empty() {
-                // Nothing to open: this grant is only brought.
-            } else if app.reporter.json {
-                app.reporter.problem(&redact::shown(&url));
-            } else {
-                app.reporter.text(&redact::shown(&url));
-            }
-            if secret_input::is_interactive() {
-                secret_input::prompt("Token (not shown)")?
-                    .ok_or_else(|| HostError::usage("no Token was entered"))?
-            } else {
-                secret_input::from_stdin("the Token")?
-            }
+        Some(file) => {
+            app.ready(name)?;
+            secret_input::from_file("the Token", file)?
         }
+        None => match begin(app, name, accept, &cancel)? {
+            Begun::Granted(view) => return granted(out, &view),
+            Begun::Link(link) if args.print_url => return print_link(out, &link),
+            Begun::Link(link) => {
+                show_link(out, &link);
+                if secret_input::is_interactive() {
+                    secret_input::prompt("Token (not shown)")?
+                        .ok_or_else(|| HostError::usage("no Token was entered"))?
+                } else {
+                    secret_input::from_stdin("the Token")?
+                }
+            }
+        },
     };
-    let grant = finish(deployment, plugin, &connector, token, accept, &cancel)?;
-    granted(app, &connector, &grant)
+    granted(out, &finish(app, name, token, accept, &cancel)?)
 }
 
-fn link(
-    app: &App,
-    connector: &Connector,
-    url: &str,
-    instructions: &str,
-) -> Result<Outcome, HostError> {
-    if app.reporter.json {
-        app.reporter.document(&json!({
-            "connector": connector.name, "url": url, "instructions": instructions,
-        }))?;
+/// Prints the link and nothing else.
+fn print_link(out: Reporter, link: &LinkView) -> Result<Outcome, HostError> {
+    if out.json {
+        out.document(link)?;
     } else {
-        app.reporter.text(&redact::shown(url));
-        app.reporter.note(&redact::shown(instructions));
+        out.text(&redact::shown(&link.url));
+        out.note(&redact::shown(&link.instructions));
     }
     Ok(Outcome::DONE)
 }
 
-fn granted(app: &App, connector: &Connector, grant: &GrantSummary) -> Result<Outcome, HostError> {
-    for warning in &grant.warnings {
-        app.reporter.note(&redact::shown(&format!("warning: {warning}")));
+/// Shows the link to whoever brings the Token next.
+fn show_link(out: Reporter, link: &LinkView) {
+    out.note(&redact::shown(&link.instructions));
+    out.note("");
+    if link.url.is_empty() {
+        // Nothing to open: this grant is only brought.
+    } else if out.json {
+        out.problem(&redact::shown(&link.url));
+    } else {
+        out.text(&redact::shown(&link.url));
     }
-    if app.reporter.json {
-        app.reporter.document(&json!({
-            "connector": connector.name, "authorized": true, "grant": grant,
-        }))?;
+}
+
+fn granted(out: Reporter, view: &AuthorizedView) -> Result<Outcome, HostError> {
+    let AuthorizedView { connector, grant, .. } = view;
+    for warning in &grant.warnings {
+        out.note(&redact::shown(&format!("warning: {warning}")));
+    }
+    if out.json {
+        out.document(view)?;
         return Ok(Outcome::DONE);
     }
     let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".into());
-    app.reporter.text(&redact::shown(&format!(
-        "connector `{}` is authorized: user {}, organization {}, reads from {}, scopes {}",
-        connector.name,
+    out.text(&redact::shown(&format!(
+        "connector `{connector}` is authorized: user {}, organization {}, reads from {}, scopes {}",
         known(&grant.username),
         known(&grant.organization_id),
         known(&grant.instance_url),
         if grant.scopes.is_empty() { "unknown".to_owned() } else { grant.scopes.join(" ") },
     )));
-    app.reporter.note(&redact::shown(&format!(
-        "next: `connectors check \"{0}\"`, then `collect \"{0}\"`",
-        connector.name
+    out.note(&redact::shown(&format!(
+        "next: `connectors check \"{connector}\"`, then `collect \"{connector}\"`"
     )));
     Ok(Outcome::DONE)
 }

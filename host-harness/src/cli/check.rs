@@ -1,55 +1,27 @@
 //! `connectors check`: the preflight.
 
-use std::sync::Arc;
-
 use connector_api::message::{Finding, FindingStatus};
-use serde::Serialize;
 
-use super::{App, Outcome, Table};
-use crate::app::deployment::with_instance;
+use super::{Outcome, Reporter, Table, cancel_on_interrupt};
+use crate::app::App;
+use crate::app::checks::{self, is_fine};
 use crate::error::HostError;
 use crate::redact;
 
-#[derive(Serialize)]
-struct Document<'a> {
-    connector: &'a str,
-    ok: bool,
-    findings: &'a [Finding],
-}
-
-pub(crate) fn run(app: &App, name: &str) -> Result<Outcome, HostError> {
-    let (connector, plugin) = app.ready(name)?;
-    let deployment = app.deployment()?;
-    let context = Arc::new(deployment.context(connector.id, app.cancel_on_interrupt()));
-    let report =
-        with_instance(deployment, plugin, &connector, &context, |instance| instance.check())?;
-    let findings: Vec<Finding> = report.findings.into_iter().map(masked).collect();
-    let ok = findings.iter().all(|finding| is_fine(finding.status));
-    if app.reporter.json {
-        app.reporter.document(&Document { connector: &connector.name, ok, findings: &findings })?;
+pub(crate) fn run(app: &App, out: Reporter, name: &str) -> Result<Outcome, HostError> {
+    let check = checks::check(app, name, &cancel_on_interrupt(out))?;
+    if out.json {
+        out.document(&check)?;
     } else {
-        app.reporter.text(&text(&findings));
-        let wrong = findings.iter().filter(|finding| !is_fine(finding.status)).count();
-        app.reporter.note(&match wrong {
-            0 => redact::shown(&format!("all well; next: `collect \"{}\"`", connector.name)),
+        out.text(&text(&check.findings));
+        let wrong = check.findings.iter().filter(|finding| !is_fine(finding.status)).count();
+        out.note(&match wrong {
+            0 => redact::shown(&format!("all well; next: `collect \"{}\"`", check.connector)),
             1 => "1 finding needs a look".to_owned(),
             _ => format!("{wrong} findings need a look"),
         });
     }
-    Ok(if ok { Outcome::DONE } else { Outcome::FINDINGS })
-}
-
-/// Too much is worth knowing, but nothing is wrong with it.
-fn is_fine(status: FindingStatus) -> bool {
-    matches!(status, FindingStatus::Ok | FindingStatus::Excess)
-}
-
-fn masked(finding: Finding) -> Finding {
-    Finding {
-        message: redact::mask(&finding.message).into_owned(),
-        hint: finding.hint.map(|hint| redact::mask(&hint).into_owned()),
-        ..finding
-    }
+    Ok(if check.ok { Outcome::DONE } else { Outcome::FINDINGS })
 }
 
 fn word(status: FindingStatus) -> &'static str {

@@ -1,14 +1,14 @@
-//! `collect`: one run now, with what came of it.
+//! `collect`: runs one collection now and prints its result.
 
 use std::sync::Arc;
 
-use connector_api::message::{CollectMode, DatasetSummary};
+use connector_api::message::DatasetSummary;
 
 use super::progress::Progress;
-use super::{App, Outcome, Table};
-use crate::app::collection::retention::Keeping;
-use crate::app::collection::run::{self, Options};
-use crate::error::{HostError, Kind};
+use super::{Outcome, Reporter, Table, cancel_on_interrupt};
+use crate::app::App;
+use crate::app::collection::{self, Request};
+use crate::error::HostError;
 use crate::position::grouped;
 use crate::redact;
 use crate::store::RunStatus;
@@ -33,56 +33,46 @@ pub(crate) struct Args {
     isolate: bool,
 }
 
-pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
-    let (connector, plugin) = app.ready(&args.name)?;
-    if !connector.is_authorized() && !plugin.manifest.grants.is_empty() {
-        return Err(HostError::new(
-            Kind::Auth,
-            format_args!("connector `{}` is not authorized", connector.name),
-        )
-        .with_hint(format_args!("run `connectors authorize \"{}\"`", connector.name)));
-    }
-    let deployment = app.deployment()?;
-    let default = Options::default();
-    let silence = app.config.silence_seconds.map(std::time::Duration::from_secs);
-    let options = Options {
-        silence: silence.unwrap_or(default.silence),
-        mode: if args.full { CollectMode::Full } else { CollectMode::Incremental },
+pub(crate) fn run(app: &App, out: Reporter, args: &Args) -> Result<Outcome, HostError> {
+    let request = Request {
+        full: args.full,
         datasets: args.datasets.clone(),
         accept_shrink: args.accept_shrink,
-        isolate: args.isolate.then(|| app.config.limits()),
-        ..default
+        isolate: args.isolate,
+        grace: None,
     };
-    let cancel = app.cancel_on_interrupt();
-    let progress = Arc::new(Progress::new(app.reporter));
-    let collected =
-        run::collect(deployment, plugin, &connector, &options, &cancel, progress.clone());
+    let cancel = cancel_on_interrupt(out);
+    let progress = Arc::new(Progress::new(out));
+    let collected = collection::collect(app, &args.name, &request, &cancel, progress.clone());
     progress.clear();
-    let outcome = collected?;
-    Keeping::of(&app.config).after_run(&deployment.store, &connector, outcome.status)?;
+    let collected = collected?;
+    collected.retention?;
+    let outcome = collected.outcome;
 
-    if app.reporter.json {
-        app.reporter.document(&outcome)?;
+    if out.json {
+        out.document(&outcome)?;
     } else {
-        app.reporter.text(&dataset_table(&outcome.datasets));
+        out.text(&dataset_table(&outcome.datasets));
     }
     let status = outcome.status.as_str();
     match &outcome.error {
         Some(error) => {
-            app.reporter.problem(&format!("error: {}", redact::shown(&error.message)));
+            out.problem(&format!("error: {}", redact::shown(&error.message)));
             if let Some(hint) = &error.hint {
-                app.reporter.problem(&format!("hint: {}", redact::shown(hint)));
+                out.problem(&format!("hint: {}", redact::shown(hint)));
             }
-            app.reporter.note(&format!("run {} {status}: nothing was published", outcome.run_id));
+            out.note(&format!("run {} {status}: nothing was published", outcome.run_id));
         }
-        None => app.reporter.note(&format!(
+        None => out.note(&format!(
             "run {} {status} with {} API calls; next: `report \"{}\"`",
-            outcome.run_id, outcome.api_calls, connector.name
+            outcome.run_id, outcome.api_calls, outcome.connector
         )),
     }
     if outcome.status == RunStatus::Partial {
-        app.reporter
-            .note(&format!("hint: `connectors check \"{}\"` says what is missing", connector.name));
+        out.note(&format!(
+            "hint: `connectors check \"{}\"` says what is missing",
+            outcome.connector
+        ));
     }
     Ok(Outcome(outcome.exit_code()))
 }

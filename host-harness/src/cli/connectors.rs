@@ -2,23 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Subcommand;
-use connector_api::ErrorKind;
-use serde_json::{Value, json};
 
-use super::{App, Outcome, Table, authorize, check, runs, secret_input, serve, status};
-use crate::app::authorization::{self as authorization, Deauthorized};
-use crate::app::deployment::{Draft, with_instance};
+use super::{
+    Outcome, Reporter, Table, authorize, cancel_on_interrupt, check, secret_input, status,
+};
+use crate::app::App;
+use crate::app::authorization;
+use crate::app::connectors::{self, ConnectorDetails, ConnectorList, ConnectorView};
+use crate::app::deployment::Draft;
 use crate::error::HostError;
-use crate::locks::ServerLock;
 use crate::plugin::Plugin;
 use crate::redact;
-use crate::safe_file::SafeFile;
-use crate::schedule::scheduler::JobView;
-use crate::serve::server;
-use crate::store::{Connector, NewConnector, Run, RunError};
+use crate::store::NewConnector;
 use crate::time::rfc3339;
 
 /// The secret that `--client-secret-file` fills.
@@ -144,22 +141,31 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
+pub(crate) fn run(app: &App, out: Reporter, command: &Command) -> Result<Outcome, HostError> {
     match command {
-        Command::New { feature, name, form } => new(app, feature, name, form),
-        Command::List => list(app),
-        Command::Show { name } => show(app, name),
-        Command::Edit { name, new_name, form } => edit(app, name, new_name.as_deref(), form),
-        Command::Delete { name, yes, keep_grant } => delete(app, name, *yes, *keep_grant),
-        Command::Deauthorize { name, forget } => deauthorize(app, name, *forget),
-        Command::Authorize(args) => authorize::run(app, args),
-        Command::PermissionSet { name, out } => permission_set(app, name, out),
-        Command::RotateKey { new_key_file } => rotate_key(app, new_key_file.as_deref()),
-        Command::Check { name } => check::run(app, name),
+        Command::New { feature, name, form } => new(app, out, feature, name, form),
+        Command::List => list(out, &connectors::list(app)?),
+        Command::Show { name } => {
+            out.print(&connectors::show(app, name)?, details)?;
+            Ok(Outcome::DONE)
+        }
+        Command::Edit { name, new_name, form } => edit(app, out, name, new_name.as_deref(), form),
+        Command::Delete { name, yes, keep_grant } => delete(app, out, name, *yes, *keep_grant),
+        Command::Deauthorize { name, forget } => deauthorize(app, out, name, *forget),
+        Command::Authorize(args) => authorize::run(app, out, args),
+        Command::PermissionSet { name, out: folder } => permission_set(app, out, name, folder),
+        Command::RotateKey { new_key_file } => rotate_key(app, out, new_key_file.as_deref()),
+        Command::Check { name } => check::run(app, out, name),
     }
 }
 
-fn new(app: &App, feature: &str, name: &str, form: &Form) -> Result<Outcome, HostError> {
+fn new(
+    app: &App,
+    out: Reporter,
+    feature: &str,
+    name: &str,
+    form: &Form,
+) -> Result<Outcome, HostError> {
     let plugin = app.enabled(feature)?;
     let mut draft = Draft {
         plain: NewConnector {
@@ -171,8 +177,7 @@ fn new(app: &App, feature: &str, name: &str, form: &Form) -> Result<Outcome, Hos
     };
     form.apply(&mut draft)?;
     ask_for_secrets(plugin, &mut draft)?;
-    app.deployment()?.create(plugin, &draft)?;
-    saved(app, name, "created")
+    saved(out, &connectors::create(app, &draft)?, "created")
 }
 
 /// Asks a person at the terminal for secrets that were not given by file.
@@ -192,16 +197,20 @@ fn ask_for_secrets(plugin: &Plugin, draft: &mut Draft) -> Result<(), HostError> 
     Ok(())
 }
 
-fn edit(app: &App, name: &str, new_name: Option<&str>, form: &Form) -> Result<Outcome, HostError> {
-    let (connector, plugin) = app.ready(name)?;
-    let deployment = app.deployment()?;
-    let mut draft = deployment.draft(&connector)?;
-    if let Some(new_name) = new_name {
-        draft.plain.name = new_name.to_owned();
-    }
-    form.apply(&mut draft)?;
-    deployment.change(plugin, &connector, &draft)?;
-    saved(app, &draft.plain.name, "changed")
+fn edit(
+    app: &App,
+    out: Reporter,
+    name: &str,
+    new_name: Option<&str>,
+    form: &Form,
+) -> Result<Outcome, HostError> {
+    let changed = connectors::edit(app, name, |draft| {
+        if let Some(new_name) = new_name {
+            draft.plain.name = new_name.to_owned();
+        }
+        form.apply(draft)
+    })?;
+    saved(out, &changed, "changed")
 }
 
 impl Form {
@@ -244,38 +253,32 @@ impl Form {
     }
 }
 
-fn saved(app: &App, name: &str, what: &str) -> Result<Outcome, HostError> {
-    let connector = app.store()?.connector(name)?;
-    if app.reporter.json {
-        app.reporter.document(&summary(app, &connector)?)?;
-    } else {
-        app.reporter.text(&redact::shown(&format!("connector `{name}` is {what}")));
-        if !connector.is_authorized() {
-            app.reporter.note(&redact::shown(&format!("next: `connectors authorize \"{name}\"`")));
-        }
+fn saved(out: Reporter, connector: &ConnectorView, what: &str) -> Result<Outcome, HostError> {
+    if out.json {
+        out.document(connector)?;
+        return Ok(Outcome::DONE);
+    }
+    let name = &connector.name;
+    out.text(&redact::shown(&format!("connector `{name}` is {what}")));
+    if !connector.authorized {
+        out.note(&redact::shown(&format!("next: `connectors authorize \"{name}\"`")));
     }
     Ok(Outcome::DONE)
 }
 
-fn list(app: &App) -> Result<Outcome, HostError> {
-    let connectors = app.store()?.connectors()?;
-    if app.reporter.json {
-        let standings = standings(app)?;
-        let served = ServerLock::holder(&app.home).is_some();
-        let row = |connector: &Connector| {
-            let mut row = summary(app, connector)?;
-            let job = standings.get(&connector.id).map(|job| status::document(job, served));
-            for key in ["standing", "next_run", "reason"] {
-                row[key] = job.as_ref().map_or(Value::Null, |job| job[key].clone());
-            }
-            Ok(row)
-        };
-        let rows: Vec<Value> = connectors.iter().map(row).collect::<Result<_, HostError>>()?;
-        app.reporter.document(&rows)?;
-        return Ok(Outcome::DONE);
+fn list(out: Reporter, list: &ConnectorList) -> Result<Outcome, HostError> {
+    if out.json {
+        out.document(&list.connectors)?;
+    } else if list.connectors.is_empty() {
+        out.note("there are no connectors yet");
+        out.note("hint: `connectors new FEATURE --name NAME …` creates one");
+    } else {
+        out.text(&list_table(list));
     }
-    let standings = standings(app)?;
-    let served = ServerLock::holder(&app.home).is_some();
+    Ok(Outcome::DONE)
+}
+
+fn list_table(list: &ConnectorList) -> String {
     let mut table = Table::new(&[
         "NAME",
         "FEATURE",
@@ -286,40 +289,29 @@ fn list(app: &App) -> Result<Outcome, HostError> {
         "LAST RUN",
         "DESCRIPTION",
     ]);
-    for connector in &connectors {
-        let last = app.store()?.runs(Some(connector), 1)?.pop();
+    for listed in &list.connectors {
+        let connector = &listed.connector;
+        let schedule = connector.schedule.as_deref();
         table.row(vec![
             connector.name.clone(),
             connector.feature.clone(),
             connector.domain.clone(),
             authorized(connector),
-            connector.schedule.clone().unwrap_or_default(),
-            standings
-                .get(&connector.id)
-                .map_or_else(String::new, |job| status::next_run(job, served)),
-            last.map_or("never".into(), |run| {
+            schedule.unwrap_or_default().to_owned(),
+            listed.standing.map_or_else(String::new, |standing| {
+                status::next_run(schedule, standing, listed.next_run, list.served)
+            }),
+            connector.last_run.as_ref().map_or("never".into(), |run| {
                 format!("{} {}", rfc3339(run.started_at), run.status.as_str())
             }),
             connector.description.clone(),
         ]);
     }
-    if table.is_empty() {
-        app.reporter.note("there are no connectors yet");
-        app.reporter.note("hint: `connectors new FEATURE --name NAME …` creates one");
-    } else {
-        app.reporter.text(&table.render());
-    }
-    Ok(Outcome::DONE)
+    table.render()
 }
 
-/// How the connectors stand with the schedule, by number.
-fn standings(app: &App) -> Result<BTreeMap<i64, JobView>, HostError> {
-    let scheduler = server::look(app.store()?, app.scan()?, serve::settings(app)?)?;
-    Ok(scheduler.view(crate::time::now()).into_iter().map(|job| (job.id, job)).collect())
-}
-
-fn authorized(connector: &Connector) -> String {
-    if let Some(at) = connector.revocation_failed_at {
+fn authorized(connector: &ConnectorView) -> String {
+    if let Some(at) = connector.still_live_since {
         return format!("no, but still live at the vendor since {}", rfc3339(at));
     }
     match (&connector.grant, connector.pending_authorization_at) {
@@ -332,57 +324,8 @@ fn authorized(connector: &Connector) -> String {
     }
 }
 
-/// A connector in the shape of `connectors list --json`.
-pub(super) fn summary(app: &App, connector: &Connector) -> Result<Value, HostError> {
-    let last = app.store()?.runs(Some(connector), 1)?.pop();
-    Ok(json!({
-        "name": connector.name,
-        "description": connector.description,
-        "feature": connector.feature,
-        "domain": connector.domain,
-        "client_id": connector.client_id,
-        "schedule": connector.schedule,
-        "authorized": connector.is_authorized(),
-        "still_live_at_vendor": connector.revocation_failed_at.is_some(),
-        "grant": connector.grant,
-        "granted_at": connector.granted_at.map(rfc3339),
-        "pending_authorization_at": connector.pending_authorization_at.map(rfc3339),
-        "attention": last.as_ref().and_then(|run| attention(run)),
-        "last_run": last.as_ref().map(runs::summary),
-    }))
-}
-
-/// What only a person can mend: a run that ended for want of a grant or for wrong settings.
-fn attention(run: &Run) -> Option<&RunError> {
-    run.error.as_ref().filter(|error| matches!(error.kind, ErrorKind::AUTH | ErrorKind::CONFIG))
-}
-
-fn show(app: &App, name: &str) -> Result<Outcome, HostError> {
-    let connector = app.store()?.connector(name)?;
-    let deployment = app.deployment()?;
-    let settings = deployment.settings(&connector)?;
-    if let Some(proxy) = settings.get("proxy") {
-        redact::remember_url_password(proxy);
-    }
-    let settings: BTreeMap<String, String> =
-        settings.into_iter().map(|(key, value)| (key, redact::mask(&value).into_owned())).collect();
-    let manifest = app.scan()?.plugin(&connector.feature).ok().map(|plugin| &plugin.manifest);
-    // Only the form's own secrets; the connector's working secrets are nobody's business.
-    let secrets: Vec<String> = deployment
-        .store
-        .secret_names(connector.id)?
-        .into_iter()
-        .filter(|name| {
-            manifest.is_some_and(|m| m.setting(name).is_some_and(|setting| setting.secret))
-        })
-        .collect();
-    if app.reporter.json {
-        let mut document = summary(app, &connector)?;
-        document["settings"] = json!(settings);
-        document["secrets"] = json!(secrets);
-        app.reporter.document(&document)?;
-        return Ok(Outcome::DONE);
-    }
+fn details(details: &ConnectorDetails) -> String {
+    let connector = &details.connector;
     let mut table = Table::new(&["SETTING", "VALUE"]);
     let mut row = |name: &str, value: String| table.row(vec![name.into(), value]);
     row("name", connector.name.clone());
@@ -390,14 +333,14 @@ fn show(app: &App, name: &str) -> Result<Outcome, HostError> {
     row("feature", connector.feature.clone());
     row("domain", connector.domain.clone());
     row("client_id", connector.client_id.clone());
-    for secret in &secrets {
+    for secret in &details.secrets {
         row(secret, "(stored, not shown)".into());
     }
     row("schedule", connector.schedule.clone().unwrap_or_else(|| "never".into()));
-    for (key, value) in settings {
-        row(&key, value);
+    for (key, value) in &details.settings {
+        row(key, value.clone());
     }
-    row("authorized", authorized(&connector));
+    row("authorized", authorized(connector));
     if let Some(grant) = &connector.grant {
         row("  granted at", connector.granted_at.map(rfc3339).unwrap_or_default());
         row("  by way of", grant.grant.clone());
@@ -406,151 +349,100 @@ fn show(app: &App, name: &str) -> Result<Outcome, HostError> {
         row("  scopes", grant.scopes.join(" "));
         row("  renewable", if grant.renewable { "yes" } else { "no" }.into());
     }
-    match app.store()?.runs(Some(&connector), 1)?.pop() {
+    match &connector.last_run {
         Some(run) => row(
             "last run",
-            format!("{}, {} at {}", run.id, run.status.as_str(), rfc3339(run.started_at)),
+            format!("{}, {} at {}", run.run_id, run.status.as_str(), rfc3339(run.started_at)),
         ),
         None => row("last run", "never".into()),
     }
-    app.reporter.text(&table.render());
-    Ok(Outcome::DONE)
+    table.render()
 }
 
-fn deauthorize(app: &App, name: &str, forget: bool) -> Result<Outcome, HostError> {
-    let connector = app.store()?.connector(name)?;
-    let plugin = app.scan()?.plugin(&connector.feature)?;
-    let cancel = app.cancel_on_interrupt();
-    let ended = authorization::deauthorize(app.deployment()?, plugin, &connector, forget, &cancel)?;
-    if app.reporter.json {
-        app.reporter.document(&json!({
-            "connector": connector.name,
-            "revoked": ended.revoked,
-            "forgotten": ended.forgotten,
-            "message": ended.message,
-            "hint": ended.hint,
-        }))?;
-    } else {
-        app.reporter.text(&redact::shown(&format!("connector `{name}`: {}", ended.message)));
-    }
+fn deauthorize(app: &App, out: Reporter, name: &str, forget: bool) -> Result<Outcome, HostError> {
+    let ended = authorization::deauthorize(app, name, forget, &cancel_on_interrupt(out))?;
+    out.print(&ended, |ended| redact::shown(&format!("connector `{name}`: {}", ended.message)))?;
     if ended.revoked {
         return Ok(Outcome::DONE);
     }
-    still_live(app, name, ended.hint.as_deref());
+    still_live(out, name, ended.hint.as_deref());
     Ok(Outcome::FINDINGS)
 }
 
-fn still_live(app: &App, name: &str, hint: Option<&str>) {
-    app.reporter.problem(&redact::shown(&format!(
+fn still_live(out: Reporter, name: &str, hint: Option<&str>) {
+    out.problem(&redact::shown(&format!(
         "warning: the grant of `{name}` is still live at the vendor"
     )));
     if let Some(hint) = hint {
-        app.reporter.problem(&format!("hint: {}", redact::shown(hint)));
+        out.problem(&format!("hint: {}", redact::shown(hint)));
     }
 }
 
-fn delete(app: &App, name: &str, yes: bool, keep_grant: bool) -> Result<Outcome, HostError> {
-    let connector = app.store()?.connector(name)?;
+fn delete(
+    app: &App,
+    out: Reporter,
+    name: &str,
+    yes: bool,
+    keep_grant: bool,
+) -> Result<Outcome, HostError> {
+    let connector = connectors::summary(app, name)?;
     if !yes {
-        if !secret_input::is_interactive() {
-            return Err(HostError::usage(format_args!(
-                "deleting `{name}` removes its secrets, runs and records"
-            ))
-            .with_hint("add `--yes` if that is meant"));
-        }
-        let question = redact::shown(&format!(
-            "Delete connector `{name}` with its secrets, runs and records? Type its name"
-        ));
-        if secret_input::ask(app.reporter, &question)?.as_deref() != Some(connector.name.as_str()) {
-            return Err(HostError::usage("nothing was deleted: the name was not repeated"));
-        }
+        confirm_delete(out, &connector.name)?;
     }
-    let ended = match connector.grant.is_some() && !keep_grant {
-        true => Some(revoke_before_delete(app, &connector)?),
-        false => None,
-    };
-    app.deployment()?.delete(&connector)?;
-    let revoked = ended.as_ref().map(|ended| ended.revoked);
-    if app.reporter.json {
-        app.reporter.document(&json!({ "deleted": connector.name, "revoked": revoked }))?;
-    } else {
-        let grant = if revoked == Some(true) { ", its grant is revoked" } else { "" };
-        app.reporter.text(&redact::shown(&format!("connector `{name}` is deleted{grant}")));
+    let deleted = connectors::delete(app, name, keep_grant, &cancel_on_interrupt(out))?;
+    out.print(&deleted, |deleted| {
+        let grant = if deleted.revoked == Some(true) { ", its grant is revoked" } else { "" };
+        redact::shown(&format!("connector `{name}` is deleted{grant}"))
+    })?;
+    if deleted.revoked == Some(false) {
+        still_live(out, name, deleted.hint.as_deref());
+        return Ok(Outcome::FINDINGS);
     }
-    match ended {
-        Some(ended) if !ended.revoked => {
-            still_live(app, name, ended.hint.as_deref());
-            Ok(Outcome::FINDINGS)
-        }
-        _ => Ok(Outcome::DONE),
-    }
-}
-
-/// Best effort: a missing library or network does not keep a connector from being deleted.
-fn revoke_before_delete(app: &App, connector: &Connector) -> Result<Deauthorized, HostError> {
-    let cancel = app.cancel_on_interrupt();
-    match app.scan()?.plugin(&connector.feature) {
-        Ok(plugin) => {
-            authorization::deauthorize(app.deployment()?, plugin, connector, true, &cancel)
-        }
-        Err(error) => Ok(Deauthorized {
-            revoked: false,
-            forgotten: false,
-            message: error.message,
-            hint: Some("revoke the app for this user in the vendor's administration pages".into()),
-        }),
-    }
-}
-
-fn rotate_key(app: &App, new_key_file: Option<&Path>) -> Result<Outcome, HostError> {
-    let file = app.change_key(new_key_file)?;
-    if app.reporter.json {
-        app.reporter.document(&json!({ "key_file": file }))?;
-    } else {
-        app.reporter.text(&redact::shown(&format!(
-            "all secrets are sealed with the new key in `{}`",
-            file.display()
-        )));
-    }
-    if new_key_file.is_some() {
-        app.reporter.note("next: let ENDPOINT_SERVER_KEY_FILE or the credential name this file");
-    }
-    app.reporter
-        .note("back the new key up, apart from the store; the old one opens nothing any more");
     Ok(Outcome::DONE)
 }
 
-fn permission_set(app: &App, name: &str, out: &Path) -> Result<Outcome, HostError> {
-    let (connector, plugin) = app.ready(name)?;
-    let deployment = app.deployment()?;
-    let context = Arc::new(deployment.context(connector.id, app.cancel_on_interrupt()));
-    let files = with_instance(deployment, plugin, &connector, &context, |instance| {
-        instance.permission_sets()
+fn confirm_delete(out: Reporter, name: &str) -> Result<(), HostError> {
+    if !secret_input::is_interactive() {
+        return Err(HostError::usage(format_args!(
+            "deleting `{name}` removes its secrets, runs and records"
+        ))
+        .with_hint("add `--yes` if that is meant"));
+    }
+    let question = redact::shown(&format!(
+        "Delete connector `{name}` with its secrets, runs and records? Type its name"
+    ));
+    if secret_input::ask(out, &question)?.as_deref() != Some(name) {
+        return Err(HostError::usage("nothing was deleted: the name was not repeated"));
+    }
+    Ok(())
+}
+
+fn rotate_key(app: &App, out: Reporter, new_key_file: Option<&Path>) -> Result<Outcome, HostError> {
+    let key = connectors::rotate_key(app, new_key_file)?;
+    out.print(&key, |key| {
+        redact::shown(&format!(
+            "all secrets are sealed with the new key in `{}`",
+            key.key_file.display()
+        ))
     })?;
-    let mut written = Vec::new();
-    for file in &files {
-        let parts: Vec<&str> = file.path.split('/').collect();
-        let plain = |part: &&str| {
-            !part.is_empty()
-                && !part.starts_with('.')
-                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-        };
-        if !parts.iter().all(plain) {
-            return Err(HostError::failed("the connector names a file outside the folder"));
-        }
-        let path = out.join(parts.iter().collect::<PathBuf>());
-        let folder = path.parent().unwrap_or(out);
-        std::fs::create_dir_all(folder)
-            .map_err(|error| HostError::io("make the folder", folder, &error))?;
-        SafeFile::write(&path, file.content.as_bytes())?;
-        written.push(path);
+    if new_key_file.is_some() {
+        out.note("next: let ENDPOINT_SERVER_KEY_FILE or the credential name this file");
     }
-    if app.reporter.json {
-        app.reporter.document(&json!({ "connector": connector.name, "files": written }))?;
-    } else {
-        for path in &written {
-            app.reporter.text(&redact::shown(&path.display().to_string()));
-        }
-    }
+    out.note("back the new key up, apart from the store; the old one opens nothing any more");
+    Ok(Outcome::DONE)
+}
+
+fn permission_set(
+    app: &App,
+    out: Reporter,
+    name: &str,
+    folder: &Path,
+) -> Result<Outcome, HostError> {
+    let written = connectors::permission_set(app, name, folder, &cancel_on_interrupt(out))?;
+    out.print(&written, |written| {
+        let lines: Vec<String> =
+            written.files.iter().map(|path| redact::shown(&path.display().to_string())).collect();
+        lines.join("\n")
+    })?;
     Ok(Outcome::DONE)
 }

@@ -9,7 +9,8 @@ use std::process::{Command, Stdio};
 use salesforce_sim::{LicenseTruth, SimulatedOrg};
 use serde_json::{Value, json};
 
-use crate::cli::{App, Outcome, Table};
+use crate::app::App;
+use crate::cli::{Outcome, Reporter, Table};
 use crate::error::HostError;
 
 const NAME: &str = "production";
@@ -29,14 +30,14 @@ pub(crate) struct Args {
 ///
 /// # Errors
 /// When a step fails, or the report differs from what the org was filled with.
-pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
+pub(crate) fn run(app: &App, out: Reporter, args: &Args) -> Result<Outcome, HostError> {
     let org = SimulatedOrg::builder()
         .users(args.users)
         .seed(args.seed)
         .my_domain("acme")
         .try_start()
         .map_err(|error| HostError::failed(crate::error::chain(&error)))?;
-    let stage = Stage::new(app, &org)?;
+    let stage = Stage::new(app, out, &org)?;
     stage.say(&format!(
         "A simulated Salesforce org with {} users runs inside this demo, filled from seed {}.\n\
          Its hosts are {} and {}; no Salesforce org is contacted.\n",
@@ -66,8 +67,8 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
          With your own org: see the quick start in README.md.",
         program = stage.program.display()
     ));
-    if app.reporter.json {
-        app.reporter.document(&json!({
+    if out.json {
+        out.document(&json!({
             "simulated": true,
             "home": stage.home,
             "equals_the_seed": true,
@@ -127,6 +128,7 @@ fn play(stage: &Stage<'_>, org: &SimulatedOrg) -> Result<Value, HostError> {
 /// Where the steps are played.
 struct Stage<'a> {
     app: &'a App,
+    out: Reporter,
     program: PathBuf,
     home: PathBuf,
     proxy: String,
@@ -134,7 +136,7 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    fn new<'a>(app: &'a App, org: &SimulatedOrg) -> Result<Stage<'a>, HostError> {
+    fn new<'a>(app: &'a App, out: Reporter, org: &SimulatedOrg) -> Result<Stage<'a>, HostError> {
         let home = match app.named_home() {
             Some(home) => home.to_owned(),
             None => tempfile::Builder::new()
@@ -156,6 +158,7 @@ impl Stage<'_> {
         org.write_ca(&ca_file).map_err(|error| HostError::io("write", &ca_file, &error))?;
         Ok(Stage {
             app,
+            out,
             program: std::env::current_exe().map_err(HostError::failed)?,
             home,
             proxy: org.proxy_url(),
@@ -165,10 +168,10 @@ impl Stage<'_> {
 
     /// For the person: on standard output, or beside it when that is one JSON document.
     fn say(&self, text: &str) {
-        if self.app.reporter.json {
-            self.app.reporter.note(text);
+        if self.out.json {
+            self.out.note(text);
         } else {
-            self.app.reporter.text(text);
+            self.out.text(text);
         }
     }
 

@@ -1,21 +1,14 @@
 //! `features`: what can be enabled, as under the properties of an endpoint server.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
 use clap::Subcommand;
-use serde_json::json;
+use connector_api::manifest::Manifest;
 
-use super::{App, Outcome, Table};
-use crate::cancel::Cancel;
+use super::progress::Progress;
+use super::{Outcome, Reporter, Table, cancel_on_interrupt};
+use crate::app::App;
+use crate::app::features::{self, FeatureState, FeatureView};
 use crate::error::HostError;
-use crate::locks::RunLock;
 use crate::redact;
-use crate::services::host_box;
-
-/// How long `disable` waits for runs in progress to end.
-const STOPPING: Duration = Duration::from_secs(60);
 
 /// Commands on features.
 #[derive(Debug, Subcommand)]
@@ -41,73 +34,54 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
+pub(crate) fn run(app: &App, out: Reporter, command: &Command) -> Result<Outcome, HostError> {
     match command {
-        Command::List => list(app),
-        Command::Show { feature } => show(app, feature),
-        Command::Enable { feature } => enable(app, feature),
-        Command::Disable { feature } => disable(app, feature),
+        Command::List => list(out, &features::list(app)?),
+        Command::Show { feature } => {
+            let manifest = features::show(app, feature)?;
+            if out.json {
+                out.document(manifest)?;
+            } else {
+                out.text(&details(manifest));
+            }
+            Ok(Outcome::DONE)
+        }
+        Command::Enable { feature } => {
+            saved(out, &features::enable(app, feature)?)?;
+            out.note(&format!("next: `connectors new {feature} --name NAME …`"));
+            Ok(Outcome::DONE)
+        }
+        Command::Disable { feature } => {
+            let cancel = cancel_on_interrupt(out);
+            saved(out, &features::disable(app, feature, &cancel, &Progress::new(out))?)
+        }
     }
 }
 
-fn list(app: &App) -> Result<Outcome, HostError> {
-    let scan = app.scan()?;
-    let states: BTreeMap<String, bool> =
-        app.store()?.features()?.into_iter().map(|state| (state.id, state.enabled)).collect();
-    let plugins = scan.by_feature();
-    // Features that are enabled stay visible when their library is missing.
-    let mut names: Vec<&str> = plugins.keys().copied().collect();
-    names.extend(states.keys().map(String::as_str).filter(|name| !plugins.contains_key(name)));
-    names.sort_unstable();
-    let enabled = |name: &str| states.get(name).copied().unwrap_or(false);
-    if app.reporter.json {
-        let rows: Vec<_> = names
-            .iter()
-            .map(|name| {
-                let plugin = plugins.get(name);
-                json!({
-                    "feature": name,
-                    "title": plugin.map(|plugin| &plugin.manifest.title),
-                    "description": plugin.map(|plugin| &plugin.manifest.description),
-                    "enabled": enabled(name),
-                    "plugin": plugin.map(|plugin| json!({
-                        "path": plugin.path,
-                        "version": plugin.manifest.version,
-                        "contract": plugin.contract(),
-                    })),
-                })
-            })
-            .collect();
-        app.reporter.document(&rows)?;
+fn list(out: Reporter, features: &[FeatureView]) -> Result<Outcome, HostError> {
+    if out.json {
+        out.document(&features)?;
         return Ok(Outcome::DONE);
     }
     let mut table = Table::new(&["FEATURE", "ENABLED", "TITLE", "VERSION"]);
-    for name in names {
-        let plugin = plugins.get(name);
+    for feature in features {
         table.row(vec![
-            name.into(),
-            if enabled(name) { "yes" } else { "no" }.into(),
-            plugin.map_or("(its connector library is missing)".into(), |plugin| {
-                plugin.manifest.title.clone()
-            }),
-            plugin.map_or(String::new(), |plugin| plugin.manifest.version.clone()),
+            feature.feature.clone(),
+            if feature.enabled { "yes" } else { "no" }.into(),
+            feature.title.clone().unwrap_or("(its connector library is missing)".into()),
+            feature.plugin.as_ref().map_or(String::new(), |plugin| plugin.version.clone()),
         ]);
     }
     if table.is_empty() {
-        app.reporter.note("there are no features: no connector library was found");
-        app.reporter.note("hint: see `plugins list`");
+        out.note("there are no features: no connector library was found");
+        out.note("hint: see `plugins list`");
     } else {
-        app.reporter.text(&table.render());
+        out.text(&table.render());
     }
     Ok(Outcome::DONE)
 }
 
-fn show(app: &App, feature: &str) -> Result<Outcome, HostError> {
-    let manifest = &app.scan()?.plugin(feature)?.manifest;
-    if app.reporter.json {
-        app.reporter.document(manifest)?;
-        return Ok(Outcome::DONE);
-    }
+fn details(manifest: &Manifest) -> String {
     let mut text =
         format!("{} {}\n", redact::shown(&manifest.title), redact::shown(&manifest.version));
     text.push_str(&format!("{}\n\n", redact::shown(&manifest.description)));
@@ -143,61 +117,15 @@ fn show(app: &App, feature: &str) -> Result<Outcome, HostError> {
         ]);
     }
     text.push_str(&format!("\n{}", datasets.render()));
-    app.reporter.text(&text);
-    Ok(Outcome::DONE)
+    text
 }
 
-fn enable(app: &App, feature: &str) -> Result<Outcome, HostError> {
-    let plugin = app.scan()?.plugin(feature)?;
-    let deployment = app.deployment()?;
-    let context = deployment.context(0, Cancel::default());
-    // The library must be able to make an instance and to be enabled before the feature counts as
-    // enabled.
-    plugin
-        .instance(host_box(Arc::new(context)))
-        .and_then(|instance| instance.enable().and_then(|()| instance.disable()))?;
-    deployment.store.set_feature(feature, true)?;
-    done(app, feature, true)?;
-    app.reporter.note(&format!("next: `connectors new {feature} --name NAME …`"));
-    Ok(Outcome::DONE)
-}
-
-fn disable(app: &App, feature: &str) -> Result<Outcome, HostError> {
-    let store = app.store()?;
-    if !store.features()?.iter().any(|state| state.id == feature) {
-        // Not known here: then it must at least be the name of a library.
-        app.scan()?.plugin(feature)?;
-    }
-    store.set_feature(feature, false)?;
-    // From here on no run begins; those in progress see it and stop.
-    let cancel = app.cancel_on_interrupt();
-    let began = Instant::now();
-    for connector in store.connectors()?.iter().filter(|other| other.feature == feature) {
-        let mut told = false;
-        while RunLock::is_held(store.home(), connector.id) {
-            if !told {
-                app.reporter
-                    .note(&redact::shown(&format!("stopping the run of `{}`", connector.name)));
-                told = true;
-            }
-            if began.elapsed() >= STOPPING || cancel.sleep(Duration::from_millis(200)) {
-                return Err(HostError::failed(format_args!(
-                    "feature `{feature}` is disabled, but the run of `{}` has not ended yet",
-                    connector.name
-                ))
-                .with_hint("it publishes nothing any more; see `runs list`"));
-            }
-        }
-    }
-    done(app, feature, false)
-}
-
-fn done(app: &App, feature: &str, enabled: bool) -> Result<Outcome, HostError> {
-    if app.reporter.json {
-        app.reporter.document(&json!({ "feature": feature, "enabled": enabled }))?;
+fn saved(out: Reporter, state: &FeatureState) -> Result<Outcome, HostError> {
+    if out.json {
+        out.document(state)?;
     } else {
-        let word = if enabled { "enabled" } else { "disabled" };
-        app.reporter.text(&format!("feature `{feature}` is {word}"));
+        let word = if state.enabled { "enabled" } else { "disabled" };
+        out.text(&format!("feature `{}` is {word}", state.feature));
     }
     Ok(Outcome::DONE)
 }

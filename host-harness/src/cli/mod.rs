@@ -8,16 +8,18 @@ mod connectors;
 mod demo;
 mod diff;
 mod exemptions;
-pub mod export;
+mod export;
 mod features;
 mod findings;
 mod imports;
+mod interrupt;
 mod logging;
 mod plugin_check;
 mod plugins;
 mod progress;
-pub mod report;
+mod report;
 mod reporter;
+mod rule_table;
 mod runs;
 mod secret_input;
 mod serve;
@@ -26,24 +28,16 @@ mod status;
 mod store;
 mod table;
 
-use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::app::deployment::{self, Deployment};
-use crate::cancel::Cancel;
+use crate::app::{App, Options};
 use crate::error::HostError;
-use crate::home::Home;
-use crate::plugin::Plugin;
-use crate::plugin_dir::{self, Loading, Scan};
-use crate::secret_store::Vault;
-use crate::settings::{Config, Environment, Network};
-use crate::store::{Connector, Store};
-use crate::trust::TrustedKeys;
+use crate::settings::Environment;
 
+pub(crate) use interrupt::cancel_on_interrupt;
 pub(crate) use reporter::Reporter;
 pub(crate) use table::Table;
 
@@ -194,11 +188,8 @@ pub fn run(environment: Environment, arguments: &[std::ffi::OsString]) -> u8 {
     }
     logging::install(cli.verbose, cli.quiet, cli.log_format());
     let reporter = Reporter::new(cli.json, cli.quiet);
-    let result = App::new(&cli, environment, reporter).and_then(|app| {
-        let outcome = dispatch(&app, &cli.command);
-        drop(app);
-        outcome
-    });
+    let result =
+        App::open(cli.options(environment)).and_then(|app| dispatch(app, reporter, &cli.command));
     match result {
         Ok(Outcome(0)) => u8::from(Reporter::lost_output()),
         Ok(outcome) => outcome.0,
@@ -210,6 +201,15 @@ pub fn run(environment: Environment, arguments: &[std::ffi::OsString]) -> u8 {
 }
 
 impl Cli {
+    fn options(&self, environment: Environment) -> Options {
+        Options {
+            home: self.home.clone(),
+            plugins: self.plugins.clone(),
+            environment,
+            isolate: matches!(&self.command, Command::Serve(args) if !args.in_process),
+        }
+    }
+
     /// How a server's log looks; none for other commands.
     fn log_format(&self) -> Option<serve::LogFormat> {
         match &self.command {
@@ -246,169 +246,27 @@ fn usage(error: &clap::Error, arguments: &[std::ffi::OsString]) -> u8 {
     }
 }
 
-fn dispatch(app: &App, command: &Command) -> Result<Outcome, HostError> {
+fn dispatch(app: App, out: Reporter, command: &Command) -> Result<Outcome, HostError> {
     match command {
         #[cfg(feature = "demo")]
-        Command::Demo(args) => demo::run(app, args),
-        Command::Plugins(command) => plugins::run(app, command),
-        Command::Features(command) => features::run(app, command),
-        Command::Connectors(command) => connectors::run(app, command),
-        Command::Collect(args) => collect::run(app, args),
-        Command::Runs(command) => runs::run(app, command),
-        Command::Report(args) => report::run(app, args),
-        Command::Findings(args) => findings::run(app, args),
-        Command::Exemptions(command) => exemptions::run(app, command),
-        Command::Imports(command) => imports::run(app, command),
-        Command::Diff(args) => diff::run(app, args),
-        Command::Export(args) => export::run(app, args),
-        Command::Serve(args) => serve::run(app, args),
-        Command::Status => status::run(app),
+        Command::Demo(args) => demo::run(&app, out, args),
+        Command::Plugins(command) => plugins::run(&app, out, command),
+        Command::Features(command) => features::run(&app, out, command),
+        Command::Connectors(command) => connectors::run(&app, out, command),
+        Command::Collect(args) => collect::run(&app, out, args),
+        Command::Runs(command) => runs::run(&app, out, command),
+        Command::Report(args) => report::run(&app, out, args),
+        Command::Findings(args) => findings::run(&app, out, args),
+        Command::Exemptions(command) => exemptions::run(&app, out, command),
+        Command::Imports(command) => imports::run(&app, out, command),
+        Command::Diff(args) => diff::run(&app, out, args),
+        Command::Export(args) => export::run(&app, out, args),
+        Command::Serve(_) => serve::run(app, out),
+        Command::Status => status::run(&app, out),
         // Begun before anything of this process was set up.
         Command::Worker => Ok(Outcome::DONE),
-        Command::Store(command) => store::run(app, command),
-        Command::Shell(command) => shell::run(app, command),
-    }
-}
-
-/// What every command may use; opened when first needed.
-pub(crate) struct App {
-    pub(crate) home: Home,
-    pub(crate) reporter: Reporter,
-    pub(crate) config: Config,
-    environment: Environment,
-    #[cfg_attr(not(feature = "demo"), expect(dead_code, reason = "the demo asks for it"))]
-    home_was_named: bool,
-    plugins: Option<PathBuf>,
-    scan: OnceCell<Scan>,
-    store: OnceCell<Arc<Store>>,
-    deployment: OnceCell<Deployment>,
-}
-
-impl App {
-    fn new(cli: &Cli, environment: Environment, reporter: Reporter) -> Result<App, HostError> {
-        let home = match cli.home.as_ref().or(environment.home.as_ref()) {
-            Some(path) => Home::new(std::path::absolute(path).map_err(HostError::failed)?),
-            None => Home::platform_default()?,
-        };
-        let config = Config::read(&home)?;
-        Ok(App {
-            home,
-            reporter,
-            config,
-            home_was_named: cli.home.is_some() || environment.home.is_some(),
-            environment,
-            plugins: cli.plugins.clone(),
-            scan: OnceCell::new(),
-            store: OnceCell::new(),
-            deployment: OnceCell::new(),
-        })
-    }
-
-    /// The connector libraries of this endpoint server.
-    pub(crate) fn scan(&self) -> Result<&Scan, HostError> {
-        if let Some(scan) = self.scan.get() {
-            return Ok(scan);
-        }
-        let scan = plugin_dir::scan(&self.plugin_folders()?, &self.trusted_keys()?, Loading::Here);
-        Ok(self.scan.get_or_init(|| scan))
-    }
-
-    /// The folders connector libraries are looked for in.
-    pub(crate) fn plugin_folders(&self) -> Result<Vec<plugin_dir::Folder>, HostError> {
-        plugin_dir::folders(
-            self.plugins.as_deref(),
-            self.environment.plugins.as_deref(),
-            self.config.plugins.as_deref(),
-            &self.home,
-            self.config.plugins_policy,
-        )
-    }
-
-    /// Keys whose signatures on libraries count.
-    pub(crate) fn trusted_keys(&self) -> Result<TrustedKeys, HostError> {
-        TrustedKeys::read(&self.config.trusted_keys)
-    }
-
-    /// The home folder, if one was named rather than the platform's.
-    #[cfg(feature = "demo")]
-    pub(crate) fn named_home(&self) -> Option<&std::path::Path> {
-        self.home_was_named.then(|| self.home.path())
-    }
-
-    /// The plugins folder named on the command line.
-    #[cfg(feature = "demo")]
-    pub(crate) fn named_plugins(&self) -> Option<&std::path::Path> {
-        self.plugins.as_deref()
-    }
-
-    /// Where `plugins install` puts a library.
-    pub(crate) fn install_folder(&self) -> PathBuf {
-        self.plugins.clone().unwrap_or_else(|| self.home.plugins())
-    }
-
-    /// The store. Runs whose process is gone are taken back when it is first opened.
-    pub(crate) fn store(&self) -> Result<&Arc<Store>, HostError> {
-        if let Some(store) = self.store.get() {
-            return Ok(store);
-        }
-        let store = Arc::new(Store::open(&self.home)?);
-        deployment::recover_runs(&store, None)?;
-        Ok(self.store.get_or_init(|| store))
-    }
-
-    /// The store with its key and network settings.
-    pub(crate) fn deployment(&self) -> Result<&Deployment, HostError> {
-        if let Some(deployment) = self.deployment.get() {
-            return Ok(deployment);
-        }
-        let store = Arc::clone(self.store()?);
-        let vault = Arc::new(Vault::open(&store, &self.environment.key)?);
-        let network: Network =
-            self.environment.network.clone().overridden_by(self.config.network());
-        Ok(self.deployment.get_or_init(|| Deployment { store, vault, network }))
-    }
-
-    /// Seals everything with another key; answers the file that holds it.
-    pub(crate) fn change_key(
-        &self,
-        new_key: Option<&std::path::Path>,
-    ) -> Result<PathBuf, HostError> {
-        Vault::change_key(self.store()?, &self.environment.key, new_key)
-    }
-
-    /// A connector with the library of its feature, which must be enabled.
-    pub(crate) fn ready(&self, name: &str) -> Result<(Connector, &Plugin), HostError> {
-        let connector = self.store()?.connector(name)?;
-        let plugin = self.enabled(&connector.feature)?;
-        Ok((connector, plugin))
-    }
-
-    /// The library of a feature, which must be enabled.
-    pub(crate) fn enabled(&self, feature: &str) -> Result<&Plugin, HostError> {
-        let plugin = self.scan()?.plugin(feature)?;
-        if !self.store()?.feature_enabled(feature)? {
-            return Err(HostError::usage(format_args!("the feature `{feature}` is disabled"))
-                .with_hint(format_args!("run `features enable {feature}`")));
-        }
-        Ok(plugin)
-    }
-
-    /// A request to stop that Ctrl-C sets; a second Ctrl-C ends the process at once.
-    pub(crate) fn cancel_on_interrupt(&self) -> Cancel {
-        let cancel = Cancel::default();
-        let reporter = self.reporter;
-        let asked = cancel.clone();
-        let handler = crate::process::on_request_to_stop(move || {
-            if asked.is_set() {
-                std::process::exit(130);
-            }
-            reporter.note("stopping; press Ctrl-C again to stop at once");
-            asked.set();
-        });
-        if let Err(error) = handler {
-            log::warn!("a request to stop ends this process at once: {error}");
-        }
-        cancel
+        Command::Store(command) => store::run(&app, out, command),
+        Command::Shell(command) => shell::run(out, command),
     }
 }
 

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::json;
-
-use super::{App, Outcome};
+use super::{Outcome, Reporter};
+use crate::app::plugins;
 use crate::conformance::{self, Status, Verdict};
 use crate::error::HostError;
 
@@ -32,7 +31,7 @@ pub(crate) struct Args {
     verdict: Option<PathBuf>,
 }
 
-pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
+pub(crate) fn run(out: Reporter, args: &Args) -> Result<Outcome, HostError> {
     if let (Some(path), [check]) = (&args.verdict, args.only.as_slice()) {
         let verdict = conformance::here(check, &args.file, args.settings.as_deref())?;
         let text = serde_json::to_string(&verdict).map_err(HostError::failed)?;
@@ -45,27 +44,21 @@ pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
         only: &args.only,
         within: Duration::from_secs(args.within),
     };
-    let verdicts = conformance::run(&options, |verdict| {
-        if !app.reporter.json {
-            app.reporter.text(&line(verdict));
+    let checked = plugins::check(&options, |verdict| {
+        if !out.json {
+            out.text(&line(verdict));
         }
     })?;
-    let failed: Vec<&Verdict> =
-        verdicts.iter().filter(|verdict| verdict.status == Status::Failed).collect();
-    if app.reporter.json {
-        app.reporter.document(&json!({
-            "file": args.file,
-            "ok": failed.is_empty(),
-            "checks": verdicts,
-        }))?;
+    if out.json {
+        out.document(&checked)?;
     } else {
-        let tried =
-            verdicts.iter().filter(|verdict| verdict.status != Status::NotApplicable).count();
-        app.reporter.note(&format!("{} of {tried} checks failed", failed.len()));
+        let tried = |verdict: &&Verdict| verdict.status != Status::NotApplicable;
+        let tried = checked.checks.iter().filter(tried).count();
+        out.note(&format!("{} of {tried} checks failed", checked.failed()));
     }
-    Ok(if failed.iter().any(|verdict| verdict.check == conformance::LOAD) {
+    Ok(if checked.is_refused() {
         Outcome::REFUSED
-    } else if failed.is_empty() {
+    } else if checked.ok {
         Outcome::DONE
     } else {
         Outcome::FINDINGS

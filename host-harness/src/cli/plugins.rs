@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use serde_json::json;
 
-use super::{App, Outcome, Table, plugin_check};
+use super::{Outcome, Reporter, Table, plugin_check};
+use crate::app::App;
+use crate::app::plugins::{self, LibraryList};
 use crate::error::HostError;
-use crate::plugin_dir::Scan;
-use crate::plugin_pins::{self, Pins};
 use crate::redact;
-use crate::trust::Trust;
+use crate::time::rfc3339;
 
 /// Commands on connector libraries.
 #[derive(Debug, Subcommand)]
@@ -40,107 +39,79 @@ pub(crate) enum Command {
     Check(plugin_check::Args),
 }
 
-pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
+pub(crate) fn run(app: &App, out: Reporter, command: &Command) -> Result<Outcome, HostError> {
     match command {
         Command::List => {
-            show(app, app.scan()?)?;
+            show(app, out)?;
             Ok(Outcome::DONE)
         }
         Command::Verify => {
-            let scan = app.scan()?;
-            show(app, scan)?;
-            Ok(if scan.refused.is_empty() { Outcome::DONE } else { Outcome::REFUSED })
+            let libraries = show(app, out)?;
+            Ok(if libraries.refused.is_empty() { Outcome::DONE } else { Outcome::REFUSED })
         }
-        Command::Check(args) => plugin_check::run(app, args),
-        Command::Install { file, allow_downgrade } => install(app, file, *allow_downgrade),
-    }
-}
-
-fn install(app: &App, file: &std::path::Path, allow_downgrade: bool) -> Result<Outcome, HostError> {
-    let folder = app.install_folder();
-    if folder == app.home.plugins() {
-        app.home.ensure()?;
-    }
-    let installed = plugin_pins::install(file, &folder, app.config.limits(), allow_downgrade)?;
-    if app.reporter.json {
-        app.reporter.document(&json!({ "installed": installed }))?;
-    } else {
-        app.reporter.text(&format!("installed `{}`", installed.display()));
-        app.reporter.note("next: `features list`, then `features enable FEATURE`");
-    }
-    Ok(Outcome::DONE)
-}
-
-fn show(app: &App, scan: &Scan) -> Result<(), HostError> {
-    let pinned = |path: &std::path::Path| {
-        path.parent().and_then(|folder| Pins::read(folder).ok()).is_some_and(|pins| pins.has(path))
-    };
-    if app.reporter.json {
-        let plugins: Vec<_> = scan
-            .plugins
-            .iter()
-            .map(|plugin| {
-                json!({
-                    "feature": plugin.manifest.id,
-                    "title": plugin.manifest.title,
-                    "version": plugin.manifest.version,
-                    "contract": plugin.contract(),
-                    "path": plugin.path,
-                    "pinned": pinned(&plugin.path),
-                    "signed": plugin.trust == Trust::Signed,
-                    "sha256": plugin.digest,
-                })
-            })
-            .collect();
-        let refused: Vec<_> = scan
-            .refused
-            .iter()
-            .map(|refused| json!({ "path": refused.path, "reason": refused.reason }))
-            .collect();
-        return app
-            .reporter
-            .document(&json!({ "plugins": plugins, "refused": refused, "folders": scan.folders }));
-    }
-    for (feature, state) in app.store()?.plugin_states()? {
-        if let Some(until) = state.held_until.filter(|until| *until > crate::time::now()) {
-            app.reporter.text(&redact::shown(&format!(
-                "the library of `{feature}` is held back by the server until {}: {}",
-                crate::time::rfc3339(until),
-                state.reason.unwrap_or_default()
-            )));
-        }
-    }
-    let mut table = Table::new(&["FEATURE", "VERSION", "CONTRACT", "INSTALLED", "FILE"]);
-    for plugin in &scan.plugins {
-        table.row(vec![
-            plugin.manifest.id.clone(),
-            plugin.manifest.version.clone(),
-            plugin.contract(),
-            match (plugin.trust, pinned(&plugin.path)) {
-                (Trust::Signed, true) => "yes, signed",
-                (Trust::Signed, false) => "no, but signed",
-                (_, true) => "yes, as recorded",
-                (_, false) => "no",
+        Command::Check(args) => plugin_check::run(out, args),
+        Command::Install { file, allow_downgrade } => {
+            let installed = plugins::install(app, file, *allow_downgrade)?;
+            out.print(&installed, |installed| {
+                format!("installed `{}`", installed.installed.display())
+            })?;
+            if !out.json {
+                out.note("next: `features list`, then `features enable FEATURE`");
             }
-            .into(),
-            plugin.path.display().to_string(),
-        ]);
-    }
-    if table.is_empty() {
-        app.reporter.note("no connector library was found");
-        for folder in &scan.folders {
-            app.reporter.note(&format!("  looked in `{}`", folder.display()));
+            Ok(Outcome::DONE)
         }
-        app.reporter.note("hint: install one with `plugins install FILE`");
-    } else {
-        app.reporter.text(&table.render());
     }
-    if !scan.refused.is_empty() {
+}
+
+fn show(app: &App, out: Reporter) -> Result<LibraryList, HostError> {
+    let libraries = plugins::list(app)?;
+    if out.json {
+        out.document(&libraries)?;
+        return Ok(libraries);
+    }
+    for held in plugins::held_back(app)? {
+        out.text(&redact::shown(&format!(
+            "the library of `{}` is held back by the server until {}: {}",
+            held.feature,
+            rfc3339(held.held_until),
+            held.reason
+        )));
+    }
+    if libraries.plugins.is_empty() {
+        out.note("no connector library was found");
+        for folder in &libraries.folders {
+            out.note(&format!("  looked in `{}`", folder.display()));
+        }
+        out.note("hint: install one with `plugins install FILE`");
+    } else {
+        out.text(&loaded(&libraries));
+    }
+    if !libraries.refused.is_empty() {
         let mut table = Table::new(&["REFUSED", "REASON"]);
-        for refused in &scan.refused {
+        for refused in &libraries.refused {
             table.row(vec![refused.path.display().to_string(), refused.reason.clone()]);
         }
-        app.reporter.text(&format!("\n{}", table.render()));
+        out.text(&format!("\n{}", table.render()));
     }
-    Ok(())
+    Ok(libraries)
+}
+
+fn loaded(libraries: &LibraryList) -> String {
+    let mut table = Table::new(&["FEATURE", "VERSION", "CONTRACT", "INSTALLED", "FILE"]);
+    for library in &libraries.plugins {
+        table.row(vec![
+            library.feature.clone(),
+            library.version.clone(),
+            library.contract.clone(),
+            match (library.signed, library.pinned) {
+                (true, true) => "yes, signed",
+                (true, false) => "no, but signed",
+                (false, true) => "yes, as recorded",
+                (false, false) => "no",
+            }
+            .into(),
+            library.path.display().to_string(),
+        ]);
+    }
+    table.render()
 }

@@ -59,6 +59,20 @@ impl Reporter {
         Ok(())
     }
 
+    /// A view: as the one JSON document, or as text. Data in the text must have gone through
+    /// [`redact::safe_text`].
+    pub(crate) fn print<V: Serialize>(
+        self,
+        view: &V,
+        text: impl FnOnce(&V) -> String,
+    ) -> Result<(), HostError> {
+        if self.json {
+            return self.document(view);
+        }
+        self.text(&text(view));
+        Ok(())
+    }
+
     /// A message for the person on standard error, unless they asked for quiet.
     pub(crate) fn note(self, text: &str) {
         if !self.quiet {

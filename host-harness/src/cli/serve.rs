@@ -2,15 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::{App, Outcome};
-use crate::app::collection::retention::Keeping;
+use super::{Outcome, Reporter, cancel_on_interrupt};
+use crate::app::App;
 use crate::error::HostError;
 use crate::locks::ServerLock;
-use crate::plugin_dir::{self, Loading};
-use crate::schedule::scheduler;
-use crate::serve::failure_hook::FailureHook;
 use crate::serve::metrics;
-use crate::serve::server::{Server, Shown};
+use crate::serve::server::{Server, StatusView};
 
 /// Options of `serve`.
 #[derive(Debug, clap::Args)]
@@ -22,7 +19,7 @@ pub(crate) struct Args {
     ///
     /// A connector library that crashes then ends the server.
     #[arg(long)]
-    in_process: bool,
+    pub(super) in_process: bool,
 }
 
 /// How log records look.
@@ -35,41 +32,16 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-pub(crate) fn run(app: &App, args: &Args) -> Result<Outcome, HostError> {
-    app.home.ensure()?;
-    let _lock = ServerLock::take(&app.home)?;
-    let settings = settings(app)?;
-    let shown = Arc::new(Mutex::new(Shown::default()));
-    // A metrics address that is in use is told before anything else begins.
+pub(crate) fn run(app: App, out: Reporter) -> Result<Outcome, HostError> {
+    app.home().ensure()?;
+    let _lock = ServerLock::take(app.home().inventory())?;
+    app.schedule_settings()?;
+    let status = Arc::new(Mutex::new(StatusView::default()));
+    // A metrics address that is in use is reported before anything else begins.
     let _metrics =
-        app.config.metrics.map(|at| metrics::listen(at, Arc::clone(&shown))).transpose()?;
-    let deployment = app.deployment()?.clone();
-    let isolate = (!args.in_process).then(|| app.config.limits());
-    let loading = isolate.map_or(Loading::Here, Loading::Isolated);
-    let scan = plugin_dir::scan(&app.plugin_folders()?, &app.trusted_keys()?, loading);
-    for refused in &scan.refused {
-        log::warn!("`{}` was refused: {}", refused.path.display(), refused.reason);
-    }
-    let stop = app.cancel_on_interrupt();
-    let server = Server {
-        deployment,
-        scan,
-        isolate,
-        silence: app.config.silence_seconds.map(std::time::Duration::from_secs),
-        settings,
-        keeping: Keeping::of(&app.config),
-        on_failure: app.config.on_failure.clone().map(FailureHook::new),
-        shown,
-    };
-    server.serve(&stop)?;
+        app.config().metrics.map(|at| metrics::listen(at, Arc::clone(&status))).transpose()?;
+    app.deployment()?;
+    let stop = cancel_on_interrupt(out);
+    Server::new(app, status).serve(&stop)?;
     Ok(Outcome::DONE)
-}
-
-/// How the scheduler works, by `config.toml`.
-pub(super) fn settings(app: &App) -> Result<scheduler::Settings, HostError> {
-    Ok(scheduler::Settings {
-        zone: crate::schedule::zone(app.config.time_zone.as_deref())?,
-        most_runs: app.config.parallel_runs.unwrap_or(4) as usize,
-        jitter: chrono::Duration::minutes(i64::from(app.config.jitter_minutes.unwrap_or(5))),
-    })
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Subcommand};
 use clap_complete::Shell;
 
-use super::{App, Cli, Outcome};
+use super::{Cli, Outcome, Reporter};
 use crate::error::HostError;
 
 /// Commands for shells and manuals.
@@ -23,12 +23,12 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
+pub(crate) fn run(out: Reporter, command: &Command) -> Result<Outcome, HostError> {
     match command {
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "host-harness", &mut text);
-            app.reporter.text(&String::from_utf8_lossy(&text));
+            out.text(&String::from_utf8_lossy(&text));
         }
         Command::Manual { folder } => {
             let failed = |error: std::io::Error| HostError::io("write into", folder, &error);

@@ -3,12 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use serde_json::json;
 
-use super::{App, Outcome};
+use super::{Outcome, Reporter};
+use crate::app::{App, store_care};
 use crate::error::HostError;
-use crate::locks::{KeyLock, ServerLock};
-use crate::store::restore;
 
 /// Commands on the store.
 #[derive(Debug, Subcommand)]
@@ -24,7 +22,7 @@ pub(crate) enum Command {
     },
     /// Put a copy in the place of the store
     ///
-    /// The copy is checked first; the present store is kept beside it. No other command of this
+    /// The copy is checked first; the present store is kept next to it. No other command of this
     /// endpoint server may run meanwhile. It opens only with the sealing key it was made under.
     Restore {
         /// The file that `store backup` wrote
@@ -32,36 +30,20 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) fn run(app: &App, command: &Command) -> Result<Outcome, HostError> {
+pub(crate) fn run(app: &App, out: Reporter, command: &Command) -> Result<Outcome, HostError> {
     match command {
         Command::Check => {
-            app.store()?.quick_check()?;
-            said(app, "the store is sound", json!({ "ok": true }))
+            out.print(&store_care::check(app)?, |_| "the store is sound".into())?;
         }
-        Command::Backup { file } => {
-            app.store()?.back_up(file)?;
-            let text = format!("the store was copied to `{}`", file.display());
-            said(app, &text, json!({ "file": file }))
-        }
-        Command::Restore { file } => {
-            app.home.ensure()?;
-            let _server = ServerLock::take(&app.home)?;
-            let _key = KeyLock::exclusive(&app.home)?;
-            let kept = restore(&app.home, file)?;
-            let beside = kept.as_ref().map_or(String::new(), |kept| {
+        Command::Backup { file } => out.print(&store_care::back_up(app, file)?, |copy| {
+            format!("the store was copied to `{}`", copy.file.display())
+        })?,
+        Command::Restore { file } => out.print(&store_care::restore(app, file)?, |restored| {
+            let former = restored.former_store.as_ref().map_or(String::new(), |kept| {
                 format!("; the former one is kept as `{}`", kept.display())
             });
-            let text = format!("`{}` is now the store{beside}", file.display());
-            said(app, &text, json!({ "restored": file, "former_store": kept }))
-        }
-    }
-}
-
-fn said(app: &App, text: &str, document: serde_json::Value) -> Result<Outcome, HostError> {
-    if app.reporter.json {
-        app.reporter.document(&document)?;
-    } else {
-        app.reporter.text(text);
+            format!("`{}` is now the store{former}", restored.restored.display())
+        })?,
     }
     Ok(Outcome::DONE)
 }

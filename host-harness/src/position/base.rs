@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use chrono::Duration;
 use connector_api::position::{CanonicalTable, UseRule};
 use rusqlite::{Connection, OpenFlags};
 
@@ -13,9 +12,10 @@ use super::scratch::Scratch;
 use super::{Analysis, Inputs, SnapshotMeta, compute_on};
 use crate::diff::movement::Movement;
 use crate::error::HostError;
-use crate::home::{Home, make_private_folder, restrict};
+use crate::home::{make_private_folder, restrict};
 use crate::money::{self, Point, WhatIf};
-use crate::store::{ImportKind, ReadStore, SnapshotInfo, Store};
+use crate::source::{exemptions, trend};
+use crate::store::{Folder, ImportKind, ReadStore, SnapshotInfo};
 
 /// Everything that was imported for a connector, as it is in use now.
 ///
@@ -32,8 +32,8 @@ pub fn imported(store: &ReadStore, snapshot: &SnapshotInfo) -> Result<Imported, 
             .transpose()?,
         prices: text(ImportKind::Prices)?.as_deref().map(money::prices).transpose()?,
         contract: text(ImportKind::Contract)?.as_deref().map(money::contract).transpose()?,
-        exemptions: store.exemptions(id)?,
-        trend: store.points(id, snapshot.as_of)?,
+        exemptions: exemptions(store, id)?,
+        trend: trend(store, id, snapshot.as_of)?,
     })
 }
 
@@ -115,7 +115,7 @@ fn tables(
     snapshot: &SnapshotInfo,
     inputs: &BaseInputs,
 ) -> Result<Scratch, HostError> {
-    let path = file(store.home(), snapshot);
+    let path = file(store.folder(), snapshot);
     match open(&path, &inputs.digest()) {
         Ok(Some(scratch)) => return Ok(scratch),
         Ok(None) => {}
@@ -136,8 +136,8 @@ fn tables(
     Ok(scratch)
 }
 
-fn file(home: &Home, snapshot: &SnapshotInfo) -> PathBuf {
-    home.positions().join(format!("{}-{}.db", snapshot.connector_id, snapshot.id))
+fn file(folder: &Folder, snapshot: &SnapshotInfo) -> PathBuf {
+    folder.positions().join(format!("{}-{}.db", snapshot.connector_id, snapshot.id))
 }
 
 fn open(path: &Path, digest: &str) -> Result<Option<Scratch>, HostError> {
@@ -182,33 +182,26 @@ fn keep(
     open(path, &inputs.digest())?.ok_or_else(|| HostError::failed("it cannot be read again"))
 }
 
-/// What is done once for each snapshot after it was published: daily sums of uses, the canonical
-/// tables, and a point in the trend of each pool. What fails here is made up for by the next report.
+/// Makes the canonical tables of the latest snapshot anew; returns the counts of each pool, by family
+/// and key.
 ///
 /// # Errors
-/// When the store cannot be read or written.
+/// When the store cannot be read.
 pub fn settle(
-    store: &Store,
-    connector_id: i64,
+    reader: &ReadStore,
+    snapshot: &SnapshotInfo,
     settings: &RuleSettings,
-    activity_retention_days: u32,
-) -> Result<(), HostError> {
-    let reader = Store::open_read(store.home())?;
-    let Some(snapshot) = reader.latest_snapshot(connector_id)? else { return Ok(()) };
-    store.index_changes(&snapshot)?;
-    let cutoff = snapshot.as_of - Duration::days(activity_retention_days.into());
-    store.sum_uses(&reader, &snapshot, Some(cutoff.timestamp_millis()))?;
-    store.note_sightings(&reader, &snapshot, cutoff.timestamp_millis())?;
-    forget_tables(&reader, &snapshot);
-    let inputs = inputs(&reader, &snapshot, settings, WhatIf::default())?;
-    let source = reader.snapshot_connection(&snapshot)?;
+) -> Result<Vec<(String, String, Point)>, HostError> {
+    forget_tables(reader, snapshot);
+    let inputs = inputs(reader, snapshot, settings, WhatIf::default())?;
+    let source = reader.snapshot_connection(snapshot)?;
     let base = BaseInputs::new(
         snapshot.as_of.timestamp_millis(),
         &snapshot.manifest,
         &inputs.settings,
         &inputs.imported,
     );
-    let scratch = tables(&reader, &source, &snapshot, &base)?;
+    let scratch = tables(reader, &source, snapshot, &base)?;
     let mut points = Vec::new();
     for license in scratch.licenses()? {
         if let Some(assigned) = license.assigned {
@@ -218,7 +211,7 @@ pub fn settle(
         }
     }
     points.extend(measured(&scratch)?);
-    store.add_points(connector_id, &points)
+    Ok(points)
 }
 
 /// The vendor's own measurements: the trend from before the first snapshot.
@@ -241,7 +234,7 @@ fn measured(scratch: &Scratch) -> Result<Vec<(String, String, Point)>, HostError
 /// Removes the tables of the connector: those of earlier snapshots, and those of this one that a report
 /// made before its uses were summed.
 fn forget_tables(store: &ReadStore, snapshot: &SnapshotInfo) {
-    let Ok(entries) = std::fs::read_dir(store.home().positions()) else { return };
+    let Ok(entries) = std::fs::read_dir(store.folder().positions()) else { return };
     let own = format!("{}-", snapshot.connector_id);
     for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());

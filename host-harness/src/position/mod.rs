@@ -7,6 +7,7 @@
 
 pub mod base;
 mod chart;
+pub(crate) mod daily;
 pub(crate) mod derive;
 pub(crate) mod evidence;
 mod figure;

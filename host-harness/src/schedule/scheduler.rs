@@ -429,6 +429,11 @@ impl Scheduler {
         self.running
     }
 
+    /// The zone schedules are meant in.
+    pub fn zone(&self) -> Tz {
+        self.settings.zone
+    }
+
     /// How every connector stands, by name.
     pub fn view(&self, now: DateTime<Utc>) -> Vec<JobView> {
         let mut views: Vec<JobView> =

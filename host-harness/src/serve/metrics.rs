@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::error::HostError;
 use crate::owned::owned;
 use crate::schedule::scheduler::Standing;
-use crate::serve::server::Shown;
+use crate::serve::server::StatusView;
 use crate::time;
 
 /// A client may take so long to ask and to read.
@@ -23,7 +23,7 @@ const HUNG: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// When the address cannot be used.
-pub fn listen(at: SocketAddr, shown: Arc<Mutex<Shown>>) -> Result<SocketAddr, HostError> {
+pub fn listen(at: SocketAddr, shown: Arc<Mutex<StatusView>>) -> Result<SocketAddr, HostError> {
     let failed = |error: std::io::Error| {
         HostError::failed(format_args!("cannot listen on {at} for metrics: {error}"))
             .with_hint("choose another port with `metrics` in config.toml")
@@ -43,7 +43,11 @@ pub fn listen(at: SocketAddr, shown: Arc<Mutex<Shown>>) -> Result<SocketAddr, Ho
     Ok(bound)
 }
 
-fn answer(mut stream: TcpStream, bound: SocketAddr, shown: &Mutex<Shown>) -> std::io::Result<()> {
+fn answer(
+    mut stream: TcpStream,
+    bound: SocketAddr,
+    shown: &Mutex<StatusView>,
+) -> std::io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut request = Vec::new();
@@ -66,7 +70,7 @@ fn answer(mut stream: TcpStream, bound: SocketAddr, shown: &Mutex<Shown>) -> std
 
 /// Only a request that names this very address is answered: a page in a browser whose own name
 /// leads here could otherwise read it.
-fn page(request: &str, bound: SocketAddr, shown: &Mutex<Shown>) -> (&'static str, String) {
+fn page(request: &str, bound: SocketAddr, shown: &Mutex<StatusView>) -> (&'static str, String) {
     let mut lines = request.lines();
     let first = lines.next().unwrap_or_default();
     let host = lines.find_map(|line| {
@@ -89,7 +93,7 @@ fn page(request: &str, bound: SocketAddr, shown: &Mutex<Shown>) -> (&'static str
     }
 }
 
-fn metrics(shown: &Shown) -> String {
+fn metrics(shown: &StatusView) -> String {
     let mut text = String::new();
     let mut family = |name: &str, kind: &str, help: &str, samples: Vec<(String, String)>| {
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
@@ -204,10 +208,10 @@ mod tests {
     use super::*;
 
     fn ask(request: &str) -> (&'static str, String) {
-        let shown = Shown {
+        let shown = StatusView {
             turned_at: Some(std::time::Instant::now()),
             runs: [(("a\"b".to_owned(), "failed"), 2)].into(),
-            ..Shown::default()
+            ..StatusView::default()
         };
         page(request, "127.0.0.1:9464".parse().unwrap(), &Mutex::new(shown))
     }
@@ -236,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_server_that_does_not_turn_is_not_healthy() {
-        let shown = Mutex::new(Shown::default());
+        let shown = Mutex::new(StatusView::default());
         let request = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n";
         let (status, _) = page(request, "127.0.0.1:1".parse().unwrap(), &shown);
         assert!(status.starts_with("503"));

@@ -1,57 +1,43 @@
 //! The long-running endpoint server: starts what the scheduler says is due, one thread a run, and
 //! remembers what it decided.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use connector_api::ErrorKind;
-use connector_api::message::CollectMode;
 
-use crate::app::collection::retention::Keeping;
-use crate::app::collection::run::{self, Options, Outcome};
-use crate::app::deployment::Deployment;
+use crate::app::collection::run::Outcome;
+use crate::app::collection::{self, Request};
+use crate::app::{App, schedules};
 use crate::cancel::Cancel;
 use crate::error::HostError;
-use crate::home::Home;
-use crate::plugin_dir::Scan;
-use crate::schedule::scheduler::{self, Ended, Entry, JobView, PluginState, Scheduler};
+use crate::plugin_dir::Loading;
+use crate::schedule::scheduler::{Ended, Entry, JobView, PluginState, Scheduler};
 use crate::serve::failure_hook::FailureHook;
 use crate::serve::service_manager;
 use crate::services::Unwatched;
-use crate::store::{Connector, RunStatus, Store};
+use crate::store::{Folder, RunStatus, Store, StoreError};
 use crate::time;
-use crate::worker::Limits;
 
-/// How often the loop looks around.
+/// Poll interval of the main loop.
 const TICK: Duration = Duration::from_millis(250);
-/// How often the store is asked whether another process changed it.
+/// Interval at which the store is asked whether another process changed it.
 const LOOK: Duration = Duration::from_secs(1);
-/// After a request to stop, runs may take so long to end.
+/// Shutdown deadline for running collections.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
-/// Connectors that are asked to stop may take so long; less than [`STOP_WITHIN`].
+/// Time a connector gets to end after it was asked to stop; less than [`STOP_WITHIN`].
 const GRACE: Duration = Duration::from_secs(6);
 
-/// What a server needs.
+/// The endpoint server as a service.
 pub struct Server {
-    /// Store, key, network.
-    pub deployment: Deployment,
-    /// The connector libraries.
-    pub scan: Scan,
-    /// Run connectors in processes of their own, with these limits.
-    pub isolate: Option<Limits>,
-    /// A connector that gives no sign for so long is asked to stop.
-    pub silence: Option<Duration>,
-    /// How the scheduler works.
-    pub settings: scheduler::Settings,
-    /// Snapshots older than this are removed after a run.
-    pub keeping: Keeping,
+    app: App,
     /// Called when a run fails.
-    pub on_failure: Option<FailureHook>,
+    on_failure: Option<FailureHook>,
     /// What metrics and health are made from.
-    pub shown: Arc<Mutex<Shown>>,
+    status: Arc<Mutex<StatusView>>,
 }
 
 impl std::fmt::Debug for Server {
@@ -62,7 +48,7 @@ impl std::fmt::Debug for Server {
 
 /// What the server shows of itself.
 #[derive(Clone, Debug, Default)]
-pub struct Shown {
+pub struct StatusView {
     /// When the loop last came around.
     pub turned_at: Option<Instant>,
     /// How the connectors stand.
@@ -87,6 +73,12 @@ struct Finished {
 }
 
 impl Server {
+    /// A server of that home; `status` follows its state.
+    pub fn new(app: App, status: Arc<Mutex<StatusView>>) -> Server {
+        let on_failure = app.config().on_failure.clone().map(FailureHook::new);
+        Server { app, on_failure, status }
+    }
+
     /// Serves until `stop` is set; runs in progress are asked to stop then.
     ///
     /// # Errors
@@ -95,12 +87,14 @@ impl Server {
     /// goes on with what it knows.
     pub fn serve(self, stop: &Cancel) -> Result<(), HostError> {
         let server = Arc::new(self);
-        let store = Arc::clone(&server.deployment.store);
-        let mut scheduler = Scheduler::new(
-            server.settings.clone(),
-            store.schedule_states()?,
-            store.plugin_states()?,
-        );
+        let app = &server.app;
+        let (store, scan, settings) = (app.store()?, app.scan()?, app.schedule_settings()?);
+        for refused in &scan.refused {
+            log::warn!("`{}` was refused: {}", refused.path.display(), refused.reason);
+        }
+        let zone = settings.zone;
+        let mut scheduler =
+            Scheduler::new(settings, store.schedule_states()?, store.plugin_states()?);
         scheduler.recover(time::now());
         let (finish, finished) = channel();
         let mut work = Work {
@@ -111,14 +105,14 @@ impl Server {
             finished,
             seen: None,
             looked: None,
-            check: Some(check(store.home())?),
+            check: Some(check(store.folder())?),
         };
         work.look()?;
         log::info!(
             "the server is ready: {} connectors, {} libraries, time zone {}",
             work.scheduler.view(time::now()).len(),
-            server.scan.plugins.len(),
-            server.settings.zone
+            scan.plugins.len(),
+            zone
         );
         service_manager::ready();
         while !stop.is_set() {
@@ -140,12 +134,12 @@ struct Work<'a> {
     seen: Option<i64>,
     looked: Option<Instant>,
     /// What the check of the store will say; none when it was found sound.
-    check: Option<Receiver<Result<(), HostError>>>,
+    check: Option<Receiver<Result<(), StoreError>>>,
 }
 
 /// Checks the store beside what else is done; that takes long where it is large.
-fn check(home: &Home) -> Result<Receiver<Result<(), HostError>>, HostError> {
-    let store = Store::open_read(home)?;
+fn check(folder: &Folder) -> Result<Receiver<Result<(), StoreError>>, HostError> {
+    let store = Store::open_read(folder)?;
     let (tell, told) = channel();
     std::thread::Builder::new()
         .name("store-check".into())
@@ -200,13 +194,13 @@ impl Work<'_> {
     /// Tells the scheduler what the store says, if it says something new.
     fn look(&mut self) -> Result<(), HostError> {
         self.looked = Some(Instant::now());
-        let store = &self.server.deployment.store;
+        let (store, scan) = (self.server.app.store()?, self.server.app.scan()?);
         let version = store.data_version()?;
         if self.seen == Some(version) {
             return Ok(());
         }
-        let entries = entries(store, &self.server.scan)?;
-        self.scheduler.update(entries, &digests(&self.server.scan), time::now());
+        let entries = schedules::entries(store, scan)?;
+        self.scheduler.update(entries, &schedules::digests(scan), time::now());
         self.seen = Some(version);
         Ok(())
     }
@@ -269,7 +263,7 @@ impl Work<'_> {
     }
 
     fn count(&self, finished: &Finished) {
-        let mut shown = lock(&self.server.shown);
+        let mut shown = lock(&self.server.status);
         let name = finished.connector.clone();
         let status = match &finished.result {
             Ok(outcome) => outcome.status.as_str(),
@@ -287,13 +281,14 @@ impl Work<'_> {
 
     fn remember(&mut self) {
         let (jobs, plugins) = self.scheduler.take_changes();
-        if let Err(error) = self.server.deployment.store.remember_schedule(&jobs, &plugins) {
+        let store = self.server.app.store();
+        if let Err(error) = store.and_then(|store| Ok(store.remember_schedule(&jobs, &plugins)?)) {
             log::error!("the state of the schedule cannot be stored: {error}");
         }
     }
 
     fn show(&self) {
-        let mut shown = lock(&self.server.shown);
+        let mut shown = lock(&self.server.status);
         shown.turned_at = Some(Instant::now());
         shown.connectors = self.scheduler.view(time::now());
         shown.plugins.clone_from(self.scheduler.plugins());
@@ -328,30 +323,15 @@ impl Work<'_> {
 
 impl Server {
     fn collect(&self, name: &str, cancel: &Cancel) -> Result<Outcome, HostError> {
-        let connector = self.deployment.store.connector(name)?;
-        let plugin = self.scan.plugin(&connector.feature)?;
-        let default = Options::default();
-        let options = Options {
-            mode: CollectMode::Incremental,
-            silence: self.silence.unwrap_or(default.silence),
-            grace: GRACE,
-            isolate: self.isolate,
-            ..default
-        };
-        let outcome = run::collect(
-            &self.deployment,
-            plugin,
-            &connector,
-            &options,
-            cancel,
-            Arc::new(Unwatched),
-        )?;
+        let isolate = self.app.loading() != Loading::Here;
+        let request = Request { isolate, grace: Some(GRACE), ..Request::default() };
+        let collected =
+            collection::collect(&self.app, name, &request, cancel, Arc::new(Unwatched))?;
         // The run itself is published; the next one forgets what is old.
-        let kept = self.keeping.after_run(&self.deployment.store, &connector, outcome.status);
-        if let Err(error) = kept {
-            log::error!("old snapshots of `{}` could not be removed: {error}", connector.name);
+        if let Err(error) = collected.retention {
+            log::error!("old snapshots of `{name}` could not be removed: {error}");
         }
-        Ok(outcome)
+        Ok(collected.outcome)
     }
 }
 
@@ -379,64 +359,6 @@ fn judge(result: &Result<Outcome, HostError>, stopping: bool) -> Ended {
         Some(error) if error.kind == ErrorKind::CANCELLED => Ended::Withdrawn,
         Some(error) => Ended::Badly { status: outcome.status, error: error.clone() },
     }
-}
-
-/// The connectors as the scheduler takes them, with why they must not run.
-///
-/// # Errors
-/// When the store cannot be read.
-pub(crate) fn entries(store: &Store, scan: &Scan) -> Result<Vec<Entry>, HostError> {
-    let enabled: BTreeSet<String> = store
-        .features()?
-        .into_iter()
-        .filter(|feature| feature.enabled)
-        .map(|feature| feature.id)
-        .collect();
-    let fingerprints = store.connector_fingerprints()?;
-    let plugins = scan.by_feature();
-    let hold = |connector: &Connector| {
-        let feature = &connector.feature;
-        if !enabled.contains(feature) {
-            return Some(format!("the feature `{feature}` is disabled"));
-        }
-        match plugins.get(feature.as_str()) {
-            None => Some(format!("no connector library offers the feature `{feature}`")),
-            Some(plugin) if !plugin.manifest.grants.is_empty() && !connector.is_authorized() => {
-                Some("it is not authorized".into())
-            }
-            Some(_) => None,
-        }
-    };
-    let entry = |connector: Connector| Entry {
-        id: connector.id,
-        hold: hold(&connector),
-        fingerprint: fingerprints.get(&connector.id).cloned().unwrap_or_default(),
-        name: connector.name,
-        feature: connector.feature,
-        schedule: connector.schedule,
-    };
-    Ok(store.connectors()?.into_iter().map(entry).collect())
-}
-
-/// The SHA-256 of each library, by feature.
-pub(crate) fn digests(scan: &Scan) -> BTreeMap<String, String> {
-    let digest =
-        |plugin: &crate::plugin::Plugin| (plugin.manifest.id.clone(), plugin.digest.clone());
-    scan.plugins.iter().map(digest).collect()
-}
-
-/// How every connector stands by what the store remembers, for a look from another process.
-///
-/// # Errors
-/// When the store cannot be read.
-pub(crate) fn look(
-    store: &Store,
-    scan: &Scan,
-    settings: scheduler::Settings,
-) -> Result<Scheduler, HostError> {
-    let mut scheduler = Scheduler::new(settings, store.schedule_states()?, store.plugin_states()?);
-    scheduler.update(entries(store, scan)?, &digests(scan), time::now());
-    Ok(scheduler)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

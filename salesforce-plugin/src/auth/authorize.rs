@@ -1,4 +1,4 @@
-//! Authorization: the link, what came back, and the operator's yes to another host.
+//! Authorization: the link, what came back, and the operator's approval of another host.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ pub(crate) fn begin(host: &Host, settings: &Settings) -> Result<AuthorizeReply, 
         kind if kind.needs_no_person() => return without_person(host, settings, Vec::new()),
         _ => {}
     }
-    let http = client(settings)?;
+    let http = Http::new(&settings.network)?;
     let login_host = login_host(&http, settings)?;
     let secret = host.secret_get(CLIENT_SECRET)?;
     let link = OAuth::new(&http, settings, secret.as_ref(), &login_host)?.authorize_link();
@@ -68,7 +68,12 @@ pub(crate) fn finish(host: &Host, settings: &Settings) -> Result<AuthorizeReply,
     let Some(pasted) = host.secret_get(TOKEN)? else {
         return Err(unusable("it is empty"));
     };
-    let finish = Finish { host, settings, http: client(settings)?, pending: Pending::load(host)? };
+    let finish = Finish {
+        host,
+        settings,
+        http: Http::new(&settings.network)?,
+        pending: Pending::load(host)?,
+    };
     let mut warnings = Vec::new();
     let grant = finish.exchange(classify(pasted.expose()), &mut warnings)?;
     let reply = keep(host, &finish.http, grant, warnings)?;
@@ -94,7 +99,7 @@ pub(crate) fn accept_host(
             "enter the host as the connector's error showed it",
         );
     };
-    let http = client(settings)?;
+    let http = Http::new(&settings.network)?;
     let _lease = host.lease(LEASE, LEASE_TTL)?;
     let mut grant = Grant::load(host)?;
     grant.still_usable()?;
@@ -129,7 +134,7 @@ fn without_person(
     settings: &Settings,
     warnings: Vec<String>,
 ) -> Result<AuthorizeReply, Error> {
-    let http = client(settings)?;
+    let http = Http::new(&settings.network)?;
     let login_host = login_host(&http, settings)?;
     let answer = mint(host, &http, settings, &login_host, None).map_err(TokenError::into_error)?;
     let grant = Grant::from_answer(settings.grant.kind.as_str(), &login_host, &answer)?;
@@ -177,11 +182,6 @@ fn whose(http: &Http, grant: &mut Grant, warnings: &mut Vec<String>) -> Result<(
             Ok(())
         }
     }
-}
-
-pub(crate) fn client(settings: &Settings) -> Result<Http, Error> {
-    Http::new(&settings.network)
-        .map_err(|error| Error::new(ErrorKind::CONFIG, &error).with_hint(error.hint()))
 }
 
 /// The login host; where the domain can mean several, the first that answers like an org.

@@ -6,11 +6,11 @@
 use connector_api::message::DeauthorizeReply;
 use connector_api::{Error, Host};
 
-use crate::auth::authorize::client;
 use crate::auth::grant::Grant;
 use crate::auth::oauth::{OAuth, Revocation};
 use crate::auth::renew::{LEASE, LEASE_TTL};
 use crate::settings::Settings;
+use crate::transport::http::Http;
 
 const BY_HAND: &str = "revoke it by hand: Setup > Connected Apps OAuth Usage > the app > Users > Revoke, or try again";
 
@@ -26,7 +26,7 @@ pub(crate) fn deauthorize(host: &Host, settings: &Settings) -> Result<Deauthoriz
     let Some(token) = grant.refresh_token().or_else(|| grant.access_token()) else {
         return Ok(revoked("the grant holds no token to revoke".into()));
     };
-    let http = client(settings)?;
+    let http = Http::new(&settings.network)?;
     let oauth = OAuth::new(&http, settings, None, &grant.login_host)?
         .of_organization(grant.organization_id.as_deref());
     Ok(match oauth.revoke(&token) {

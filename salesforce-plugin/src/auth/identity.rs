@@ -44,9 +44,7 @@ pub(crate) fn identify(http: &Http, host: &OrgHost, token: &Secret) -> Identity 
     let headers = [("Authorization", authorization.expose()), ("Accept", "application/json")];
     match http.send("GET", &url, &headers, None, TIMEOUT) {
         Ok(answer) => judge(host, &answer),
-        Err(error) => {
-            Identity::Unclear(Error::new(ErrorKind::RETRYABLE, &error).with_hint(error.hint()))
-        }
+        Err(error) => Identity::Unclear(error.into()),
     }
 }
 

@@ -26,7 +26,8 @@ use serde::{Deserialize, Serialize};
 use crate::auth::oauth_error::{Refusal, Step};
 use crate::settings::Settings;
 use crate::settings::org_url::{OrgHost, OrgUrl};
-use crate::transport::http::{Answer, Http, HttpError};
+use crate::transport::http::{Answer, Http};
+use crate::transport::http_error::HttpError;
 
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(30);
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -301,7 +302,7 @@ impl<'a> OAuth<'a> {
         let answer =
             match self.http.send("POST", &self.revoke_url, &headers, Some(body), TOKEN_TIMEOUT) {
                 Ok(answer) => answer,
-                Err(error) => return Revocation::StillLive(unreachable(&error)),
+                Err(error) => return Revocation::StillLive(error.into()),
             };
         let refusal = refusal_of(&answer);
         match (answer.status, refusal.error.as_str()) {
@@ -337,11 +338,10 @@ impl<'a> OAuth<'a> {
                 }
             }
             RequestTokenError::Request(CallError::Http(error)) => {
-                let shown = unreachable(&error);
                 if error.before_sending() {
-                    TokenError::NotSent(shown)
+                    TokenError::NotSent(error.into())
                 } else {
-                    TokenError::Unknown(shown)
+                    TokenError::Unknown(error.into())
                 }
             }
             // Its path was never read: the host does not serve the token endpoint.
@@ -420,12 +420,6 @@ enum CallError {
     WrongAddress,
     #[error("not the API, HTTP {0}")]
     NotTheApi(u16),
-}
-
-fn unreachable(error: &HttpError) -> Error {
-    let kind =
-        if matches!(error, HttpError::Setup(_)) { ErrorKind::CONFIG } else { ErrorKind::RETRYABLE };
-    Error::new(kind, error).with_hint(error.hint())
 }
 
 fn form(pairs: &[(&str, &str)]) -> Vec<u8> {

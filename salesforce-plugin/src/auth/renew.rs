@@ -29,6 +29,7 @@ use crate::settings::Settings;
 use crate::settings::grant_kind::CLIENT_SECRET;
 use crate::settings::grant_kind::GrantKind;
 use crate::transport::http::Http;
+use crate::transport::pause::jitter_ms;
 
 /// The lease that whoever changes the grant holds.
 pub(crate) const LEASE: &str = connector_api::host::GRANT_LEASE;
@@ -274,9 +275,4 @@ fn moved(grant: &Grant, offered: &str) -> Error {
 fn pause(host: &Host) -> Result<(), Error> {
     let ms = SHORTEST_PAUSE_MS + jitter_ms(LONGEST_PAUSE_MS - SHORTEST_PAUSE_MS);
     host.sleep(Duration::from_millis(ms))
-}
-
-/// Up to `most` milliseconds.
-pub(crate) fn jitter_ms(most: u64) -> u64 {
-    getrandom::u64().map_or(most / 2, |random| random % most.max(1))
 }

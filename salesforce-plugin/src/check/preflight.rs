@@ -10,7 +10,6 @@ use connector_api::message::{Finding, FindingStatus};
 use connector_api::{Error, Host};
 use serde::Deserialize;
 
-use crate::auth::authorize::client;
 use crate::auth::grant::Grant;
 use crate::auth::identity::{UserInfo, same_organization};
 use crate::client::api_error::ApiError;
@@ -18,7 +17,9 @@ use crate::client::session::Session;
 use crate::settings::grant_kind::GrantKind;
 use crate::settings::org_url::OrgHost;
 use crate::settings::{Network, Settings};
-use crate::transport::http::{Answer, Http, HttpError};
+use crate::transport::http::{Answer, Http};
+use crate::transport::http_error::HttpError;
+use crate::transport::proxy;
 
 const PROBE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Beyond this a signed assertion may be refused, and times in reports mislead.
@@ -167,7 +168,7 @@ impl Probe {
 }
 
 fn network(settings: &Settings, steps: &mut Steps<'_>) -> Option<()> {
-    let http = match client(settings) {
+    let http = match Http::new(&settings.network).map_err(Error::from) {
         Ok(http) => http,
         Err(error) => {
             steps.push(
@@ -209,7 +210,7 @@ fn way_there(
     steps: &mut Steps<'_>,
 ) -> Option<()> {
     let (name, reached) = (&probe.host, probe.reached());
-    let proxy = proxy_for(network, name.as_str());
+    let proxy = proxy::route(network, name.as_str()).map(|route| route.address());
     let (message, hint) = match &probe.result {
         Ok(_) => (String::new(), ""),
         Err(error) => (error.to_string(), error.hint()),
@@ -427,21 +428,6 @@ fn names(hosts: &[OrgHost]) -> String {
     hosts.iter().map(|host| format!("`{host}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// The proxy, without its credentials, that a host is reached through.
-fn proxy_for(network: &Network, host: &str) -> Option<String> {
-    let proxy = url::Url::parse(network.proxy.as_deref()?).ok()?;
-    let direct = network.no_proxy.as_deref().unwrap_or_default().split(',').any(|entry| {
-        let entry = entry.trim().trim_start_matches('.').to_ascii_lowercase();
-        entry == "*"
-            || (!entry.is_empty()
-                && host
-                    .strip_suffix(entry.as_str())
-                    .is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
-    });
-    let port = proxy.port_or_known_default().unwrap_or_default();
-    (!direct).then(|| format!("{}:{port}", proxy.host_str().unwrap_or_default()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -528,20 +514,5 @@ mod tests {
         assert_eq!(status(Some("Wed, 25 Nov 2026 12:00:00 GMT")), FindingStatus::Failed);
         assert_eq!(status(Some("soon")), FindingStatus::Unknown);
         assert_eq!(status(None), FindingStatus::Unknown);
-    }
-
-    #[test]
-    fn the_proxy_is_shown_without_its_password_and_not_for_exempt_hosts() {
-        let network = |no_proxy: Option<&str>| Network {
-            proxy: Some("http://user:canary@proxy.example:8080".into()),
-            no_proxy: no_proxy.map(Into::into),
-            ca_file: None,
-        };
-        let shown = |no_proxy| proxy_for(&network(no_proxy), "acme.my.salesforce.com");
-        assert_eq!(shown(None).as_deref(), Some("proxy.example:8080"));
-        assert!(shown(Some("intranet.example, force.com")).is_some());
-        for exempt in ["*", "salesforce.com", ".salesforce.com", "x, acme.my.salesforce.com"] {
-            assert_eq!(shown(Some(exempt)), None, "{exempt}");
-        }
     }
 }

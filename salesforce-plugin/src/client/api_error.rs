@@ -7,7 +7,8 @@
 use connector_api::{Error, ErrorKind};
 use serde::Deserialize;
 
-use crate::transport::http::{Answer, HttpError};
+use crate::transport::http::Answer;
+use crate::transport::http_error::HttpError;
 
 /// Why a request gave no usable answer.
 #[derive(Debug)]
@@ -184,14 +185,11 @@ pub(crate) fn judge(answer: &Answer) -> Verdict {
 
 /// The verdict on a request that got no answer: data requests only read, so they may be repeated.
 pub(crate) fn judge_failure(error: &HttpError) -> Verdict {
-    let kind =
-        if matches!(error, HttpError::Setup(_)) { ErrorKind::CONFIG } else { ErrorKind::RETRYABLE };
-    let shown = Error::new(kind, error).with_hint(error.hint());
     match error {
         HttpError::Setup(_) | HttpError::Certificate { .. } | HttpError::TooLarge { .. } => {
-            Verdict::Fatal(shown)
+            Verdict::Fatal(error.clone().into())
         }
-        _ => Verdict::NoAnswer(shown),
+        _ => Verdict::NoAnswer(error.clone().into()),
     }
 }
 

@@ -1,32 +1,32 @@
-//! How much of the org's daily API requests a run may use.
+//! The share of the org's daily API requests that a run may use.
 //!
 //! # Source
 //! REST API Developer Guide, "Sforce-Limit-Info Header" and "Limits".
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use connector_api::{Error, ErrorKind};
+use parking_lot::Mutex;
 
 use crate::settings::selection::Selection;
 
-/// The window is a rolling day: requests of an hour ago come back in 23 hours, those of yesterday
-/// at any moment.
+/// Pause of a run that used up its share. The window is a rolling day: requests of an hour ago come
+/// back in 23 hours, those of yesterday at any moment.
 const TRY_AGAIN_MS: u64 = 3_600_000;
 
 /// Counts requests against the org's allowance and this run's share of it.
 #[derive(Debug, Default)]
-pub(crate) struct Budget(Mutex<State>);
+pub(crate) struct Budget(Mutex<Usage>);
 
 #[derive(Debug, Default)]
-struct State {
-    /// None: requests are counted and never held back.
+struct Usage {
+    /// `None`: requests are counted and never held back.
     shares: Option<(u32, u32)>,
     /// The org's allowance in 24 hours.
     max: Option<u64>,
     /// The most that the org was seen to have used: the header lags and goes backwards.
     used: u64,
-    /// The same of this app alone, where the org allots requests by app.
+    /// Used and allowed requests of this app alone, if the org allots requests by app.
     app: Option<(u64, u64)>,
+    /// Requests of this run.
     own: u64,
 }
 
@@ -40,14 +40,14 @@ pub(crate) struct Allowance {
 }
 
 impl Budget {
-    /// From here on requests are held back by the settings' shares.
+    /// Holds requests back by the settings' shares from now on.
     pub(crate) fn hold_to(&self, selection: &Selection) {
-        self.lock().shares = Some((selection.org_percent, selection.run_percent));
+        self.0.lock().shares = Some((selection.org_percent, selection.run_percent));
     }
 
     /// Requests sent so far.
     pub(crate) fn own(&self) -> u64 {
-        self.lock().own
+        self.0.lock().own
     }
 
     /// Counts one request, before it is sent.
@@ -55,7 +55,7 @@ impl Budget {
     /// # Errors
     /// [`ErrorKind::RATE_LIMITED`] when a share is used up; the request must not be sent.
     pub(crate) fn take(&self) -> Result<(), Error> {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         if let (Some((org, run)), Some(max)) = (state.shares, state.max) {
             if state.used >= share(max, org) {
                 return Err(paused(
@@ -85,15 +85,15 @@ impl Budget {
             }
         }
         state.own += 1;
-        // Until the next header says so, one's own requests count too.
+        // The header lags: own requests count at once.
         state.used += 1;
         Ok(())
     }
 
-    /// Takes in an `Sforce-Limit-Info` header.
+    /// Notes an `Sforce-Limit-Info` header.
     pub(crate) fn note_header(&self, text: &str) {
         let usage = LimitInfo::parse(text);
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         if let Some((used, max)) = usage.org {
             state.max = Some(max);
             state.used = state.used.max(used);
@@ -103,29 +103,25 @@ impl Budget {
         }
     }
 
-    /// Takes in the entry `DailyApiRequests` of the limits resource.
+    /// Notes the entry `DailyApiRequests` of the limits resource.
     pub(crate) fn note_limits(&self, max: u64, remaining: u64) {
         if max == 0 {
             return;
         }
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         state.max = Some(max);
         state.used = state.used.max(max.saturating_sub(remaining));
     }
 
-    /// What is known of the allowance.
+    /// The allowance; `None` until the org reports it.
     pub(crate) fn allowance(&self) -> Option<Allowance> {
-        let state = self.lock();
+        let state = self.0.lock();
         let max = state.max?;
         let (org, run) = state.shares.unwrap_or((100, 100));
         let left_for_run = share(max, org)
             .saturating_sub(state.used)
             .min(share(max, run).saturating_sub(state.own));
         Some(Allowance { max, used: state.used, left_for_run })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -146,7 +142,7 @@ struct LimitInfo {
 
 impl LimitInfo {
     /// Reads `api-usage=24/15000` and `per-app-api-usage=17/250(appName=...)`, in any order and with
-    /// any separator; what else stands there is ignored.
+    /// any separator; everything else is ignored.
     fn parse(text: &str) -> LimitInfo {
         const ORG: &str = "api-usage=";
         const APP: &str = "per-app-api-usage=";

@@ -1,8 +1,9 @@
 //! What the org shows to this user: API versions, objects and their fields.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde::Deserialize;
 
 use crate::client::api_error::ApiError;
@@ -89,7 +90,7 @@ impl<'a> Catalogue<'a> {
     /// # Errors
     /// [`ApiError`], except that the object is hidden.
     pub(crate) fn describe(&self, object: &str) -> Result<Option<Arc<Describe>>, ApiError> {
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = || self.known.lock();
         if let Some(described) = known().get(object) {
             return Ok(described.clone());
         }
@@ -110,7 +111,7 @@ impl<'a> Catalogue<'a> {
 
     /// Describes the object anew at the next look.
     pub(crate) fn forget(&self, object: &str) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(object);
+        self.known.lock().remove(object);
     }
 
     /// Whether `path`, a field or a dotted path over relationships, is visible from `object`.

@@ -1,49 +1,45 @@
 //! How many requests run at the same time.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use connector_api::{Error, Host};
+use parking_lot::{Condvar, Mutex};
 
-/// Lets requests through, all of them until the org says that too many run at once, and then one
+/// Time between two looks at the cancel flag while a request waits.
+const CANCEL_POLL: Duration = Duration::from_millis(200);
+
+/// Lets every request through until the org reports too many concurrent ones, and from then on one
 /// after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
-    state: Mutex<State>,
+    traffic: Mutex<Traffic>,
     left: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Traffic {
     running: u32,
     one_at_a_time: bool,
 }
 
 impl Gate {
-    /// Waits for a place, until the value is dropped.
+    /// Waits for a place, which is held until the value is dropped.
     ///
     /// # Errors
     /// [`ErrorKind::CANCELLED`](connector_api::ErrorKind::CANCELLED).
     pub(crate) fn enter(&self, host: &Host) -> Result<Inside<'_>, Error> {
-        let mut state = self.lock();
-        while state.one_at_a_time && state.running > 0 {
+        let mut traffic = self.traffic.lock();
+        while traffic.one_at_a_time && traffic.running > 0 {
             host.stop_if_cancelled()?;
-            (state, _) = self
-                .left
-                .wait_timeout(state, Duration::from_millis(200))
-                .unwrap_or_else(PoisonError::into_inner);
+            self.left.wait_for(&mut traffic, CANCEL_POLL);
         }
-        state.running += 1;
+        traffic.running += 1;
         Ok(Inside(self))
     }
 
-    /// From here on one request runs at a time.
+    /// Limits the session to one request at a time.
     pub(crate) fn narrow(&self) {
-        self.lock().one_at_a_time = true;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.traffic.lock().one_at_a_time = true;
     }
 }
 
@@ -53,9 +49,9 @@ pub(crate) struct Inside<'a>(&'a Gate);
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.running = state.running.saturating_sub(1);
-        drop(state);
+        let mut traffic = self.0.traffic.lock();
+        traffic.running = traffic.running.saturating_sub(1);
+        drop(traffic);
         self.0.left.notify_one();
     }
 }

@@ -7,10 +7,11 @@ use connector_api::{Error, ErrorKind};
 
 use crate::client::allow_list;
 use crate::client::api_error::{ApiError, Verdict, judge, judge_failure};
-use crate::client::retry::backoff;
 use crate::client::session::{Request, Session};
 use crate::settings::org_url::OrgUrl;
-use crate::transport::http::{Answer, Consume, HttpError, Unfinished};
+use crate::transport::http::{Answer, Consume, Unfinished};
+use crate::transport::http_error::HttpError;
+use crate::transport::pause::backoff;
 
 /// A longer wait asked for by the server is left to the next run.
 const LONGEST_RETRY_AFTER_S: u64 = 15 * 60;
@@ -84,7 +85,6 @@ impl Session {
         let mut renewed = false;
         loop {
             self.host().stop_if_cancelled()?;
-            self.host().acquire("api", 1)?;
             let (url, token) = self.address(request.path)?;
             if !allow_list::is_allowed(request.method, url.path()) {
                 return Err(Error::new(

@@ -1,16 +1,13 @@
 //! When a request may be sent again: the one layer that decides it.
 //!
-//! Full jitter between tries, and a bucket that empties when many requests fail, so that a platform
-//! in trouble is not kept there by its clients.
+//! A bucket empties when many requests fail, so that a platform in trouble is not kept there by its
+//! clients.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
-use crate::auth::renew::jitter_ms;
+use parking_lot::Mutex;
 
 /// Tries of one request, the first included.
 pub(crate) const TRIES: u32 = 4;
-const LONGEST_PAUSE_MS: u64 = 60_000;
+/// Tokens of a full bucket.
 const FULL: u32 = 100;
 const RETRY_COST: u32 = 5;
 const TIMEOUT_COST: u32 = 10;
@@ -19,10 +16,10 @@ const FREE_RETRIES: u64 = 20;
 
 /// The retries of one session.
 #[derive(Debug)]
-pub(crate) struct Retries(Mutex<State>);
+pub(crate) struct Retries(Mutex<Bucket>);
 
 #[derive(Debug)]
-struct State {
+struct Bucket {
     tokens: u32,
     requests: u64,
     retries: u64,
@@ -30,37 +27,31 @@ struct State {
 
 impl Default for Retries {
     fn default() -> Retries {
-        Retries(Mutex::new(State { tokens: FULL, requests: 0, retries: 0 }))
+        Retries(Mutex::new(Bucket { tokens: FULL, requests: 0, retries: 0 }))
     }
 }
 
 impl Retries {
-    /// A request came to a good end.
+    /// Notes a request that succeeded.
     pub(crate) fn succeeded(&self) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.requests += 1;
-        state.tokens = (state.tokens + 1).min(FULL);
+        let mut bucket = self.0.lock();
+        bucket.requests += 1;
+        bucket.tokens = (bucket.tokens + 1).min(FULL);
     }
 
-    /// Whether one more try is in order after so many failed ones.
+    /// Whether a request that failed this many times is tried once more.
     pub(crate) fn allow(&self, failures: u32, timed_out: bool) -> bool {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.requests += 1;
+        let mut bucket = self.0.lock();
+        bucket.requests += 1;
         let cost = if timed_out { TIMEOUT_COST } else { RETRY_COST };
-        let too_many = state.retries >= FREE_RETRIES && state.retries * 10 >= state.requests;
-        if failures >= TRIES || state.tokens < cost || too_many {
+        let too_many = bucket.retries >= FREE_RETRIES && bucket.retries * 10 >= bucket.requests;
+        if failures >= TRIES || bucket.tokens < cost || too_many {
             return false;
         }
-        state.tokens -= cost;
-        state.retries += 1;
+        bucket.tokens -= cost;
+        bucket.retries += 1;
         true
     }
-}
-
-/// Full jitter: anything up to 0.5 s, doubled with each failure, at most a minute.
-pub(crate) fn backoff(failures: u32) -> Duration {
-    let most = (500u64 << failures.min(10)).min(LONGEST_PAUSE_MS);
-    Duration::from_millis(jitter_ms(most))
 }
 
 #[cfg(test)]
@@ -93,11 +84,5 @@ mod tests {
         }
         assert!(allowed <= 1_000 + FREE_RETRIES, "{allowed}");
         assert!(allowed > 500, "passing faults are still survived: {allowed}");
-    }
-
-    #[test]
-    fn pauses_grow_and_stay_within_a_minute() {
-        assert!(backoff(0) < Duration::from_millis(500));
-        assert!((0..40).all(|failures| backoff(failures) <= Duration::from_secs(60)));
     }
 }

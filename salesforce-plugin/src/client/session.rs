@@ -4,13 +4,12 @@
 //! no redirect followed; what may be sent there at all, and what becomes of it, is decided in `request`.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::DateTime;
 use connector_api::{Error, ErrorKind, Host, Secret};
+use parking_lot::Mutex;
 
-use crate::auth::authorize::client;
 use crate::auth::grant::Grant;
 use crate::auth::renew::renew;
 use crate::client::budget::Budget;
@@ -18,7 +17,8 @@ use crate::client::gate::Gate;
 use crate::client::retry::Retries;
 use crate::settings::Settings;
 use crate::settings::org_url::{OrgHost, OrgUrl};
-use crate::transport::http::{Answer, Consume, Http, HttpError};
+use crate::transport::http::{Answer, Consume, Http};
+use crate::transport::http_error::HttpError;
 
 const DATA_TIMEOUT: Duration = Duration::from_secs(120);
 /// Results of a job are large, and wait for the one who stores them.
@@ -89,7 +89,7 @@ impl Session {
     /// [`ErrorKind::AUTH`] when there is no usable grant, [`ErrorKind::CONFIG`] for network settings
     /// that cannot be used.
     pub(crate) fn open(host: &Host, settings: &Settings) -> Result<Session, Error> {
-        let http = client(settings)?;
+        let http = Http::new(&settings.network)?;
         let mut grant = Grant::load(host)?;
         grant.still_usable()?;
         if grant.access_token().is_none() || grant.is_doubtful() {
@@ -135,8 +135,8 @@ impl Session {
         self.budget.own()
     }
 
-    fn current(&self) -> std::sync::MutexGuard<'_, Current> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    fn current(&self) -> parking_lot::MutexGuard<'_, Current> {
+        self.current.lock()
     }
 
     /// The allowance of API requests.

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::settings::Network;
 use crate::settings::org_url::OrgUrl;
+use crate::transport::http_error::{self, Failure, HttpError, TunnelFailure};
+use crate::transport::proxy::{self, Route};
 use reqwest::blocking::{Client, Request, Response};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls_pki_types::CertificateDer;
@@ -26,81 +28,6 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Names product and version, always the same, so that an administrator can tell these requests.
 pub(crate) const USER_AGENT: &str =
     concat!("endpoint-server-salesforce-connector/", env!("CARGO_PKG_VERSION"));
-
-/// Why no answer came. Holds no address and no secret.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum HttpError {
-    /// The settings cannot be used.
-    #[error("{0}")]
-    Setup(String),
-    /// The name is not known: nothing was sent.
-    #[error("the name `{host}` cannot be resolved: {reason}")]
-    Resolve { host: String, reason: String },
-    /// No connection: nothing was sent.
-    #[error("cannot connect to `{host}`: {reason}")]
-    Connect { host: String, reason: String },
-    /// The handshake failed for another reason than the certificate.
-    #[error("no TLS connection to `{host}`: {reason}")]
-    Tls { host: String, reason: String },
-    /// The proxy refused, or could not be reached.
-    #[error("no connection to `{host}` through the proxy: {reason}")]
-    Proxy { host: String, reason: String },
-    /// The certificate was refused.
-    #[error("the TLS certificate of `{host}` was not accepted: {reason}")]
-    Certificate { host: String, reason: String },
-    /// The answer did not come in time.
-    #[error("`{host}` did not answer within {seconds} s")]
-    Timeout { host: String, seconds: u64 },
-    /// The connection broke after the request was sent.
-    #[error("the connection to `{host}` broke: {reason}")]
-    Broken { host: String, reason: String },
-    /// More bytes than any documented answer has.
-    #[error("the answer of `{host}` is larger than {} MiB", LARGEST_ANSWER >> 20)]
-    TooLarge { host: String },
-}
-
-impl HttpError {
-    /// Whether nothing reached the server, so that even a request that may not be repeated can be.
-    pub(crate) fn before_sending(&self) -> bool {
-        matches!(
-            self,
-            HttpError::Setup(_)
-                | HttpError::Resolve { .. }
-                | HttpError::Connect { .. }
-                | HttpError::Tls { .. }
-                | HttpError::Proxy { .. }
-                | HttpError::Certificate { .. }
-        )
-    }
-
-    /// What to do next.
-    pub(crate) fn hint(&self) -> &'static str {
-        match self {
-            HttpError::Setup(_) => "correct the network settings",
-            HttpError::Resolve { .. } => {
-                "check the domain and this server's name resolution; where only a proxy reaches the internet, give it as `proxy`"
-            }
-            HttpError::Connect { .. } => {
-                "check the domain, the name resolution and that this server may open port 443 to it"
-            }
-            HttpError::Proxy { .. } => {
-                "check the domain, the proxy address and its user name and password"
-            }
-            HttpError::Tls { .. } => {
-                "TLS 1.2 or later must pass between this server and Salesforce: look at the proxy or firewall in between"
-            }
-            HttpError::Certificate { .. } => {
-                "if a proxy inspects TLS, give its certificate as `ca_file`"
-            }
-            HttpError::Timeout { .. } | HttpError::Broken { .. } => {
-                "try again; if it happens often, look at the network or proxy between this server and Salesforce"
-            }
-            HttpError::TooLarge { .. } => {
-                "the answer does not come from Salesforce's API: check proxy and domain"
-            }
-        }
-    }
-}
 
 /// A complete answer.
 #[derive(Debug)]
@@ -162,6 +89,9 @@ pub(crate) struct Http {
     /// For requests that may not be repeated: each has a connection of its own, since one that was
     /// kept and closed meanwhile would leave the outcome unknown.
     single: Client,
+    network: Network,
+    /// For the question why a proxy refused.
+    tls: Arc<rustls::ClientConfig>,
 }
 
 impl Http {
@@ -188,15 +118,20 @@ impl Http {
             if let Some(proxy) = &network.proxy {
                 let no_proxy = network.no_proxy.as_deref().and_then(reqwest::NoProxy::from_string);
                 let proxy = reqwest::Proxy::all(proxy.as_str()).map_err(|error| {
-                    setup(format!("the proxy cannot be used: {}", cause(&error)))
+                    setup(format!("the proxy cannot be used: {}", http_error::reason(&error)))
                 })?;
                 builder = builder.proxy(proxy.no_proxy(no_proxy));
             }
             builder.build().map_err(|error| {
-                setup(format!("the HTTP client cannot be made: {}", cause(&error)))
+                setup(format!("the HTTP client cannot be made: {}", http_error::reason(&error)))
             })
         };
-        Ok(Http { client: build(IDLE_CONNECTIONS)?, single: build(0)? })
+        Ok(Http {
+            client: build(IDLE_CONNECTIONS)?,
+            single: build(0)?,
+            network: network.clone(),
+            tls: Arc::new(tls),
+        })
     }
 
     /// Sends one request and reads its answer whole.
@@ -233,7 +168,7 @@ impl Http {
         let request = self.build(method, url, headers, body, timeout)?;
         let client = if request.body().is_some() { &self.single } else { &self.client };
         let response =
-            client.execute(request).map_err(|error| from_reqwest(&host, &error, timeout))?;
+            client.execute(request).map_err(|error| self.failure(&host, &error, timeout))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let kind = header(&headers, "content-type").unwrap_or_default().to_ascii_lowercase();
@@ -245,7 +180,7 @@ impl Http {
             let mut arriving = Arriving { response, length: 0, broke: None };
             let taken = consume(&mut arriving);
             if let Some(error) = arriving.broke {
-                return Err(cut_off(&host, &error, timeout));
+                return Err(http_error::of_body(&host, &error, timeout));
             }
             let (length, duration) = (arriving.length, started.elapsed());
             let body = Vec::new();
@@ -257,6 +192,21 @@ impl Http {
         }
         let (length, duration) = (body.len() as u64, started.elapsed());
         Ok(Answer { status, headers, body, taken: None, length, duration })
+    }
+
+    /// Sorts a failure to send; a proxy that refused is asked for its reason.
+    fn failure(&self, host: &str, error: &reqwest::Error, timeout: Duration) -> HttpError {
+        let route = proxy::route(&self.network, host);
+        let failure = match http_error::of_request(host, error, timeout, route.is_some()) {
+            Failure::Http(error) => return error,
+            Failure::Tunnel(failure) => failure,
+        };
+        let reason = match failure {
+            TunnelFailure::Resolve(reason) => format!("its name cannot be resolved ({reason})"),
+            TunnelFailure::Connect(reason) => format!("it cannot be reached ({reason})"),
+            TunnelFailure::Refused => refusal(route.as_ref(), host, &self.tls),
+        };
+        HttpError::Proxy { host: host.into(), reason }
     }
 
     fn build(
@@ -284,25 +234,26 @@ impl Http {
     }
 }
 
+/// What a proxy said instead of giving a tunnel.
+fn refusal(route: Option<&Route>, host: &str, tls: &Arc<rustls::ClientConfig>) -> String {
+    match route.and_then(|route| route.status_of_refusal(host, tls)) {
+        Some(407) => "it asks for a user name and password (407), or for other ones".into(),
+        Some(status) => format!("it refuses the connection (HTTP {status})"),
+        None => "it gave no tunnel".into(),
+    }
+}
+
 fn read_whole(host: &str, response: Response, timeout: Duration) -> Result<Vec<u8>, HttpError> {
     let expected = response.content_length().unwrap_or(0).min(LARGEST_ANSWER);
     let mut body = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
     response
         .take(LARGEST_ANSWER + 1)
         .read_to_end(&mut body)
-        .map_err(|error| cut_off(host, &error, timeout))?;
+        .map_err(|error| http_error::of_body(host, &error, timeout))?;
     if body.len() as u64 > LARGEST_ANSWER {
-        return Err(HttpError::TooLarge { host: host.into() });
+        return Err(HttpError::TooLarge { host: host.into(), limit: LARGEST_ANSWER >> 20 });
     }
     Ok(body)
-}
-
-fn cut_off(host: &str, error: &std::io::Error, timeout: Duration) -> HttpError {
-    let host = host.to_owned();
-    if error.kind() == std::io::ErrorKind::TimedOut || source_text(error).contains("timed out") {
-        return HttpError::Timeout { host, seconds: timeout.as_secs() };
-    }
-    HttpError::Broken { host, reason: format!("the answer was cut off ({})", innermost(error)) }
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -331,73 +282,6 @@ impl Read for Arriving {
             }
         }
     }
-}
-
-fn from_reqwest(host: &str, error: &reqwest::Error, timeout: Duration) -> HttpError {
-    let host = host.to_owned();
-    let text = source_text(error);
-    let reason = cause(error);
-    // Only a failure to connect is known to come before the request was sent.
-    if !error.is_connect() {
-        return if error.is_timeout() {
-            HttpError::Timeout { host, seconds: timeout.as_secs() }
-        } else {
-            HttpError::Broken { host, reason }
-        };
-    }
-    if text.contains("tunnel") {
-        let reason = match () {
-            () if text.contains("proxy authorization required") => {
-                "it asks for a user name and password (407), or for other ones".to_owned()
-            }
-            () if text.contains("dns error") => format!("its name cannot be resolved ({reason})"),
-            () if text.contains("failed to create underlying connection") => {
-                format!("it cannot be reached ({reason})")
-            }
-            () => reason.trim_start_matches("tunnel error: ").to_owned(),
-        };
-        return HttpError::Proxy { host, reason };
-    }
-    if text.contains("dns error") {
-        return HttpError::Resolve { host, reason };
-    }
-    if text.contains("certificate") || text.contains("UnknownIssuer") {
-        return HttpError::Certificate { host, reason };
-    }
-    if text.contains("tcp connect error") || error.is_timeout() {
-        return HttpError::Connect { host, reason };
-    }
-    HttpError::Tls { host, reason }
-}
-
-/// The whole chain of causes, without addresses.
-fn source_text(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = String::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.downcast_ref::<reqwest::Error>().is_none() {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(&error.to_string());
-        }
-        next = error.source();
-    }
-    text
-}
-
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut last = error;
-    while let Some(next) = last.source() {
-        last = next;
-    }
-    last.to_string()
-}
-
-fn cause(error: &reqwest::Error) -> String {
-    // Of a connection's failure the last cause says most; a reqwest error's own text may hold the address.
-    let reason = innermost(error);
-    if reason.contains("://") { "unknown reason".into() } else { reason }
 }
 
 fn tls_config(ca_file: Option<&str>) -> Result<rustls::ClientConfig, HttpError> {

@@ -153,3 +153,21 @@ fn a_clock_that_is_off_is_a_finding() {
     assert_eq!(finding.status, Failed, "{finding:?}");
     assert!(finding.message.contains("behind"), "{finding:?}");
 }
+
+#[test]
+fn a_proxy_that_refuses_the_connection_is_quoted_with_its_status() {
+    let org = org(|_| ());
+    let setup = authorized(&org);
+    org.faults().push(
+        salesforce_sim::Fault::new(salesforce_sim::Action::Status {
+            code: 403,
+            body: "<h1>Blocked by policy</h1>".into(),
+            content_type: Some("text/html".into()),
+            headers: Vec::new(),
+        })
+        .on_method("CONNECT")
+        .always(),
+    );
+    let message = fails_at(&setup, "network.proxy");
+    assert!(message.contains("403"), "{message}");
+}

@@ -17,7 +17,7 @@ const LONGEST_PAUSE_DAYS: i64 = 3;
 
 /// The run to make, and what it read before it was paused.
 #[derive(Debug)]
-pub(crate) struct Begun {
+pub(crate) struct RunPlan {
     /// New, or the paused one again.
     pub(crate) run: Run,
     /// How it reads: a first run, and one that began so, reads everything.
@@ -26,7 +26,7 @@ pub(crate) struct Begun {
     pub(crate) earlier: Vec<DatasetSummary>,
 }
 
-impl Begun {
+impl RunPlan {
     /// Whether it goes on.
     pub(crate) fn goes_on(&self) -> bool {
         !self.earlier.is_empty()
@@ -63,7 +63,7 @@ pub(crate) fn begin(
     plugin: &Plugin,
     connector: &Connector,
     options: &Options,
-) -> Result<Begun, HostError> {
+) -> Result<RunPlan, HostError> {
     if let Some(run) = store.paused_run(connector.id)? {
         let young =
             run.finished_at.is_some_and(|at| time::now() - at < Duration::days(LONGEST_PAUSE_DAYS));
@@ -78,7 +78,7 @@ pub(crate) fn begin(
         if young && same && options.mode == CollectMode::Incremental {
             store.reopen_run(&run)?;
             log::info!("run {} of `{}` goes on", run.id, connector.name);
-            return Ok(Begun { earlier: run.datasets.clone(), mode: run.collect_mode(), run });
+            return Ok(RunPlan { earlier: run.datasets.clone(), mode: run.collect_mode(), run });
         }
     }
     store.drop_paused(connector.id, &plugin.manifest.id)?;
@@ -88,7 +88,7 @@ pub(crate) fn begin(
     };
     let run = store.begin_run(connector.id, mode)?;
     log::info!("run {} of `{}` began", run.id, connector.name);
-    Ok(Begun { run, mode, earlier: Vec::new() })
+    Ok(RunPlan { run, mode, earlier: Vec::new() })
 }
 
 /// The datasets a run may read, in the manifest's order: those named, else all. Of the optional ones

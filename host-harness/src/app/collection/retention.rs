@@ -2,10 +2,11 @@
 
 use chrono::Duration;
 
+use super::settle::settle;
 use crate::error::HostError;
-use crate::position::base;
 use crate::position::inputs::RuleSettings;
 use crate::redact;
+
 use crate::settings::Config;
 use crate::store::{Connector, RunStatus, Store};
 use crate::time;
@@ -15,16 +16,16 @@ const ACTIVITY_RETENTION_DAYS: u32 = 730;
 
 /// What is kept, and by which limits it is prepared.
 #[derive(Clone, Debug)]
-pub struct Keeping {
+pub struct RetentionPolicy {
     retention_days: Option<u32>,
     activity_retention_days: u32,
     rules: RuleSettings,
 }
 
-impl Keeping {
+impl RetentionPolicy {
     /// As the settings say.
-    pub fn of(config: &Config) -> Keeping {
-        Keeping {
+    pub fn of(config: &Config) -> RetentionPolicy {
+        RetentionPolicy {
             retention_days: config.retention_days,
             activity_retention_days: config
                 .activity_retention_days
@@ -49,7 +50,7 @@ impl Keeping {
         }
         if matches!(status, RunStatus::Complete | RunStatus::Partial)
             && let Err(error) =
-                base::settle(store, connector.id, &self.rules, self.activity_retention_days)
+                settle(store, connector.id, &self.rules, self.activity_retention_days)
         {
             log::warn!(
                 "the snapshot is published; what reports prepare from it is not: {}",

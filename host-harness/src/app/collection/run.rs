@@ -13,7 +13,7 @@ use connector_api::message::{
 use connector_api::{Error, ErrorKind};
 use serde::Serialize;
 
-use crate::app::collection::plan::{self, Begun};
+use crate::app::collection::plan::{self, RunPlan};
 use crate::app::collection::plausible;
 use crate::app::deployment::{Deployment, configure_request, configured};
 use crate::cancel::Cancel;
@@ -21,7 +21,7 @@ use crate::error::{HostError, Kind};
 use crate::locks::RunLock;
 use crate::plugin::{Instance, Plugin};
 use crate::redact;
-use crate::services::{Context, Watcher, host_box};
+use crate::services::{Context, Watcher, for_connector, host_box};
 use crate::sink::{Arrived, RunSink};
 use crate::store::{Connector, RowWriter, Run, RunEnd, RunError, RunStatus};
 use crate::time;
@@ -111,7 +111,7 @@ pub fn collect(
     watcher: Arc<dyn Watcher>,
 ) -> Result<Outcome, HostError> {
     check_datasets(plugin, &options.datasets)?;
-    let _lock = RunLock::take(deployment.store.home(), connector)?;
+    let _lock = RunLock::take(deployment.store.folder(), connector)?;
     deployment.recover_runs(Some(connector.id))?;
 
     let mut context = deployment.context(connector.id, cancel.clone());
@@ -203,17 +203,10 @@ fn attempt(
     plugin: &Plugin,
     connector: &Connector,
     options: &Options,
-    begun: &Begun,
+    begun: &RunPlan,
     context: &Arc<Context>,
 ) -> Collected {
     let run = &begun.run;
-    let for_run = |error: HostError| Error {
-        hint: error.hint,
-        ..Error::new(
-            if error.kind == Kind::Config { ErrorKind::CONFIG } else { ErrorKind::OTHER },
-            error.message,
-        )
-    };
     let request = CollectRequest {
         run_id: run.id,
         mode: begun.mode,
@@ -231,7 +224,8 @@ fn attempt(
         }
         Some(limits) => Ready::Isolated(limits, configure_request(deployment, plugin, connector)?),
     };
-    let writer = RowWriter::open(&deployment.store, run, &plugin.manifest.id).map_err(for_run)?;
+    let writer =
+        RowWriter::open(&deployment.store, run, &plugin.manifest.id).map_err(for_connector)?;
     let sink = RunSink::new(Arc::clone(context), Arc::new(plugin.manifest.clone()), writer);
     let boxed = sink.boxed();
     let summary = match ready {
@@ -367,7 +361,7 @@ fn check_datasets(plugin: &Plugin, datasets: &[String]) -> Result<(), HostError>
 fn judge(
     plugin: &Plugin,
     options: &Options,
-    begun: &Begun,
+    begun: &RunPlan,
     context: &Context,
     collected: Collected,
 ) -> RunEnd {
@@ -523,16 +517,17 @@ fn settle(
 ) -> Result<(), HostError> {
     let (store, feature) = (&deployment.store, &plugin.manifest.id);
     if end.status == RunStatus::Paused {
-        return store.pause_run(run, end);
+        return Ok(store.pause_run(run, end)?);
     }
     if !matches!(end.status, RunStatus::Complete | RunStatus::Partial) {
-        return store.take_back_run(run, feature, end);
+        return Ok(store.take_back_run(run, feature, end)?);
     }
-    store.publish_run(run, &plugin.manifest, end).inspect_err(|_| {
+    let published = store.publish_run(run, &plugin.manifest, end).inspect_err(|_| {
         let failed = RunEnd { status: RunStatus::Failed, ..end.clone() };
         // If this fails too, the next start takes the run back.
         if let Err(second) = store.take_back_run(run, feature, &failed) {
             log::warn!("run {} could not be taken back now: {second}", run.id);
         }
-    })
+    });
+    Ok(published?)
 }

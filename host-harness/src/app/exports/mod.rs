@@ -14,14 +14,16 @@ use connector_api::message::DatasetStatus;
 use rusqlite::Connection;
 use serde::Serialize;
 
+use crate::app::{App, snapshots};
 use crate::error::HostError;
 use crate::position::{NOT_COLLECTED, plain_reason};
 use crate::safe_file::{self, SafeFile};
 use crate::store::DatasetInfo;
+use crate::time::rfc3339;
 use row::{Row, RowWriter};
 
 /// The file formats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// RFC 4180, UTF-8, with a head line; null and empty text are both empty.
@@ -54,6 +56,22 @@ pub struct Options {
     pub datasets: Vec<String>,
     /// CSV only: write texts as they are, even those a spreadsheet takes for a formula.
     pub raw: bool,
+}
+
+/// An export of a snapshot.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExportView {
+    /// The connector's name.
+    pub connector: String,
+    /// The snapshot.
+    pub snapshot: i64,
+    /// When it was taken, in RFC 3339.
+    pub as_of: String,
+    /// The file format.
+    pub format: Format,
+    /// Its files.
+    #[serde(flatten)]
+    pub exported: Exported,
 }
 
 /// What an export wrote and what it left out.
@@ -95,6 +113,29 @@ pub struct Skipped {
     pub reason: String,
 }
 
+/// Exports a snapshot of a connector: the last one, or the one that `as_of` names.
+///
+/// # Errors
+/// Of kind usage for an unknown connector or dataset, of kind failed without snapshot or when a file
+/// cannot be written.
+pub fn export(
+    app: &App,
+    name: &str,
+    as_of: Option<&str>,
+    options: &Options,
+) -> Result<ExportView, HostError> {
+    let (store, snapshot) = snapshots::find(app, name, as_of)?;
+    let connection = store.snapshot_connection(&snapshot)?;
+    let exported = write(&connection, &snapshot.manifest, &snapshot.datasets, options)?;
+    Ok(ExportView {
+        connector: snapshot.connector_name,
+        snapshot: snapshot.id,
+        as_of: rfc3339(snapshot.as_of),
+        format: options.format,
+        exported,
+    })
+}
+
 /// Writes the datasets of a snapshot to files; each appears whole or not at all, and replaces one
 /// of an earlier export.
 ///
@@ -104,7 +145,7 @@ pub struct Skipped {
 /// # Errors
 /// Of kind usage for an unknown dataset, before anything is written; otherwise when a file cannot
 /// be written or a record does not fit the manifest. Files finished until then stay.
-pub fn export(
+pub(crate) fn write(
     connection: &Connection,
     manifest: &Manifest,
     datasets: &[DatasetInfo],

@@ -5,7 +5,6 @@ use connector_api::manifest::{DatasetSpec, FieldSpec, FieldType};
 use rusqlite::types::ValueRef;
 
 use crate::error::HostError;
-use crate::store::schema::quote;
 
 /// Where records go.
 pub(super) trait RowWriter {
@@ -99,4 +98,8 @@ pub(super) fn date_text(days: i32) -> Option<String> {
     let date =
         if days < 0 { epoch.checked_sub_days(distance) } else { epoch.checked_add_days(distance) };
     date.map(|date| date.to_string())
+}
+
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -8,7 +8,7 @@ use connector_api::manifest::{FieldType, Manifest};
 use connector_api::message::DatasetStatus;
 use rusqlite::{Connection, params};
 
-use super::{Exported, Format, Options, export};
+use super::{Exported, Format, Options, write};
 use crate::error::{HostError, Kind};
 use crate::position::test_estate::{Estate, spec};
 use crate::store::DatasetInfo;
@@ -51,7 +51,7 @@ fn exported(
     estate: &(Connection, Manifest, Vec<DatasetInfo>),
     options: &Options,
 ) -> Result<Exported, HostError> {
-    export(&estate.0, &estate.1, &estate.2, options)
+    write(&estate.0, &estate.1, &estate.2, options)
 }
 
 fn written(

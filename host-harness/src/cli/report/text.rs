@@ -1,8 +1,7 @@
 //! The licence position for a terminal: the answer first, then what it rests on.
 
 use crate::cli::Table;
-use crate::cli::findings::rule_table;
-use crate::findings::RuleResult;
+use crate::cli::rule_table::rule_table;
 use crate::money::{Amount, Amounts};
 use crate::position::show::{self, FamilyTable};
 use crate::position::{Position, grouped};
@@ -31,8 +30,7 @@ pub(super) fn render(position: &Position) -> String {
     text.push('\n');
     push_money(&mut text, position);
     section(&mut text, "What the rules found");
-    let rules: Vec<&RuleResult> = position.rules.iter().collect();
-    text.push_str(&rule_table(&rules));
+    text.push_str(&rule_table(&position.rules));
     push_footnotes(&mut text, position);
     push_reconciliation(&mut text, position);
     push_incomplete(&mut text, position);

@@ -7,9 +7,11 @@ use connector_api::message::{CollectMode, DatasetStatus, DatasetSummary};
 use rusqlite::{OptionalExtension, Row, Transaction};
 use serde::{Deserialize, Serialize};
 
-use super::read::DatasetInfo;
-use super::{Connector, Store, schema};
-use crate::error::HostError;
+use crate::connectors::Connector;
+use crate::error::StoreError;
+use crate::schema;
+use crate::snapshots::DatasetInfo;
+use crate::store::Store;
 use crate::time;
 
 /// How a run stands.
@@ -117,7 +119,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn begin_run(&self, connector_id: i64, mode: CollectMode) -> Result<Run, HostError> {
+    pub fn begin_run(&self, connector_id: i64, mode: CollectMode) -> Result<Run, StoreError> {
         let mode = match mode {
             CollectMode::Full => "full",
             CollectMode::Incremental => "incremental",
@@ -130,7 +132,7 @@ impl Store {
             )?;
             Ok(transaction.last_insert_rowid())
         })?;
-        self.run(id)?.ok_or_else(|| HostError::failed("the run that was just stored is gone"))
+        self.run(id)?.ok_or_else(|| StoreError::system("the run that was just stored is gone"))
     }
 
     /// Publishes a run: closes what is gone, keeps its checkpoints and makes its snapshot the
@@ -143,8 +145,8 @@ impl Store {
         run: &Run,
         manifest: &Manifest,
         end: &RunEnd,
-    ) -> Result<(), HostError> {
-        let manifest_json = serde_json::to_string(manifest).map_err(HostError::failed)?;
+    ) -> Result<(), StoreError> {
+        let manifest_json = serde_json::to_string(manifest).map_err(StoreError::system)?;
         self.write(|transaction| {
             for dataset in end.datasets.iter().filter(|dataset| dataset.status.has_every_record()) {
                 let table = schema::dataset_table(transaction, &manifest.id, &dataset.dataset)?;
@@ -198,7 +200,7 @@ impl Store {
                     run.started_at.timestamp_millis(),
                     finished_at,
                     end.status.as_str(),
-                    serde_json::to_string(&datasets).map_err(HostError::failed)?,
+                    serde_json::to_string(&datasets).map_err(StoreError::system)?,
                     manifest_json,
                 ),
             )?;
@@ -210,7 +212,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn pause_run(&self, run: &Run, end: &RunEnd) -> Result<(), HostError> {
+    pub fn pause_run(&self, run: &Run, end: &RunEnd) -> Result<(), StoreError> {
         self.write(|transaction| finish(transaction, run.id, time::now().timestamp_millis(), end))
     }
 
@@ -219,7 +221,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn paused_run(&self, connector_id: i64) -> Result<Option<Run>, HostError> {
+    pub fn paused_run(&self, connector_id: i64) -> Result<Option<Run>, StoreError> {
         let mut runs = self.runs_where(
             "WHERE r.connector_id = ?1 AND r.status = 'paused' AND r.finished_at >= c.changed_at
                AND r.id = (SELECT max(id) FROM run WHERE connector_id = ?1)",
@@ -232,7 +234,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn has_snapshot(&self, connector_id: i64) -> Result<bool, HostError> {
+    pub fn has_snapshot(&self, connector_id: i64) -> Result<bool, StoreError> {
         self.read(|connection| {
             Ok(connection.query_row(
                 "SELECT EXISTS(SELECT 1 FROM snapshot WHERE connector_id = ?1)",
@@ -246,7 +248,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn reopen_run(&self, run: &Run) -> Result<(), HostError> {
+    pub fn reopen_run(&self, run: &Run) -> Result<(), StoreError> {
         self.write(|transaction| {
             transaction.execute(
                 "UPDATE run SET status = 'running', finished_at = NULL, error = NULL WHERE id = ?1",
@@ -260,7 +262,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn drop_paused(&self, connector_id: i64, feature: &str) -> Result<(), HostError> {
+    pub fn drop_paused(&self, connector_id: i64, feature: &str) -> Result<(), StoreError> {
         let paused =
             self.runs_where("WHERE r.connector_id = ?1 AND r.status = 'paused'", [connector_id])?;
         self.write(|transaction| {
@@ -280,7 +282,7 @@ impl Store {
         run: &Run,
         feature: &str,
         dataset: &str,
-    ) -> Result<(u64, u64), HostError> {
+    ) -> Result<(u64, u64), StoreError> {
         self.read(|connection| {
             let Some(table) = schema::dataset_table(connection, feature, dataset)? else {
                 return Ok((0, 0));
@@ -305,7 +307,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written; it is then taken back when the store is next opened.
-    pub fn take_back_run(&self, run: &Run, feature: &str, end: &RunEnd) -> Result<(), HostError> {
+    pub fn take_back_run(&self, run: &Run, feature: &str, end: &RunEnd) -> Result<(), StoreError> {
         self.write(|transaction| {
             withdraw(transaction, run, feature)?;
             finish(transaction, run.id, time::now().timestamp_millis(), end)
@@ -317,10 +319,10 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub(crate) fn recover_runs(
+    pub fn recover_runs(
         &self,
         mut is_alive: impl FnMut(i64) -> bool,
-    ) -> Result<Vec<Run>, HostError> {
+    ) -> Result<Vec<Run>, StoreError> {
         let open = self.runs_where("WHERE r.status = 'running'", [])?;
         let mut recovered = Vec::new();
         for run in open {
@@ -356,7 +358,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn run(&self, id: i64) -> Result<Option<Run>, HostError> {
+    pub fn run(&self, id: i64) -> Result<Option<Run>, StoreError> {
         Ok(self.runs_where("WHERE r.id = ?1", [id])?.pop())
     }
 
@@ -364,7 +366,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn runs(&self, connector: Option<&Connector>, limit: u32) -> Result<Vec<Run>, HostError> {
+    pub fn runs(&self, connector: Option<&Connector>, limit: u32) -> Result<Vec<Run>, StoreError> {
         self.runs_where(
             "WHERE ?1 IS NULL OR r.connector_id = ?1 ORDER BY r.id DESC LIMIT ?2",
             (connector.map(|connector| connector.id), limit),
@@ -375,7 +377,7 @@ impl Store {
         &self,
         condition: &str,
         params: impl rusqlite::Params,
-    ) -> Result<Vec<Run>, HostError> {
+    ) -> Result<Vec<Run>, StoreError> {
         self.read(|connection| {
             let sql = format!(
                 "SELECT r.id, r.connector_id, c.name, r.status, r.mode, r.started_at,
@@ -399,7 +401,7 @@ impl Store {
 }
 
 /// A run's rows and checkpoints go, what it replaced holds again.
-fn withdraw(transaction: &Transaction<'_>, run: &Run, feature: &str) -> Result<(), HostError> {
+fn withdraw(transaction: &Transaction<'_>, run: &Run, feature: &str) -> Result<(), StoreError> {
     for table in schema::dataset_tables(transaction, feature)? {
         let table = schema::quote(&table);
         transaction.execute(
@@ -457,7 +459,7 @@ fn finish(
     run_id: i64,
     finished_at: i64,
     end: &RunEnd,
-) -> Result<(), HostError> {
+) -> Result<(), StoreError> {
     let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     transaction.execute(
         "UPDATE run SET status = ?2, finished_at = ?3, api_calls = ?4, error = ?5 WHERE id = ?1",
@@ -466,7 +468,11 @@ fn finish(
             end.status.as_str(),
             finished_at,
             number(end.api_calls),
-            end.error.as_ref().map(serde_json::to_string).transpose().map_err(HostError::failed)?,
+            end.error
+                .as_ref()
+                .map(serde_json::to_string)
+                .transpose()
+                .map_err(StoreError::system)?,
         ),
     )?;
     // A run that was paused and went on has ended before.
@@ -483,7 +489,7 @@ fn finish(
                 dataset.status.as_str(),
                 number(dataset.rows),
                 dataset.expected.map(number),
-                serde_json::to_string(&dataset.missing_fields).map_err(HostError::failed)?,
+                serde_json::to_string(&dataset.missing_fields).map_err(StoreError::system)?,
                 &dataset.reason,
                 dataset.mode == Some(CollectMode::Incremental),
             ),
@@ -499,7 +505,7 @@ fn snapshot_datasets(
     run: &Run,
     manifest: &Manifest,
     end: &RunEnd,
-) -> Result<Vec<DatasetInfo>, HostError> {
+) -> Result<Vec<DatasetInfo>, StoreError> {
     let before: Option<String> = transaction
         .query_row(
             "SELECT datasets FROM snapshot WHERE connector_id = ?1 ORDER BY run_id DESC LIMIT 1",
@@ -538,7 +544,7 @@ fn current_rows(
     run: &Run,
     manifest: &Manifest,
     dataset: &str,
-) -> Result<u64, HostError> {
+) -> Result<u64, StoreError> {
     let Some(table) = schema::dataset_table(transaction, &manifest.id, dataset)? else {
         return Ok(0);
     };

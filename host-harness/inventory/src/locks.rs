@@ -1,17 +1,19 @@
-//! What only one may do at a time, over all threads and processes of one home: the operating
+//! What only one may do at a time, over all threads and processes of one folder: the operating
 //! system's file lock, which ends with its process however that ends.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::Duration;
 
-use crate::cancel::Cancel;
-use crate::error::{HostError, Kind};
-use crate::home::{Home, make_private_folder};
-use crate::store::Connector;
+use crate::connectors::Connector;
+use crate::error::{StoreError, StoreErrorKind};
+use crate::files::make_private_folder;
+use crate::folder::Folder;
 
-/// How often a server tries again to take its lock, a twentieth of a second apart.
+/// Attempts of a server to take its lock.
 const LOOKS: u32 = 10;
+/// Time between two of them.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The right to run a connector, until dropped.
 #[derive(Debug)]
@@ -22,8 +24,8 @@ impl RunLock {
     ///
     /// # Errors
     /// When a run of this connector is in progress; says in which process.
-    pub fn take(home: &Home, connector: &Connector) -> Result<RunLock, HostError> {
-        let mut file = open_run(home, connector.id)?;
+    pub fn take(folder: &Folder, connector: &Connector) -> Result<RunLock, StoreError> {
+        let mut file = open_run(folder, connector.id)?;
         match file.try_lock() {
             Ok(()) => {
                 // Only for the message of the next one who tries.
@@ -40,26 +42,26 @@ impl RunLock {
                 let mut owner = String::new();
                 let known = file.read_to_string(&mut owner).is_ok_and(|length| length > 0);
                 let owner = if known { format!(" in process {owner}") } else { String::new() };
-                Err(HostError::new(
-                    Kind::Busy,
+                Err(StoreError::new(
+                    StoreErrorKind::Busy,
                     format_args!("a run of `{}` is already in progress{owner}", connector.name),
                 )
                 .with_hint("wait until it has ended, or stop that process"))
             }
             Err(TryLockError::Error(error)) => {
-                Err(HostError::io("lock a file in", &home.locks(), &error))
+                Err(StoreError::io("lock a file in", &folder.locks(), error))
             }
         }
     }
 
     /// Whether a living process holds the lock.
-    pub fn is_held(home: &Home, connector_id: i64) -> bool {
-        let Ok(file) = open_run(home, connector_id) else { return true };
+    pub fn is_held(folder: &Folder, connector_id: i64) -> bool {
+        let Ok(file) = open_run(folder, connector_id) else { return true };
         file.try_lock().is_err()
     }
 }
 
-/// The right to be the server of a home, until dropped.
+/// The right to be the server of a folder, until dropped.
 #[derive(Debug)]
 pub struct ServerLock(#[expect(dead_code, reason = "the open file is the lock")] File);
 
@@ -67,16 +69,16 @@ impl ServerLock {
     /// Takes the lock.
     ///
     /// # Errors
-    /// When another server of this home is at work; names it.
-    pub fn take(home: &Home) -> Result<ServerLock, HostError> {
-        let mut file = open(home, "server")?;
+    /// When another server of this folder is at work; names it.
+    pub fn take(folder: &Folder) -> Result<ServerLock, StoreError> {
+        let mut file = open(folder, "server")?;
         let mut taken = file.try_lock();
         // Whoever only looks whether there is a server holds the lock for a moment.
         for _ in 0..LOOKS {
             if !matches!(taken, Err(TryLockError::WouldBlock)) {
                 break;
             }
-            Cancel::default().sleep(Duration::from_millis(50));
+            std::thread::sleep(LOOK_INTERVAL);
             taken = file.try_lock();
         }
         match taken {
@@ -85,23 +87,23 @@ impl ServerLock {
                 file.set_len(0)
                     .and_then(|()| file.seek(SeekFrom::Start(0)))
                     .and_then(|_| write!(file, "process {} since {since}", std::process::id()))
-                    .map_err(|error| HostError::io("write a file in", &home.locks(), &error))?;
+                    .map_err(|error| StoreError::io("write a file in", &folder.locks(), error))?;
                 Ok(ServerLock(file))
             }
-            Err(TryLockError::WouldBlock) => Err(HostError::failed(format_args!(
-                "a server of this home folder is already running: {}",
+            Err(TryLockError::WouldBlock) => Err(StoreError::system(format_args!(
+                "a server of this folder folder is already running: {}",
                 owner(&mut file)
             ))
-            .with_hint("stop that one first, or give this one another folder with `--home DIR`")),
+            .with_hint("stop that one first, or give this one another folder with `--folder DIR`")),
             Err(TryLockError::Error(error)) => {
-                Err(HostError::io("lock a file in", &home.locks(), &error))
+                Err(StoreError::io("lock a file in", &folder.locks(), error))
             }
         }
     }
 
-    /// The server at work on this home, as `process N since TIME`; none if there is none.
-    pub fn holder(home: &Home) -> Option<String> {
-        let mut file = File::open(home.locks().join("server")).ok()?;
+    /// The server at work on this folder, as `process N since TIME`; none if there is none.
+    pub fn holder(folder: &Folder) -> Option<String> {
+        let mut file = File::open(folder.locks().join("server")).ok()?;
         match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => Some(owner(&mut file)),
             _ => None,
@@ -127,20 +129,22 @@ impl Lease {
     /// # Errors
     /// When the name is another, or the lock file cannot be used.
     pub fn try_take(
-        home: &Home,
+        folder: &Folder,
         connector_id: i64,
         name: &str,
-    ) -> Result<Option<Lease>, HostError> {
+    ) -> Result<Option<Lease>, StoreError> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
-            return Err(HostError::failed("a lease's name has up to 64 letters, digits, `_`, `-`"));
+            return Err(StoreError::system(
+                "a lease's name has up to 64 letters, digits, `_`, `-`",
+            ));
         }
-        let file = open(home, &format!("lease-{connector_id}-{name}"))?;
+        let file = open(folder, &format!("lease-{connector_id}-{name}"))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Lease(file))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => {
-                Err(HostError::io("lock a file in", &home.locks(), &error))
+                Err(StoreError::io("lock a file in", &folder.locks(), error))
             }
         }
     }
@@ -155,46 +159,46 @@ impl KeyLock {
     ///
     /// # Errors
     /// When the lock file cannot be used.
-    pub fn shared(home: &Home) -> Result<KeyLock, HostError> {
-        let file = open(home, "key")?;
+    pub fn shared(folder: &Folder) -> Result<KeyLock, StoreError> {
+        let file = open(folder, "key")?;
         file.lock_shared()
-            .map_err(|error| HostError::io("lock a file in", &home.locks(), &error))?;
+            .map_err(|error| StoreError::io("lock a file in", &folder.locks(), error))?;
         Ok(KeyLock(file))
     }
 
     /// Takes the key for a change.
     ///
     /// # Errors
-    /// When another process of this home is at work.
-    pub fn exclusive(home: &Home) -> Result<KeyLock, HostError> {
-        let file = open(home, "key")?;
+    /// When another process of this folder is at work.
+    pub fn exclusive(folder: &Folder) -> Result<KeyLock, StoreError> {
+        let file = open(folder, "key")?;
         match file.try_lock() {
             Ok(()) => Ok(KeyLock(file)),
-            Err(TryLockError::WouldBlock) => Err(HostError::failed(
+            Err(TryLockError::WouldBlock) => Err(StoreError::system(
                 "the sealing key is in use by another process of this endpoint server",
             )
             .with_hint("wait until its runs have ended, or stop it, then change the key")),
             Err(TryLockError::Error(error)) => {
-                Err(HostError::io("lock a file in", &home.locks(), &error))
+                Err(StoreError::io("lock a file in", &folder.locks(), error))
             }
         }
     }
 }
 
-fn open_run(home: &Home, connector_id: i64) -> Result<File, HostError> {
-    open(home, &format!("connector-{connector_id}"))
+fn open_run(folder: &Folder, connector_id: i64) -> Result<File, StoreError> {
+    open(folder, &format!("connector-{connector_id}"))
 }
 
-fn open(home: &Home, name: &str) -> Result<File, HostError> {
-    make_private_folder(&home.locks())?;
-    let path = home.locks().join(name);
+fn open(folder: &Folder, name: &str) -> Result<File, StoreError> {
+    make_private_folder(&folder.locks())?;
+    let path = folder.locks().join(name);
     File::options()
         .create(true)
         .truncate(false)
         .read(true)
         .write(true)
         .open(&path)
-        .map_err(|error| HostError::io("open", &path, &error))
+        .map_err(|error| StoreError::io("open", &path, error))
 }
 
 #[cfg(test)]
@@ -204,24 +208,24 @@ mod tests {
     #[test]
     fn a_lease_has_one_holder_until_it_is_dropped_and_names_are_apart() {
         let folder = tempfile::tempdir().unwrap();
-        let home = Home::new(folder.path());
-        let take = |id, name| Lease::try_take(&home, id, name).unwrap();
+        let folder = Folder::new(folder.path());
+        let take = |id, name| Lease::try_take(&folder, id, name).unwrap();
         let held = take(1, "grant").unwrap();
         assert!(take(1, "grant").is_none());
         assert!(take(2, "grant").is_some() && take(1, "other").is_some());
         drop(held);
         assert!(take(1, "grant").is_some());
-        assert!(Lease::try_take(&home, 1, "../key").is_err());
+        assert!(Lease::try_take(&folder, 1, "../key").is_err());
     }
 
     #[test]
     fn a_key_in_use_is_not_changed() {
         let folder = tempfile::tempdir().unwrap();
-        let home = Home::new(folder.path());
-        let (one, two) = (KeyLock::shared(&home).unwrap(), KeyLock::shared(&home).unwrap());
-        assert!(KeyLock::exclusive(&home).is_err());
+        let folder = Folder::new(folder.path());
+        let (one, two) = (KeyLock::shared(&folder).unwrap(), KeyLock::shared(&folder).unwrap());
+        assert!(KeyLock::exclusive(&folder).is_err());
         drop(one);
         drop(two);
-        drop(KeyLock::exclusive(&home).unwrap());
+        drop(KeyLock::exclusive(&folder).unwrap());
     }
 }

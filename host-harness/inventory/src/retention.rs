@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Connector, Store, schema};
-use crate::error::HostError;
+use crate::connectors::Connector;
+use crate::error::StoreError;
+use crate::schema;
+use crate::store::Store;
 
 impl Store {
     /// Removes a connector's snapshots and ended runs from before `cutoff`, except the latest
@@ -15,7 +17,7 @@ impl Store {
         &self,
         connector: &Connector,
         cutoff: DateTime<Utc>,
-    ) -> Result<usize, HostError> {
+    ) -> Result<usize, StoreError> {
         self.write(|transaction| {
             let removed = transaction.execute(
                 "DELETE FROM run WHERE connector_id = ?1 AND finished_at < ?2 AND id IS NOT
@@ -48,12 +50,12 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::home::Home;
+    use crate::folder::Folder;
 
     #[test]
     fn the_last_snapshot_and_the_last_complete_one_are_never_forgotten() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&Home::new(folder.path())).unwrap();
+        let store = Store::open(&Folder::new(folder.path())).unwrap();
         let fill = "INSERT INTO connector(id, name, description, feature, domain, client_id, settings, created_at, changed_at)
                         VALUES(1, 'c', '', 'f', 'd', 'i', x'', 0, 0);
                     INSERT INTO run(id, connector_id, mode, status, started_at, finished_at)

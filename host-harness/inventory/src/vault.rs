@@ -14,10 +14,10 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use connector_api::Secret;
 use zeroize::Zeroizing;
 
-use crate::error::HostError;
-use crate::home::{Home, folder_of, restrict, sync_folder};
+use crate::error::{StoreError, StoreErrorKind};
+use crate::files::{folder_of, restrict, sync_folder};
+use crate::folder::Folder;
 use crate::locks::KeyLock;
-use crate::redact;
 use crate::store::Store;
 
 const VERSION: u8 = 1;
@@ -58,13 +58,13 @@ impl Vault {
     /// # Errors
     /// When the key is missing, short, readable by others, or not the one this store was sealed
     /// with; nothing is overwritten.
-    pub fn open(store: &Store, place: &KeyPlace) -> Result<Vault, HostError> {
-        Vault::open_locked(store, place, KeyLock::shared(store.home())?)
+    pub fn open(store: &Store, place: &KeyPlace) -> Result<Vault, StoreError> {
+        Vault::open_locked(store, place, KeyLock::shared(store.folder())?)
     }
 
-    fn open_locked(store: &Store, place: &KeyPlace, in_use: KeyLock) -> Result<Vault, HostError> {
+    fn open_locked(store: &Store, place: &KeyPlace, in_use: KeyLock) -> Result<Vault, StoreError> {
         let check = store.meta(KEY_CHECK)?;
-        let (path, may_make) = key_path(store.home(), place);
+        let (path, may_make) = key_path(store.folder(), place);
         if may_make && let Some(check) = &check {
             settle_change(&path, check)?;
         }
@@ -72,7 +72,7 @@ impl Vault {
             Some(key) => key,
             None if may_make && check.is_none() => make_key(&path)?,
             None => {
-                return Err(HostError::failed(format_args!(
+                return Err(StoreError::system(format_args!(
                     "the sealing key `{}` is missing",
                     path.display()
                 ))
@@ -89,7 +89,7 @@ impl Vault {
                 .meta_or_insert(KEY_CHECK, &seal(&vault.cipher, 0, KEY_CHECK, KEY_CHECK_TEXT)?)?,
         };
         vault.unseal(0, KEY_CHECK, &check).map_err(|_| {
-            HostError::failed(format_args!(
+            StoreError::system(format_args!(
                 "the sealing key `{}` is not the one this store was sealed with",
                 path.display()
             ))
@@ -111,21 +111,27 @@ impl Vault {
         store: &Store,
         place: &KeyPlace,
         new_key: Option<&Path>,
-    ) -> Result<PathBuf, HostError> {
-        let old = Vault::open_locked(store, place, KeyLock::exclusive(store.home())?)?;
-        let (path, own) = key_path(store.home(), place);
+    ) -> Result<PathBuf, StoreError> {
+        let old = Vault::open_locked(store, place, KeyLock::exclusive(store.folder())?)?;
+        let (path, own) = key_path(store.folder(), place);
         let fresh = next_path(&path);
         let key = match new_key {
             Some(file) => read_key(file)?.ok_or_else(|| {
-                HostError::config(format_args!("there is no key file `{}`", file.display()))
-                    .with_hint("make one with 32 random bytes, mode 0600")
+                StoreError::new(
+                    StoreErrorKind::Config,
+                    format_args!("there is no key file `{}`", file.display()),
+                )
+                .with_hint("make one with 32 random bytes, mode 0600")
             })?,
             None if own => make_key(&fresh)?,
             None => {
-                return Err(HostError::usage(format_args!(
-                    "the sealing key `{}` does not lie in the home folder",
-                    path.display()
-                ))
+                return Err(StoreError::new(
+                    StoreErrorKind::Usage,
+                    format_args!(
+                        "the sealing key `{}` does not lie in the home folder",
+                        path.display()
+                    ),
+                )
                 .with_hint("make a new key file and name it with `--new-key-file FILE`"));
             }
         };
@@ -147,7 +153,7 @@ impl Vault {
     ///
     /// # Errors
     /// When the system gives no random bytes.
-    pub fn seal(&self, connector_id: i64, name: &str, value: &str) -> Result<Vec<u8>, HostError> {
+    pub fn seal(&self, connector_id: i64, name: &str, value: &str) -> Result<Vec<u8>, StoreError> {
         seal(&self.cipher, connector_id, name, value)
     }
 
@@ -160,7 +166,7 @@ impl Vault {
         connector_id: i64,
         name: &str,
         sealed: &[u8],
-    ) -> Result<Secret, HostError> {
+    ) -> Result<Secret, StoreError> {
         unseal(&self.cipher, connector_id, name, sealed)
     }
 
@@ -173,10 +179,9 @@ impl Vault {
         store: &Store,
         connector_id: i64,
         name: &str,
-    ) -> Result<Option<Secret>, HostError> {
+    ) -> Result<Option<Secret>, StoreError> {
         let Some(sealed) = store.sealed_secret(connector_id, name)? else { return Ok(None) };
         let secret = self.unseal(connector_id, name, &sealed)?;
-        redact::remember(secret.expose());
         Ok(Some(secret))
     }
 }
@@ -190,14 +195,14 @@ fn seal(
     connector_id: i64,
     name: &str,
     value: &str,
-) -> Result<Vec<u8>, HostError> {
+) -> Result<Vec<u8>, StoreError> {
     let mut nonce = [0_u8; NONCE];
     getrandom::fill(&mut nonce)
-        .map_err(|error| HostError::failed(format_args!("no random bytes: {error}")))?;
+        .map_err(|error| StoreError::system(format_args!("no random bytes: {error}")))?;
     let payload = Payload { msg: value.as_bytes(), aad: &authenticated(connector_id, name) };
     let sealed = cipher
         .encrypt(&XNonce::from(nonce), payload)
-        .map_err(|_| HostError::failed(format_args!("`{name}` could not be sealed")))?;
+        .map_err(|_| StoreError::system(format_args!("`{name}` could not be sealed")))?;
     let mut bytes = Vec::with_capacity(1 + NONCE + sealed.len());
     bytes.push(VERSION);
     bytes.extend_from_slice(&nonce);
@@ -210,9 +215,9 @@ fn unseal(
     connector_id: i64,
     name: &str,
     sealed: &[u8],
-) -> Result<Secret, HostError> {
+) -> Result<Secret, StoreError> {
     let refused = || {
-        HostError::failed(format_args!("the stored value `{name}` cannot be opened"))
+        StoreError::system(format_args!("the stored value `{name}` cannot be opened"))
             .with_hint("it was altered or sealed with another key: restore store and key, or enter it again with `connectors edit`")
     };
     let (version, rest) = sealed.split_first().ok_or_else(refused)?;
@@ -234,7 +239,7 @@ fn next_path(path: &Path) -> PathBuf {
 
 /// After a crash during a change: the fresh key takes its place if the store is sealed with it
 /// already, and goes if it is not.
-fn settle_change(path: &Path, check: &[u8]) -> Result<(), HostError> {
+fn settle_change(path: &Path, check: &[u8]) -> Result<(), StoreError> {
     let fresh = next_path(path);
     let opens = |key: Option<Zeroizing<[u8; KEY]>>| {
         key.is_some_and(|key| unseal(&cipher(&key), 0, KEY_CHECK, check).is_ok())
@@ -248,16 +253,16 @@ fn settle_change(path: &Path, check: &[u8]) -> Result<(), HostError> {
         return replace(&fresh, path);
     }
     if read_key(path).is_ok_and(opens) {
-        std::fs::remove_file(&fresh).map_err(|error| HostError::io("remove", &fresh, &error))?;
+        std::fs::remove_file(&fresh).map_err(|error| StoreError::io("remove", &fresh, error))?;
     }
     Ok(())
 }
 
 /// Renames a file over another, durably. One that somebody else renamed meanwhile is fine.
-fn replace(from: &Path, to: &Path) -> Result<(), HostError> {
+fn replace(from: &Path, to: &Path) -> Result<(), StoreError> {
     match std::fs::rename(from, to) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(HostError::io("put the new sealing key at", to, &error)
+            return Err(StoreError::io("put the new sealing key at", to, error)
                 .with_hint("run any command again to finish the change"));
         }
         _ => {}
@@ -270,7 +275,7 @@ fn authenticated(connector_id: i64, name: &str) -> Vec<u8> {
 }
 
 /// The key's path, and whether a missing one may be made there.
-fn key_path(home: &Home, place: &KeyPlace) -> (PathBuf, bool) {
+fn key_path(folder: &Folder, place: &KeyPlace) -> (PathBuf, bool) {
     if let Some(file) = &place.file {
         return (file.clone(), false);
     }
@@ -280,15 +285,15 @@ fn key_path(home: &Home, place: &KeyPlace) -> (PathBuf, bool) {
             return (file, false);
         }
     }
-    (home.key_file(), true)
+    (folder.key_file(), true)
 }
 
-fn read_key(path: &Path) -> Result<Option<Zeroizing<[u8; KEY]>>, HostError> {
+fn read_key(path: &Path) -> Result<Option<Zeroizing<[u8; KEY]>>, StoreError> {
     let text = match std::fs::read(path) {
         Ok(text) => Zeroizing::new(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
-            return Err(HostError::io("read the sealing key", path, &error)
+            return Err(StoreError::io("read the sealing key", path, error)
                 .with_hint("it must be readable by the account that runs the endpoint server"));
         }
     };
@@ -303,7 +308,7 @@ fn read_key(path: &Path) -> Result<Option<Zeroizing<[u8; KEY]>>, HostError> {
             key.copy_from_slice(&text);
             Ok(Some(key))
         }
-        _ => Err(HostError::failed(format_args!(
+        _ => Err(StoreError::system(format_args!(
             "the sealing key `{}` is damaged: it must hold {KEY} bytes, as such or in base64",
             path.display()
         ))
@@ -312,16 +317,16 @@ fn read_key(path: &Path) -> Result<Option<Zeroizing<[u8; KEY]>>, HostError> {
 }
 
 #[cfg(unix)]
-fn refuse_open_mode(path: &Path) -> Result<(), HostError> {
+fn refuse_open_mode(path: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(path)
-        .map_err(|error| HostError::io("read the mode of", path, &error))?
+        .map_err(|error| StoreError::io("read the mode of", path, error))?
         .permissions()
         .mode();
     if mode & 0o077 == 0 {
         return Ok(());
     }
-    Err(HostError::failed(format_args!(
+    Err(StoreError::system(format_args!(
         "the sealing key `{}` may be read by others (mode {:04o})",
         path.display(),
         mode & 0o7777
@@ -330,40 +335,40 @@ fn refuse_open_mode(path: &Path) -> Result<(), HostError> {
 }
 
 #[cfg(not(unix))]
-fn refuse_open_mode(_: &Path) -> Result<(), HostError> {
+fn refuse_open_mode(_: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
 /// Makes a key, all or nothing; if another process was faster, its key holds.
-fn make_key(path: &Path) -> Result<Zeroizing<[u8; KEY]>, HostError> {
-    let failed = |error: &std::io::Error| HostError::io("make the sealing key", path, error);
+fn make_key(path: &Path) -> Result<Zeroizing<[u8; KEY]>, StoreError> {
+    let failed = |error: std::io::Error| StoreError::io("make the sealing key", path, error);
     let mut key = Zeroizing::new([0_u8; KEY]);
     getrandom::fill(&mut key[..])
-        .map_err(|error| HostError::failed(format_args!("no random bytes: {error}")))?;
+        .map_err(|error| StoreError::system(format_args!("no random bytes: {error}")))?;
     let folder = folder_of(path);
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
     restrict(file.path(), 0o600)?;
     let text = Zeroizing::new(STANDARD.encode(&key[..]));
     file.write_all(text.as_bytes())
         .and_then(|()| file.write_all(b"\n"))
         .and_then(|()| file.as_file().sync_all())
-        .map_err(|error| failed(&error))?;
+        .map_err(failed)?;
     match file.persist_noclobber(path) {
         Ok(_) => {
             sync_folder(folder)?;
             Ok(key)
         }
         Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {
-            read_key(path)?.ok_or_else(|| failed(&error.error))
+            read_key(path)?.ok_or_else(|| failed(error.error))
         }
-        Err(error) => Err(failed(&error.error)),
+        Err(error) => Err(failed(error.error)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::deployment::SETTINGS;
+    use crate::connectors::SETTINGS;
 
     struct Case {
         folder: tempfile::TempDir,
@@ -372,12 +377,12 @@ mod tests {
 
     fn case() -> Case {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&Home::new(folder.path())).unwrap();
+        let store = Store::open(&Folder::new(folder.path())).unwrap();
         Case { folder, store }
     }
 
     impl Case {
-        fn vault(&self) -> Result<Vault, HostError> {
+        fn vault(&self) -> Result<Vault, StoreError> {
             Vault::open(&self.store, &KeyPlace::default())
         }
 
@@ -466,9 +471,9 @@ mod tests {
     fn changed() -> (Case, Vec<u8>) {
         let case = case();
         let vault = case.vault().unwrap();
-        let draft = crate::store::NewConnector { name: "c".into(), ..Default::default() };
+        let draft = crate::NewConnector { name: "c".into(), ..Default::default() };
         let sealed = |id| {
-            Ok(crate::store::Sealed {
+            Ok(crate::Sealed {
                 settings: vault.seal(id, SETTINGS, "{}")?,
                 secrets: vec![("token".into(), Some(vault.seal(id, "token", "canary")?))],
             })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use connector_api::manifest::{DatasetSpec, FieldType};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use crate::error::HostError;
+use crate::error::StoreError;
 
 /// How long one statement waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -199,7 +199,7 @@ CREATE TABLE sighting_noted(
 ];
 
 /// Opens the store for writing: makes it if there is none, brings an older one up to date.
-pub(crate) fn open_writable(path: &Path) -> Result<Connection, HostError> {
+pub(crate) fn open_writable(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -207,13 +207,13 @@ pub(crate) fn open_writable(path: &Path) -> Result<Connection, HostError> {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
     .map_err(|error| cannot_open(path, error))?;
-    crate::home::restrict(path, 0o600)?;
+    crate::files::restrict(path, 0o600)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     let mode: String = connection
         .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
         .map_err(|error| cannot_open(path, error))?;
     if mode != "wal" {
-        return Err(HostError::failed(format_args!(
+        return Err(StoreError::system(format_args!(
             "`{}` cannot use write-ahead logging (mode is `{mode}`)",
             path.display()
         ))
@@ -228,9 +228,9 @@ pub(crate) fn open_writable(path: &Path) -> Result<Connection, HostError> {
 }
 
 /// Opens an existing store for reading only.
-pub(crate) fn open_read_only(path: &Path) -> Result<Connection, HostError> {
+pub(crate) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     if !path.exists() {
-        return Err(HostError::failed(format_args!("there is no store at `{}`", path.display()))
+        return Err(StoreError::system(format_args!("there is no store at `{}`", path.display()))
             .with_hint("create a connector and collect first"));
     }
     // Not SQLITE_OPEN_READ_ONLY: a reader of a write-ahead log may have to rebuild its index file
@@ -250,7 +250,7 @@ pub(crate) fn open_read_only(path: &Path) -> Result<Connection, HostError> {
     Ok(connection)
 }
 
-fn settle(connection: &Connection) -> Result<(), HostError> {
+fn settle(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "mmap_size", 0)?;
@@ -259,22 +259,19 @@ fn settle(connection: &Connection) -> Result<(), HostError> {
     Ok(())
 }
 
-fn cannot_open(path: &Path, error: rusqlite::Error) -> HostError {
-    let reason = HostError::from(error);
-    HostError {
-        message: format!("cannot open the store `{}`: {}", path.display(), reason.message),
-        ..reason
-    }
+fn cannot_open(path: &Path, error: rusqlite::Error) -> StoreError {
+    let reason = StoreError::from(error);
+    StoreError { message: format!("cannot open the store `{}`", path.display()), ..reason }
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
-fn check_version(version: i64, path: &Path) -> Result<(), HostError> {
+fn check_version(version: i64, path: &Path) -> Result<(), StoreError> {
     let known = MIGRATIONS.len() as i64;
     if version > known {
-        return Err(HostError::failed(format_args!(
+        return Err(StoreError::system(format_args!(
             "the store `{}` has version {version}, this program knows versions up to {known}",
             path.display()
         ))
@@ -286,7 +283,7 @@ fn check_version(version: i64, path: &Path) -> Result<(), HostError> {
 }
 
 /// Whether an open file is a store that this program can use.
-pub(crate) fn check_is_store(connection: &Connection, path: &Path) -> Result<(), HostError> {
+pub(crate) fn check_is_store(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     check_version(version(connection)?, path)?;
     let tables: i64 = connection.query_row(
         "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('meta', 'connector')",
@@ -296,14 +293,14 @@ pub(crate) fn check_is_store(connection: &Connection, path: &Path) -> Result<(),
     if tables == 2 {
         return Ok(());
     }
-    Err(HostError::failed(format_args!(
+    Err(StoreError::system(format_args!(
         "`{}` is not a store of an endpoint server",
         path.display()
     ))
     .with_hint("name a file that `store backup` wrote"))
 }
 
-fn migrate(connection: &Connection, path: &Path) -> Result<(), HostError> {
+fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     loop {
         let found = version(connection)?;
         check_version(found, path)?;
@@ -395,7 +392,7 @@ pub(crate) fn ensure_dataset(
     connection: &Connection,
     feature: &str,
     dataset: &DatasetSpec,
-) -> Result<String, HostError> {
+) -> Result<String, StoreError> {
     let keys = dataset.key.join(",");
     let known: Option<(String, String)> = connection
         .query_row(
@@ -408,7 +405,7 @@ pub(crate) fn ensure_dataset(
         return create_dataset(connection, feature, dataset, &keys);
     };
     if known_keys != keys {
-        return Err(HostError::failed(format_args!(
+        return Err(StoreError::system(format_args!(
             "dataset `{}` is stored with the key `{known_keys}`, the connector now has `{keys}`",
             dataset.name
         ))
@@ -425,7 +422,7 @@ pub(crate) fn ensure_dataset(
         match stored {
             Some(word) if word == type_word(field.kind) => {}
             Some(word) => {
-                return Err(HostError::failed(format_args!(
+                return Err(StoreError::system(format_args!(
                     "column `{}` of dataset `{}` is stored as {word}, the connector now has {}",
                     field.name,
                     dataset.name,
@@ -452,7 +449,7 @@ fn create_dataset(
     feature: &str,
     dataset: &DatasetSpec,
     keys: &str,
-) -> Result<String, HostError> {
+) -> Result<String, StoreError> {
     let mut table = format!("d_{}", dataset.name);
     let taken: bool = connection.query_row(
         "SELECT EXISTS(SELECT 1 FROM dataset WHERE table_name = ?1)",

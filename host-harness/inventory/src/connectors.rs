@@ -4,11 +4,14 @@ use chrono::{DateTime, Utc};
 use connector_api::message::GrantSummary;
 use rusqlite::{OptionalExtension, Row};
 
-use super::{Store, schema};
-use crate::app::deployment::SETTINGS;
-use crate::error::HostError;
-use crate::secret_store::KEY_CHECK;
+use crate::error::{StoreError, StoreErrorKind};
+use crate::schema;
+use crate::store::Store;
 use crate::time;
+use crate::vault::KEY_CHECK;
+
+/// The name under which the sealed settings of a connector are bound.
+pub const SETTINGS: &str = "settings/v1";
 
 /// Whether a feature is switched on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,12 +78,14 @@ pub struct NewConnector {
 }
 
 /// Sealed values to store (`Some`) or remove (`None`), by name.
-pub(crate) type SealedChanges = Vec<(String, Option<Vec<u8>>)>;
+pub type SealedChanges = Vec<(String, Option<Vec<u8>>)>;
 
 /// What is sealed for a connector: its settings, and changes to its secrets.
-pub(crate) struct Sealed {
-    pub(crate) settings: Vec<u8>,
-    pub(crate) secrets: SealedChanges,
+pub struct Sealed {
+    /// The settings.
+    pub settings: Vec<u8>,
+    /// The secrets that change.
+    pub secrets: SealedChanges,
 }
 
 const COLUMNS: &str = "id, name, description, feature, domain, client_id, schedule, settings,
@@ -110,7 +115,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn features(&self) -> Result<Vec<FeatureState>, HostError> {
+    pub fn features(&self) -> Result<Vec<FeatureState>, StoreError> {
         self.read(|connection| {
             let mut statement =
                 connection.prepare("SELECT id, enabled FROM feature ORDER BY id")?;
@@ -125,12 +130,12 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn feature_enabled(&self, id: &str) -> Result<bool, HostError> {
+    pub fn feature_enabled(&self, id: &str) -> Result<bool, StoreError> {
         Ok(self.feature_state(id)? == Some(true))
     }
 
     /// Whether a feature was switched on or off; none if neither ever happened.
-    pub(crate) fn feature_state(&self, id: &str) -> Result<Option<bool>, HostError> {
+    pub fn feature_state(&self, id: &str) -> Result<Option<bool>, StoreError> {
         self.read(|connection| {
             let mut statement =
                 connection.prepare_cached("SELECT enabled FROM feature WHERE id = ?1")?;
@@ -142,7 +147,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn set_feature(&self, id: &str, enabled: bool) -> Result<(), HostError> {
+    pub fn set_feature(&self, id: &str, enabled: bool) -> Result<(), StoreError> {
         self.write(|transaction| {
             transaction.execute(
                 "INSERT INTO feature(id, enabled, changed_at) VALUES(?1, ?2, ?3)
@@ -157,7 +162,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn connectors(&self) -> Result<Vec<Connector>, HostError> {
+    pub fn connectors(&self) -> Result<Vec<Connector>, StoreError> {
         self.read(|connection| {
             let mut statement =
                 connection.prepare(&format!("SELECT {COLUMNS} FROM connector ORDER BY name"))?;
@@ -170,7 +175,7 @@ impl Store {
     ///
     /// # Errors
     /// When there is none; a usage error whose hint names those there are.
-    pub fn connector(&self, name: &str) -> Result<Connector, HostError> {
+    pub fn connector(&self, name: &str) -> Result<Connector, StoreError> {
         let found = self.read(|connection| {
             let sql = format!("SELECT {COLUMNS} FROM connector WHERE name = ?1");
             Ok(connection.query_row(&sql, [name], connector).optional()?)
@@ -185,18 +190,19 @@ impl Store {
         } else {
             format!("connectors here: {}", names.join(", "))
         };
-        Err(HostError::usage(format_args!("there is no connector `{name}`")).with_hint(hint))
+        Err(StoreError::new(StoreErrorKind::Usage, format_args!("there is no connector `{name}`"))
+            .with_hint(hint))
     }
 
     /// Stores a new connector in one transaction. `seal` is called with its number.
     ///
     /// # Errors
     /// When the name is taken, or the store cannot be written; nothing is stored then.
-    pub(crate) fn insert_connector(
+    pub fn insert_connector(
         &self,
         new: &NewConnector,
-        seal: impl FnOnce(i64) -> Result<Sealed, HostError>,
-    ) -> Result<i64, HostError> {
+        seal: impl FnOnce(i64) -> Result<Sealed, StoreError>,
+    ) -> Result<i64, StoreError> {
         self.write(|transaction| {
             let now = time::now().timestamp_millis();
             refuse_taken_name(transaction, &new.name, None)?;
@@ -229,12 +235,12 @@ impl Store {
     ///
     /// # Errors
     /// When the name is taken, or the store cannot be written; nothing is changed then.
-    pub(crate) fn update_connector(
+    pub fn update_connector(
         &self,
         id: i64,
         new: &NewConnector,
         sealed: &Sealed,
-    ) -> Result<(), HostError> {
+    ) -> Result<(), StoreError> {
         self.write(|transaction| {
             refuse_taken_name(transaction, &new.name, Some(id))?;
             transaction.execute(
@@ -259,7 +265,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written; nothing is deleted then.
-    pub(crate) fn delete_connector(&self, connector: &Connector) -> Result<(), HostError> {
+    pub fn delete_connector(&self, connector: &Connector) -> Result<(), StoreError> {
         self.overwriting(|transaction| {
             for table in schema::dataset_tables(transaction, &connector.feature)? {
                 transaction.execute(
@@ -276,11 +282,11 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub(crate) fn set_pending_authorization(
+    pub fn set_pending_authorization(
         &self,
         id: i64,
         at: Option<DateTime<Utc>>,
-    ) -> Result<(), HostError> {
+    ) -> Result<(), StoreError> {
         self.write(|transaction| {
             transaction.execute(
                 "UPDATE connector SET pending_authorization_at = ?2 WHERE id = ?1",
@@ -295,14 +301,14 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written; the old grant stays then.
-    pub(crate) fn store_grant(
+    pub fn store_grant(
         &self,
         id: i64,
         summary: &GrantSummary,
         secrets: &SealedChanges,
         other_organization: bool,
-    ) -> Result<(), HostError> {
-        let json = serde_json::to_string(summary).map_err(HostError::failed)?;
+    ) -> Result<(), StoreError> {
+        let json = serde_json::to_string(summary).map_err(StoreError::system)?;
         self.write(|transaction| {
             let now = time::now().timestamp_millis();
             transaction.execute(
@@ -323,7 +329,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub(crate) fn set_still_live(&self, id: i64) -> Result<(), HostError> {
+    pub fn set_still_live(&self, id: i64) -> Result<(), StoreError> {
         self.write(|transaction| {
             transaction.execute(
                 "UPDATE connector SET revocation_failed_at = ?2 WHERE id = ?1",
@@ -338,7 +344,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written; nothing is forgotten then.
-    pub(crate) fn forget_grant(&self, id: i64, entered: &[&str]) -> Result<(), HostError> {
+    pub fn forget_grant(&self, id: i64, entered: &[&str]) -> Result<(), StoreError> {
         let names = self.secret_names(id)?;
         self.overwriting(|transaction| {
             transaction.execute(
@@ -356,7 +362,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub(crate) fn sealed_secret(&self, id: i64, name: &str) -> Result<Option<Vec<u8>>, HostError> {
+    pub fn sealed_secret(&self, id: i64, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.read(|connection| {
             Ok(connection
                 .query_row(
@@ -372,7 +378,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn secret_names(&self, id: i64) -> Result<Vec<String>, HostError> {
+    pub fn secret_names(&self, id: i64) -> Result<Vec<String>, StoreError> {
         self.read(|connection| {
             let mut statement = connection
                 .prepare("SELECT name FROM secret WHERE connector_id = ?1 ORDER BY name")?;
@@ -385,11 +391,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written; nothing is changed then.
-    pub(crate) fn put_sealed_secrets(
-        &self,
-        id: i64,
-        secrets: &SealedChanges,
-    ) -> Result<(), HostError> {
+    pub fn put_sealed_secrets(&self, id: i64, secrets: &SealedChanges) -> Result<(), StoreError> {
         self.write(|transaction| put_secrets(transaction, id, secrets))
     }
 
@@ -398,13 +400,13 @@ impl Store {
     ///
     /// # Errors
     /// Those of `seal`, and when the store cannot be written; nothing is changed then.
-    pub(crate) fn reseal(
+    pub fn reseal(
         &self,
-        mut seal: impl FnMut(i64, &str, &[u8]) -> Result<Vec<u8>, HostError>,
-    ) -> Result<(), HostError> {
+        mut seal: impl FnMut(i64, &str, &[u8]) -> Result<Vec<u8>, StoreError>,
+    ) -> Result<(), StoreError> {
         self.overwriting(|transaction| {
             let mut values: Vec<(i64, String, Vec<u8>)> = Vec::new();
-            let mut read = |sql: &str| -> Result<(), HostError> {
+            let mut read = |sql: &str| -> Result<(), StoreError> {
                 let mut statement = transaction.prepare(sql)?;
                 let rows =
                     statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
@@ -437,8 +439,8 @@ impl Store {
     /// A write whose replaced and deleted values are overwritten in the files.
     fn overwriting(
         &self,
-        f: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<(), HostError>,
-    ) -> Result<(), HostError> {
+        f: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         self.read(|connection| Ok(connection.pragma_update(None, "secure_delete", true)?))?;
         let written = self.write(f);
         self.read(|connection| {
@@ -454,7 +456,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub(crate) fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, HostError> {
+    pub fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.read(|connection| {
             Ok(connection
                 .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
@@ -466,7 +468,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub(crate) fn meta_or_insert(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, HostError> {
+    pub fn meta_or_insert(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
         self.write(|transaction| {
             transaction.execute(
                 "INSERT INTO meta(key, value) VALUES(?1, ?2) ON CONFLICT DO NOTHING",
@@ -482,15 +484,18 @@ fn refuse_taken_name(
     transaction: &rusqlite::Transaction<'_>,
     name: &str,
     own: Option<i64>,
-) -> Result<(), HostError> {
+) -> Result<(), StoreError> {
     let taken: bool = transaction.query_row(
         "SELECT EXISTS(SELECT 1 FROM connector WHERE name = ?1 AND id IS NOT ?2)",
         (name, own),
         |row| row.get(0),
     )?;
     if taken {
-        return Err(HostError::config(format_args!("there is already a connector `{name}`"))
-            .with_hint("choose another name, or change that one with `connectors edit`"));
+        return Err(StoreError::new(
+            StoreErrorKind::Config,
+            format_args!("there is already a connector `{name}`"),
+        )
+        .with_hint("choose another name, or change that one with `connectors edit`"));
     }
     Ok(())
 }
@@ -499,7 +504,7 @@ fn put_secrets(
     transaction: &rusqlite::Transaction<'_>,
     id: i64,
     secrets: &SealedChanges,
-) -> Result<(), HostError> {
+) -> Result<(), StoreError> {
     let now = time::now().timestamp_millis();
     for (name, value) in secrets {
         match value {

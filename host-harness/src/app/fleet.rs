@@ -1,73 +1,125 @@
-//! `report --all`: every connector beside the others. What failed or is old is named and never left
-//! out; copies for tests are shown and never added to production.
+//! The licence positions of all connectors. What failed or is old is named and never left out; copies
+//! for tests are shown and never added to production.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::cli::{App, Outcome, Table};
+use crate::app::App;
+use crate::app::reports::Limits;
 use crate::error::HostError;
 use crate::money::{Amounts, WhatIf};
 use crate::position::inputs::RuleSettings;
 use crate::position::{MoneyTotal, Position, base, grouped};
-use crate::redact;
-use crate::store::{ConnectorInfo, ReadStore, Store};
+use crate::store::{ConnectorInfo, ReadStore};
 use crate::time::{now, rfc3339};
 
-#[derive(Serialize)]
-struct Document {
+/// All connectors together.
+#[derive(Debug, Serialize)]
+pub struct FleetView {
     /// Whether every production organization is in the sums, freshly read.
-    complete: bool,
-    connectors: Vec<Entry>,
+    pub complete: bool,
+    /// The connectors, by name.
+    pub connectors: Vec<FleetEntry>,
     /// Sums over production, by feature, family and key; null as soon as one figure is unknown.
-    totals: Vec<Total>,
-    money: MoneyTotal,
+    pub totals: Vec<FleetTotal>,
+    /// Amounts over production.
+    pub money: MoneyTotal,
     /// What is wrong with the sums, one sentence each.
-    warnings: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
-#[derive(Serialize)]
-struct Entry {
-    connector: String,
-    feature: String,
-    /// `ok`, `partial`, `stale`, `failed` or `never_read`.
-    status: &'static str,
-    reason: Option<String>,
-    /// Whether its figures are in the sums.
-    summed: bool,
-    organization: Option<String>,
-    is_sandbox: Option<bool>,
-    snapshot: Option<i64>,
-    as_of: Option<String>,
-    headline: Option<String>,
+/// Whether a connector's figures can be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FleetStatus {
+    /// Everything was read lately.
+    Ok,
+    /// The licences of some families were not read.
+    Partial,
+    /// It was read too long ago.
+    Stale,
+    /// Its last run failed, or its kind is not known.
+    Failed,
+    /// Nothing was read yet.
+    NeverRead,
 }
 
-#[derive(Clone, Serialize)]
-struct Total {
-    feature: String,
-    family: String,
-    key: String,
-    name: String,
-    unit: String,
-    organizations: i64,
-    purchased: Option<i64>,
-    assigned: Option<i64>,
-    active: Option<i64>,
-    reclaimable: Option<i64>,
-    reducible_at_renewal: Option<i64>,
-}
-
-pub(super) fn run(
-    app: &App,
-    settings: &RuleSettings,
-    stale_hours: u32,
-) -> Result<Outcome, HostError> {
-    if !app.home.store_file().exists() {
-        return Err(HostError::usage("there are no connectors")
-            .with_hint("create one with `connectors new`"));
+impl FleetStatus {
+    /// The word used in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FleetStatus::Ok => "ok",
+            FleetStatus::Partial => "partial",
+            FleetStatus::Stale => "stale",
+            FleetStatus::Failed => "failed",
+            FleetStatus::NeverRead => "never_read",
+        }
     }
-    let store = Store::open_read(&app.home)?;
-    let mut document = Document {
+}
+
+/// One connector.
+#[derive(Debug, Serialize)]
+pub struct FleetEntry {
+    /// Its name.
+    pub connector: String,
+    /// Its feature.
+    pub feature: String,
+    /// Whether its figures can be relied on.
+    pub status: FleetStatus,
+    /// Why not.
+    pub reason: Option<String>,
+    /// Whether its figures are in the sums.
+    pub summed: bool,
+    /// The organization's name.
+    pub organization: Option<String>,
+    /// Whether it is a copy for tests; `None` if the organization does not show it.
+    pub is_sandbox: Option<bool>,
+    /// The snapshot.
+    pub snapshot: Option<i64>,
+    /// When it was taken, in RFC 3339.
+    pub as_of: Option<String>,
+    /// Its licence position in one sentence.
+    pub headline: Option<String>,
+}
+
+/// One licence over all production organizations.
+#[derive(Clone, Debug, Serialize)]
+pub struct FleetTotal {
+    /// The feature.
+    pub feature: String,
+    /// The licence's family.
+    pub family: String,
+    /// The vendor's key of the licence.
+    pub key: String,
+    /// Its name.
+    pub name: String,
+    /// What it is counted in.
+    pub unit: String,
+    /// Number of organizations that have it.
+    pub organizations: i64,
+    /// Sums in that unit; `None` once a figure is unknown.
+    pub purchased: Option<i64>,
+    /// See `purchased`.
+    pub assigned: Option<i64>,
+    /// See `purchased`.
+    pub active: Option<i64>,
+    /// See `purchased`.
+    pub reclaimable: Option<i64>,
+    /// See `purchased`.
+    pub reducible_at_renewal: Option<i64>,
+}
+
+/// Reports on all connectors together; a snapshot older than `stale_hours` is stale.
+///
+/// # Errors
+/// Of kind usage without connectors.
+pub fn fleet(app: &App, limits: Limits, stale_hours: u32) -> Result<FleetView, HostError> {
+    let settings = limits.over(&app.config().rules);
+    let store = app.read_store()?.ok_or_else(|| {
+        HostError::usage("there are no connectors").with_hint("create one with `connectors new`")
+    })?;
+    let mut view = FleetView {
         complete: true,
         connectors: Vec::new(),
         totals: Vec::new(),
@@ -76,34 +128,28 @@ pub(super) fn run(
     };
     let mut totals = BTreeMap::new();
     for connector in store.connectors()? {
-        let (entry, position) = look(&store, &connector, settings, stale_hours);
-        if entry.status != "ok" {
-            document.complete = false;
-            document.warnings.push(format!(
+        let (entry, position) = look(&store, &connector, &settings, stale_hours);
+        if entry.status != FleetStatus::Ok {
+            view.complete = false;
+            view.warnings.push(format!(
                 "{}: {}{}",
                 entry.connector,
                 entry.reason.clone().unwrap_or_default(),
                 match (entry.summed, entry.status) {
                     (false, _) => "; it is not in the sums",
-                    (true, "partial") => "; the sums are without them",
+                    (true, FleetStatus::Partial) => "; the sums are without them",
                     (true, _) => "; its old figures are in the sums",
                 }
             ));
         }
         if let Some(position) = position.filter(|_| entry.summed) {
             add(&mut totals, &entry.feature, &position);
-            add_money(&mut document.money, &position.money);
+            add_money(&mut view.money, &position.money);
         }
-        document.connectors.push(entry);
+        view.connectors.push(entry);
     }
-    document.totals = totals.into_values().collect();
-    let outcome = if document.complete { Outcome::DONE } else { Outcome::FINDINGS };
-    if app.reporter.json {
-        app.reporter.document(&document)?;
-    } else {
-        app.reporter.text(&render(&document));
-    }
-    Ok(outcome)
+    view.totals = totals.into_values().collect();
+    Ok(view)
 }
 
 fn look(
@@ -111,11 +157,11 @@ fn look(
     connector: &ConnectorInfo,
     settings: &RuleSettings,
     stale_hours: u32,
-) -> (Entry, Option<Position>) {
-    let mut entry = Entry {
+) -> (FleetEntry, Option<Position>) {
+    let mut entry = FleetEntry {
         connector: connector.name.clone(),
         feature: connector.feature.clone(),
-        status: "ok",
+        status: FleetStatus::Ok,
         reason: None,
         summed: false,
         organization: None,
@@ -127,11 +173,12 @@ fn look(
     let (position, unread) = match position(store, connector, settings) {
         Ok(Some(found)) => found,
         Ok(None) => {
-            (entry.status, entry.reason) = ("never_read", Some("nothing was read yet".into()));
+            (entry.status, entry.reason) =
+                (FleetStatus::NeverRead, Some("nothing was read yet".into()));
             return (entry, None);
         }
         Err(error) => {
-            (entry.status, entry.reason) = ("failed", Some(error.message));
+            (entry.status, entry.reason) = (FleetStatus::Failed, Some(error.message));
             return (entry, None);
         }
     };
@@ -144,7 +191,7 @@ fn look(
     entry.summed = position.org.is_sandbox == Some(false);
     if position.org.is_sandbox.is_none() {
         (entry.status, entry.reason) = (
-            "failed",
+            FleetStatus::Failed,
             Some("it was not shown whether this is production or a copy for tests".into()),
         );
     }
@@ -153,17 +200,17 @@ fn look(
     if let Ok(Some((status, at))) = last
         && ["failed", "paused"].contains(&status.as_str())
     {
-        entry.status = "failed";
+        entry.status = FleetStatus::Failed;
         entry.reason = Some(format!(
             "the last run {status} at {}; its figures are as of {}",
             rfc3339(at),
             rfc3339(position.as_of)
         ));
     } else if age.num_hours() > i64::from(stale_hours) {
-        entry.status = "stale";
+        entry.status = FleetStatus::Stale;
         entry.reason = Some(format!("it was last read {} hours ago", grouped(age.num_hours())));
-    } else if !unread.is_empty() && entry.status == "ok" {
-        entry.status = "partial";
+    } else if !unread.is_empty() && entry.status == FleetStatus::Ok {
+        entry.status = FleetStatus::Partial;
         entry.reason =
             Some(format!("its licences of these families were not read: {}", unread.join(", ")));
     }
@@ -183,7 +230,7 @@ fn position(
     Ok(Some((position, base::unread_families(&snapshot))))
 }
 
-type Totals = BTreeMap<(String, String, String, String), Total>;
+type Totals = BTreeMap<(String, String, String, String), FleetTotal>;
 
 fn add(totals: &mut Totals, feature: &str, position: &Position) {
     for license in position.licenses.iter().filter(|license| !license.is_dormant()) {
@@ -196,7 +243,7 @@ fn add(totals: &mut Totals, feature: &str, position: &Position) {
             license.money.reclaimable,
             license.money.reducible_at_renewal,
         ];
-        let fresh = Total {
+        let fresh = FleetTotal {
             feature: feature.to_owned(),
             family: license.family.clone(),
             key: license.key.clone(),
@@ -238,65 +285,4 @@ fn add_money(total: &mut MoneyTotal, money: &MoneyTotal) {
     }
     total.unpriced_reducible_seats += money.unpriced_reducible_seats;
     total.list_price_estimate &= money.list_price_estimate;
-}
-
-fn render(document: &Document) -> String {
-    let mut text = String::new();
-    let count = document.connectors.iter().filter(|entry| entry.summed).count();
-    text.push_str(&format!(
-        "{} of {} connectors are production and in the sums{}\n\n",
-        count,
-        document.connectors.len(),
-        if document.complete { "" } else { "; THE SUMS ARE NOT COMPLETE" }
-    ));
-    let mut table = Table::new(&["CONNECTOR", "STATUS", "KIND", "AS OF", "IN SUMS", "REMARK"]);
-    for entry in &document.connectors {
-        let kind = match entry.is_sandbox {
-            Some(true) => "sandbox",
-            Some(false) => "production",
-            None => "?",
-        };
-        table.row(vec![
-            entry.connector.clone(),
-            entry.status.to_owned(),
-            kind.to_owned(),
-            entry.as_of.clone().unwrap_or_else(|| "-".into()),
-            if entry.summed { "yes" } else { "no" }.to_owned(),
-            entry.reason.clone().or_else(|| entry.headline.clone()).unwrap_or_default(),
-        ]);
-    }
-    text.push_str(&table.render());
-    text.push_str("\nProduction together\n");
-    let head = [
-        "FAMILY",
-        "NAME",
-        "UNIT",
-        "ORGS",
-        "PURCHASED",
-        "ASSIGNED",
-        "ACTIVE",
-        "RECLAIMABLE",
-        "REDUCIBLE AT RENEWAL",
-    ];
-    let mut table = Table::new(&head).right(&[3, 4, 5, 6, 7, 8]);
-    let number = |value: Option<i64>| value.map_or_else(|| "?".to_owned(), grouped);
-    for total in &document.totals {
-        table.row(vec![
-            total.family.clone(),
-            total.name.clone(),
-            total.unit.clone(),
-            grouped(total.organizations),
-            number(total.purchased),
-            number(total.assigned),
-            number(total.active),
-            number(total.reclaimable),
-            number(total.reducible_at_renewal),
-        ]);
-    }
-    text.push_str(&table.render());
-    for warning in &document.warnings {
-        text.push_str(&redact::shown(&format!("warning: {warning}")));
-        text.push('\n');
-    }
-    text
 }

@@ -1,17 +1,19 @@
-//! What the scheduler remembers across restarts.
+//! What the scheduler remembers across restarts: documents of its own, by connector and by library.
 
 use std::collections::BTreeMap;
 
-use super::Store;
-use crate::error::HostError;
-use crate::schedule::scheduler::{JobState, PluginState};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::StoreError;
+use crate::store::Store;
 
 impl Store {
     /// What is remembered of each connector. An entry that is not understood counts as none.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn schedule_states(&self) -> Result<BTreeMap<i64, JobState>, HostError> {
+    pub fn schedule_states<J: DeserializeOwned>(&self) -> Result<BTreeMap<i64, J>, StoreError> {
         let rows: Vec<(i64, String)> = self.read(|connection| {
             let mut statement =
                 connection.prepare_cached("SELECT connector_id, state FROM schedule_state")?;
@@ -26,7 +28,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn plugin_states(&self) -> Result<BTreeMap<String, PluginState>, HostError> {
+    pub fn plugin_states<P: DeserializeOwned>(&self) -> Result<BTreeMap<String, P>, StoreError> {
         let rows: Vec<(String, String)> = self.read(|connection| {
             let mut statement =
                 connection.prepare_cached("SELECT feature, state FROM plugin_state")?;
@@ -42,11 +44,11 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn remember_schedule(
+    pub fn remember_schedule<J: Serialize, P: Serialize>(
         &self,
-        jobs: &[(i64, JobState)],
-        plugins: &[(String, PluginState)],
-    ) -> Result<(), HostError> {
+        jobs: &[(i64, J)],
+        plugins: &[(String, P)],
+    ) -> Result<(), StoreError> {
         if jobs.is_empty() && plugins.is_empty() {
             return Ok(());
         }
@@ -56,14 +58,14 @@ impl Store {
                     "INSERT INTO schedule_state(connector_id, state)
                      SELECT id, ?2 FROM connector WHERE id = ?1
                      ON CONFLICT(connector_id) DO UPDATE SET state = excluded.state",
-                    (id, serde_json::to_string(state).map_err(HostError::failed)?),
+                    (id, serde_json::to_string(state).map_err(StoreError::system)?),
                 )?;
             }
             for (feature, state) in plugins {
                 transaction.execute(
                     "INSERT INTO plugin_state(feature, state) VALUES(?1, ?2)
                      ON CONFLICT(feature) DO UPDATE SET state = excluded.state",
-                    (feature, serde_json::to_string(state).map_err(HostError::failed)?),
+                    (feature, serde_json::to_string(state).map_err(StoreError::system)?),
                 )?;
             }
             Ok(())
@@ -75,7 +77,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub(crate) fn connector_fingerprints(&self) -> Result<BTreeMap<i64, String>, HostError> {
+    pub fn connector_fingerprints(&self) -> Result<BTreeMap<i64, String>, StoreError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT id, changed_at || '/' || coalesce(granted_at, '') || '/' || coalesce(
@@ -91,7 +93,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub(crate) fn data_version(&self) -> Result<i64, HostError> {
+    pub fn data_version(&self) -> Result<i64, StoreError> {
         self.read(|connection| {
             Ok(connection.query_row("PRAGMA data_version", [], |row| row.get(0))?)
         })

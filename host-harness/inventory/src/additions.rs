@@ -1,29 +1,26 @@
 //! What administrators add to a connector: imported lists and exemptions. Nothing is overwritten: a
 //! newer import takes the place of an older one, which stays for comparisons over time.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, NaiveDate, Utc};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::OptionalExtension;
 use serde::Serialize;
 
-use super::{ReadStore, Store};
-use crate::error::HostError;
-use crate::findings::Exemption;
-use crate::money::Point;
+use crate::error::StoreError;
+use crate::snapshots::ReadStore;
+use crate::store::Store;
 use crate::time;
 
 /// The kinds of lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ImportKind {
-    /// What a unit of each licence costs
+    /// What a unit of each licence costs.
     Prices,
-    /// Lines of order forms
+    /// Lines of order forms.
     Contract,
-    /// Staff with the day employment ended
+    /// Staff with the day employment ended.
     Staff,
-    /// Who stands behind a use: a person or a machine
+    /// Who is behind a use: a person or a machine.
     Activity,
 }
 
@@ -54,6 +51,40 @@ pub struct Import {
     pub current: bool,
 }
 
+/// A finding that an administrator accepted until a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExemptionRow {
+    /// Its number.
+    pub id: i64,
+    /// The rule's id.
+    pub rule: String,
+    /// The account or the pool.
+    pub subject: String,
+    /// Its name when the exemption was made.
+    pub subject_name: String,
+    /// Why.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// The last day it holds.
+    pub expires_on: NaiveDate,
+}
+
+/// The counts of one licence pool at one instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LicensePoint {
+    /// The family of the pool.
+    pub family: String,
+    /// Its key in the family.
+    pub key: String,
+    /// Milliseconds since 1970.
+    pub at: i64,
+    /// Purchased; `None` if unlimited or not reported.
+    pub purchased: Option<i64>,
+    /// Assigned.
+    pub assigned: i64,
+}
+
 impl Store {
     /// Keeps a list, which was checked, in place of an earlier one of its kind.
     ///
@@ -65,7 +96,7 @@ impl Store {
         kind: ImportKind,
         name: &str,
         content: &str,
-    ) -> Result<i64, HostError> {
+    ) -> Result<i64, StoreError> {
         self.write(|transaction| {
             transaction.execute(
                 "INSERT INTO import(connector_id, kind, name, imported_at, content)
@@ -80,7 +111,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn remove_imports(&self, connector_id: i64, kind: ImportKind) -> Result<usize, HostError> {
+    pub fn remove_imports(&self, connector_id: i64, kind: ImportKind) -> Result<usize, StoreError> {
         self.write(|transaction| {
             Ok(transaction.execute(
                 "UPDATE import SET removed_at = ?3
@@ -97,8 +128,8 @@ impl Store {
     pub fn add_exemption(
         &self,
         connector_id: i64,
-        exemption: &Exemption,
-    ) -> Result<i64, HostError> {
+        exemption: &ExemptionRow,
+    ) -> Result<i64, StoreError> {
         self.write(|transaction| {
             transaction.execute(
                 "INSERT INTO exemption(connector_id, rule, subject, subject_name, reason, owner,
@@ -122,7 +153,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn remove_exemption(&self, connector_id: i64, id: i64) -> Result<bool, HostError> {
+    pub fn remove_exemption(&self, connector_id: i64, id: i64) -> Result<bool, StoreError> {
         self.write(|transaction| {
             let changed = transaction.execute(
                 "UPDATE exemption SET removed_at = ?3
@@ -137,21 +168,17 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub(crate) fn add_points(
-        &self,
-        connector_id: i64,
-        points: &[(String, String, Point)],
-    ) -> Result<(), HostError> {
+    pub fn add_points(&self, connector_id: i64, points: &[LicensePoint]) -> Result<(), StoreError> {
         self.write(|transaction| {
             let mut insert = transaction.prepare(
                 "INSERT OR REPLACE INTO license_point(connector_id, family, key, at, purchased, assigned)
                  VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
             )?;
-            for (family, key, point) in points {
+            for point in points {
                 insert.execute((
                     connector_id,
-                    family,
-                    key,
+                    &point.family,
+                    &point.key,
                     point.at,
                     point.purchased,
                     point.assigned,
@@ -167,7 +194,7 @@ impl ReadStore {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn imports(&self, connector_id: i64) -> Result<Vec<Import>, HostError> {
+    pub fn imports(&self, connector_id: i64) -> Result<Vec<Import>, StoreError> {
         let mut statement = self.connection().prepare(
             "SELECT id, kind, name, imported_at, removed_at IS NULL AND id =
                  (SELECT MAX(id) FROM import o WHERE o.connector_id = i.connector_id
@@ -197,7 +224,7 @@ impl ReadStore {
         connector_id: i64,
         kind: ImportKind,
         at: Option<DateTime<Utc>>,
-    ) -> Result<Option<String>, HostError> {
+    ) -> Result<Option<String>, StoreError> {
         let at = at.map_or(i64::MAX, |at| at.timestamp_millis());
         let text = self
             .connection()
@@ -216,7 +243,7 @@ impl ReadStore {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn exemptions(&self, connector_id: i64) -> Result<Vec<Exemption>, HostError> {
+    pub fn exemptions(&self, connector_id: i64) -> Result<Vec<ExemptionRow>, StoreError> {
         let mut statement = self.connection().prepare(
             "SELECT id, rule, subject, subject_name, reason, owner, expires_on FROM exemption
              WHERE connector_id = ?1 AND removed_at IS NULL ORDER BY id",
@@ -225,46 +252,43 @@ impl ReadStore {
         let mut exemptions = Vec::new();
         while let Some(row) = rows.next()? {
             let expires_on: String = row.get(6)?;
-            exemptions.push(Exemption {
+            exemptions.push(ExemptionRow {
                 id: row.get(0)?,
                 rule: row.get(1)?,
                 subject: row.get(2)?,
                 subject_name: row.get(3)?,
                 reason: row.get(4)?,
                 owner: row.get(5)?,
-                expires_on: expires_on.parse::<NaiveDate>().map_err(HostError::failed)?,
+                expires_on: expires_on.parse::<NaiveDate>().map_err(StoreError::system)?,
             });
         }
         Ok(exemptions)
     }
 
-    /// How pools stood up to an instant, oldest first, by family and key.
+    /// The counts of licence pools up to an instant, by family and key, oldest first.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub(crate) fn points(
+    pub fn points(
         &self,
         connector_id: i64,
         until: DateTime<Utc>,
-    ) -> Result<BTreeMap<(String, String), Vec<Point>>, HostError> {
-        points(self.connection(), connector_id, until.timestamp_millis())
+    ) -> Result<Vec<LicensePoint>, StoreError> {
+        let mut statement = self.connection().prepare(
+            "SELECT family, key, at, purchased, assigned FROM license_point
+             WHERE connector_id = ?1 AND at <= ?2 AND assigned IS NOT NULL ORDER BY family, key, at",
+        )?;
+        let points = statement
+            .query_map([connector_id, until.timestamp_millis()], |row| {
+                Ok(LicensePoint {
+                    family: row.get(0)?,
+                    key: row.get(1)?,
+                    at: row.get(2)?,
+                    purchased: row.get(3)?,
+                    assigned: row.get(4)?,
+                })
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(points)
     }
-}
-
-fn points(
-    connection: &Connection,
-    connector_id: i64,
-    until: i64,
-) -> Result<BTreeMap<(String, String), Vec<Point>>, HostError> {
-    let mut statement = connection.prepare(
-        "SELECT family, key, at, purchased, assigned FROM license_point
-         WHERE connector_id = ?1 AND at <= ?2 AND assigned IS NOT NULL ORDER BY family, key, at",
-    )?;
-    let mut rows = statement.query([connector_id, until])?;
-    let mut points: BTreeMap<(String, String), Vec<Point>> = BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        let point = Point { at: row.get(2)?, purchased: row.get(3)?, assigned: row.get(4)? };
-        points.entry((row.get(0)?, row.get(1)?)).or_default().push(point);
-    }
-    Ok(points)
 }

@@ -2,8 +2,8 @@
 
 use rusqlite::OptionalExtension;
 
-use super::Store;
-use crate::error::HostError;
+use crate::error::StoreError;
+use crate::store::Store;
 
 impl Store {
     /// The state of a dataset's last published checkpoint; before that, of the one that run
@@ -11,12 +11,12 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub(crate) fn checkpoint(
+    pub fn checkpoint(
         &self,
         connector_id: i64,
         dataset: &str,
         going_on: Option<i64>,
-    ) -> Result<Option<(String, bool)>, HostError> {
+    ) -> Result<Option<(String, bool)>, StoreError> {
         self.read(|connection| {
             Ok(connection
                 .query_row(

@@ -5,8 +5,8 @@ use rusqlite::OptionalExtension;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::Store;
-use crate::error::HostError;
+use crate::error::StoreError;
+use crate::store::Store;
 use crate::time;
 
 /// One request of a run.
@@ -28,7 +28,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn add_journal(&self, run_id: i64, entry: &JournalEntry) -> Result<(), HostError> {
+    pub fn add_journal(&self, run_id: i64, entry: &JournalEntry) -> Result<(), StoreError> {
         let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         self.write(|transaction| {
             let before: Option<Vec<u8>> = transaction
@@ -66,7 +66,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn journal(&self, run_id: i64) -> Result<Vec<JournalRow>, HostError> {
+    pub fn journal(&self, run_id: i64) -> Result<Vec<JournalRow>, StoreError> {
         let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
         let stored: Vec<(i64, JournalEntry, Vec<u8>)> = self.read(|connection| {
             let mut statement = connection.prepare(
@@ -109,14 +109,14 @@ fn link(
     before: Option<&[u8]>,
     at: i64,
     entry: &JournalEntry,
-) -> Result<Vec<u8>, HostError> {
+) -> Result<Vec<u8>, StoreError> {
     let mut hash = Sha256::new();
     match before {
         Some(before) => hash.update(before),
         None => hash.update(format!("run {run_id}")),
     }
     hash.update(at.to_be_bytes());
-    hash.update(serde_json::to_vec(entry).map_err(HostError::failed)?);
+    hash.update(serde_json::to_vec(entry).map_err(StoreError::system)?);
     Ok(hash.finalize().to_vec())
 }
 
@@ -125,13 +125,13 @@ mod tests {
     use connector_api::message::CollectMode;
 
     use super::*;
-    use crate::home::Home;
-    use crate::store::{NewConnector, Sealed};
+    use crate::connectors::{NewConnector, Sealed};
+    use crate::folder::Folder;
 
     #[test]
     fn a_request_that_was_changed_or_taken_out_breaks_the_chain() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&Home::new(folder.path())).unwrap();
+        let store = Store::open(&Folder::new(folder.path())).unwrap();
         let draft = NewConnector { name: "c".into(), ..NewConnector::default() };
         let sealed = |_| Ok(Sealed { settings: vec![], secrets: vec![] });
         let connector = store.insert_connector(&draft, sealed).unwrap();

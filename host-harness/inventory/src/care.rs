@@ -7,25 +7,30 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::{NamedTempFile, TempDir};
 
-use super::{ReadStore, Store, schema};
-use crate::error::HostError;
-use crate::home::{folder_of, restrict, sync_folder};
+use crate::error::{StoreError, StoreErrorKind};
+use crate::files::{folder_of, make_private_folder, restrict, sync_folder};
+use crate::folder::Folder;
+use crate::schema;
+use crate::snapshots::ReadStore;
+use crate::store::Store;
 
 /// Pages copied at a time; between two steps others may write.
 const STEP_PAGES: i32 = 2_000;
+/// Time to wait for a writer before the next step.
+const BUSY_WAIT: Duration = Duration::from_millis(50);
 
 impl Store {
     /// Checks that the file is sound, as far as can be seen quickly.
     ///
     /// # Errors
     /// When it is damaged; nothing is changed.
-    pub fn quick_check(&self) -> Result<(), HostError> {
-        self.read(|connection| quick_check(connection, &self.home().store_file()))
+    pub fn quick_check(&self) -> Result<(), StoreError> {
+        self.read(|connection| quick_check(connection, &self.folder().store_file()))
     }
 
     /// Bytes of the store on disk, with its write-ahead log.
     pub fn size_bytes(&self) -> u64 {
-        let store = self.home().store_file();
+        let store = self.folder().store_file();
         let log = store.with_extension("db-wal");
         [store, log].iter().filter_map(|path| Some(std::fs::metadata(path).ok()?.len())).sum()
     }
@@ -35,18 +40,21 @@ impl Store {
     ///
     /// # Errors
     /// When the file exists, or the copy cannot be made; no file is left behind then.
-    pub fn back_up(&self, target: &Path) -> Result<(), HostError> {
+    pub fn back_up(&self, target: &Path) -> Result<(), StoreError> {
         if target.exists() {
-            return Err(HostError::usage(format_args!("`{}` exists", target.display()))
-                .with_hint("name a file that does not exist yet"));
+            return Err(StoreError::new(
+                StoreErrorKind::Usage,
+                format_args!("`{}` exists", target.display()),
+            )
+            .with_hint("name a file that does not exist yet"));
         }
         let folder = folder_of(target);
-        let source = schema::open_read_only(&self.home().store_file())?;
+        let source = schema::open_read_only(&self.folder().store_file())?;
         let copy = Copy::of(&source, folder)?;
         check_file(copy.file.path())?;
         copy.file
             .persist_noclobber(target)
-            .map_err(|error| HostError::io("write", target, &error.error))?;
+            .map_err(|error| StoreError::io("write", target, error.error))?;
         // A copy that may not outlive a power cut is none: the command can be run again.
         sync_folder(folder).inspect_err(|_| drop(std::fs::remove_file(target)))
     }
@@ -58,26 +66,26 @@ impl Store {
 ///
 /// # Errors
 /// When the copy is damaged, or of a newer version; nothing is changed then.
-pub fn restore(home: &crate::home::Home, source: &Path) -> Result<Option<PathBuf>, HostError> {
+pub fn restore(folder: &Folder, source: &Path) -> Result<Option<PathBuf>, StoreError> {
     check_file(source)?;
-    home.ensure()?;
-    let target = home.store_file();
-    let copy = Copy::of(&open_at_rest(source)?, home.path())?;
+    make_private_folder(folder.path())?;
+    let target = folder.store_file();
+    let copy = Copy::of(&open_at_rest(source)?, folder.path())?;
     let mut kept = None;
     if target.exists() {
         let stamp = crate::time::now().format("%Y%m%dT%H%M%SZ");
-        let aside = home.path().join(format!("inventory-before-restore-{stamp}.db"));
+        let aside = folder.path().join(format!("inventory-before-restore-{stamp}.db"));
         set_aside(&target, &aside)?;
         kept = Some(aside);
     }
-    copy.file.persist(&target).map_err(|error| HostError::io("write", &target, &error.error))?;
-    sync_folder(home.path())?;
+    copy.file.persist(&target).map_err(|error| StoreError::io("write", &target, error.error))?;
+    sync_folder(folder.path())?;
     Ok(kept)
 }
 
 /// Gives the store at rest a second name. A sound one keeps its first until the copy takes it: a
 /// crash in between leaves the one or the other, never none. A damaged one is renamed, log and all.
-fn set_aside(store: &Path, aside: &Path) -> Result<(), HostError> {
+fn set_aside(store: &Path, aside: &Path) -> Result<(), StoreError> {
     // The last connection that is closed brings the log into the file and removes it.
     drop(schema::open_writable(store));
     if !with_ending(store, "-wal").exists() && std::fs::hard_link(store, aside).is_ok() {
@@ -86,7 +94,7 @@ fn set_aside(store: &Path, aside: &Path) -> Result<(), HostError> {
     for end in ["", "-wal", "-shm"] {
         let (from, to) = (with_ending(store, end), with_ending(aside, end));
         if from.exists() {
-            std::fs::rename(&from, &to).map_err(|error| HostError::io("rename", &from, &error))?;
+            std::fs::rename(&from, &to).map_err(|error| StoreError::io("rename", &from, error))?;
         }
     }
     Ok(())
@@ -107,9 +115,9 @@ struct Copy {
 
 impl Copy {
     /// A copy on disk, beside the place it is meant for.
-    fn of(source: &Connection, beside: &Path) -> Result<Copy, HostError> {
+    fn of(source: &Connection, beside: &Path) -> Result<Copy, StoreError> {
         let failed =
-            |error: std::io::Error| HostError::io("write a copy of the store in", beside, &error);
+            |error: std::io::Error| StoreError::io("write a copy of the store in", beside, error);
         let folder =
             tempfile::Builder::new().prefix(".copy-").tempdir_in(beside).map_err(failed)?;
         let file = NamedTempFile::new_in(folder.path()).map_err(failed)?;
@@ -120,14 +128,14 @@ impl Copy {
     }
 }
 
-fn copy(source: &Connection, target: &Path) -> Result<(), HostError> {
+fn copy(source: &Connection, target: &Path) -> Result<(), StoreError> {
     let mut target = Connection::open(target)?;
     let backup = Backup::new(source, &mut target)?;
     loop {
         match backup.step(STEP_PAGES)? {
             StepResult::Done => break,
             StepResult::Busy | StepResult::Locked => {
-                crate::cancel::Cancel::default().sleep(Duration::from_millis(50));
+                std::thread::sleep(BUSY_WAIT);
             }
             _ => {}
         }
@@ -159,7 +167,7 @@ fn open_at_rest(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// Whether a file is a sound store that this program can use.
-fn check_file(path: &Path) -> Result<(), HostError> {
+fn check_file(path: &Path) -> Result<(), StoreError> {
     let unusable = |error: rusqlite::Error| damaged(path, &error.to_string());
     let connection = open_at_rest(path).map_err(unusable)?;
     let found: String = connection
@@ -176,17 +184,17 @@ impl ReadStore {
     ///
     /// # Errors
     /// As there.
-    pub fn quick_check(&self) -> Result<(), HostError> {
-        quick_check(self.connection(), &self.home().store_file())
+    pub fn quick_check(&self) -> Result<(), StoreError> {
+        quick_check(self.connection(), &self.folder().store_file())
     }
 }
 
-fn quick_check(connection: &Connection, path: &Path) -> Result<(), HostError> {
+fn quick_check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if found == "ok" { Ok(()) } else { Err(damaged(path, &found)) }
 }
 
-fn damaged(path: &Path, found: &str) -> HostError {
-    HostError::failed(format_args!("the store `{}` is damaged: {found}", path.display()))
+fn damaged(path: &Path, found: &str) -> StoreError {
+    StoreError::system(format_args!("the store `{}` is damaged: {found}", path.display()))
         .with_hint("put a copy in its place with `store restore FILE`; nothing was changed")
 }

@@ -12,8 +12,10 @@ use connector_api::manifest::{DatasetSpec, FieldType};
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, Statement, Transaction};
 
-use super::{Run, Store, schema};
-use crate::error::HostError;
+use crate::error::StoreError;
+use crate::runs::Run;
+use crate::schema;
+use crate::store::{Store, write};
 
 /// Writes the records of one run, on a connection of its own.
 #[derive(Debug)]
@@ -43,8 +45,8 @@ impl RowWriter {
     ///
     /// # Errors
     /// When the store cannot be opened.
-    pub fn open(store: &Store, run: &Run, feature: &str) -> Result<RowWriter, HostError> {
-        let connection = schema::open_writable(&store.home().store_file())?;
+    pub fn open(store: &Store, run: &Run, feature: &str) -> Result<RowWriter, StoreError> {
+        let connection = schema::open_writable(&store.folder().store_file())?;
         connection.set_prepared_statement_cache_capacity(256);
         Ok(RowWriter {
             connection,
@@ -66,9 +68,9 @@ impl RowWriter {
         dataset: &DatasetSpec,
         batches: &[RecordBatch],
         checkpoint: Option<&str>,
-    ) -> Result<(), HostError> {
+    ) -> Result<(), StoreError> {
         let RowWriter { connection, feature, run_id, connector_id, tables } = self;
-        super::write(connection, |transaction| {
+        write(connection, |transaction| {
             if !tables.contains_key(&dataset.name) {
                 let name = schema::ensure_dataset(transaction, feature, dataset)?;
                 let table = Table::new(transaction, &name, dataset, *connector_id, *run_id)?;
@@ -102,7 +104,7 @@ impl Table {
         dataset: &DatasetSpec,
         connector_id: i64,
         run_id: i64,
-    ) -> Result<Table, HostError> {
+    ) -> Result<Table, StoreError> {
         let table = schema::quote(name);
         let columns: Vec<(String, usize)> = dataset
             .fields
@@ -154,7 +156,7 @@ impl Table {
         batch: &RecordBatch,
         run_id: i64,
         connector_id: i64,
-    ) -> Result<(), HostError> {
+    ) -> Result<(), StoreError> {
         let columns = dataset
             .fields
             .iter()
@@ -204,7 +206,7 @@ enum Column<'a> {
 }
 
 impl<'a> Column<'a> {
-    fn of(batch: &'a RecordBatch, name: &str, kind: FieldType) -> Result<Column<'a>, HostError> {
+    fn of(batch: &'a RecordBatch, name: &str, kind: FieldType) -> Result<Column<'a>, StoreError> {
         let Some(array) = batch.column_by_name(name) else { return Ok(Column::Absent) };
         let typed = match kind {
             FieldType::Text => array.as_string_opt().map(Column::Text),
@@ -217,7 +219,7 @@ impl<'a> Column<'a> {
             FieldType::Date => array.as_primitive_opt::<Date32Type>().map(Column::Date),
         };
         typed.ok_or_else(|| {
-            HostError::failed(format_args!(
+            StoreError::system(format_args!(
                 "column `{name}` arrived as {}, not as its declared type",
                 array.data_type()
             ))
