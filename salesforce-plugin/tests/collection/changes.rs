@@ -13,7 +13,8 @@ fn an_unchanged_org_needs_few_requests() {
     let before = host.records.clone();
     let run = host.changes(&[]);
     assert!(run.summary.error.is_none(), "{:?}", run.summary.error);
-    assert!(run.summary.api_calls <= 30, "{} requests", run.summary.api_calls);
+    // Each dataset is asked for what changed, and counted.
+    assert!(run.summary.api_calls <= 50, "{} requests", run.summary.api_calls);
     assert!(full.summary.api_calls > run.summary.api_calls);
     for (dataset, records) in before.iter().filter(|(dataset, _)| *dataset != "limits") {
         assert!(host.records[dataset] == *records, "{dataset} is no longer the same");
@@ -40,11 +41,11 @@ fn a_count_that_does_not_fit_makes_the_dataset_be_read_whole() {
     let org = SimulatedOrg::builder().users(3_000).seed(3).start();
     let mut host = TestHost::authorized(&org, &[]);
     host.full(&["user"]);
-    // The org counts one user less than before: somebody is gone.
+    // The org counts one user less than before: somebody is gone. The first count is of the changes.
     org.faults().set([Fault::new(Action::TotalSize { by: -1 })
         .on_object("User")
         .on_soql_with("COUNT()")
-        .nth(1)]);
+        .nth(2)]);
     let run = host.changes(&["user"]);
     assert_eq!(run.is_complete("user").mode, Some(CollectMode::Full));
     assert!(run.of("user").rows >= org.truth().total_users);
