@@ -181,6 +181,34 @@ impl From<rusqlite::Error> for HostError {
     }
 }
 
+impl From<position::Error> for HostError {
+    fn from(error: position::Error) -> HostError {
+        use position::Error;
+        let message = error.to_string();
+        let kind = match &error {
+            Error::Input { .. } => Kind::Config,
+            Error::NotFound { .. } => Kind::Usage,
+            _ => Kind::Failed,
+        };
+        match error {
+            // An error of the store comes back as it was.
+            Error::Source(cause) => match cause.downcast::<StoreError>() {
+                Ok(own) => (*own).into(),
+                Err(cause) => match cause.downcast::<StatementError>() {
+                    Ok(own) => (*own).into(),
+                    Err(cause) => HostError::failed(cause),
+                },
+            },
+            Error::Io { action, path, source } => HostError::io(action, &path, &source),
+            error => HostError {
+                hint: error.hint().map(str::to_owned),
+                source: Some(Arc::new(error)),
+                ..HostError::new(kind, message)
+            },
+        }
+    }
+}
+
 /// The message of an error with all its causes, joined once; a cause already named is not repeated.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

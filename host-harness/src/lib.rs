@@ -6,7 +6,7 @@
 //! ```text
 //!  cli, serve ──► app ──► plugin (preflight, load, instance) ──► services (secrets, log, lease …), sink (records)
 //!                  │                                                 │
-//!                  ├──► position, findings, money, diff              │
+//!                  ├──► source ──► position (crate), report          │
 //!                  └──► inventory ◄──────────────────────────────────┘
 //! ```
 
@@ -16,10 +16,7 @@ pub mod schedule;
 pub mod serve;
 mod source;
 
-pub mod diff;
-pub mod findings;
-pub mod money;
-pub mod position;
+pub mod report;
 
 pub mod conformance;
 mod library;
@@ -47,3 +44,8 @@ pub mod worker;
 pub use inventory as store;
 pub use inventory::locks;
 pub use inventory::vault as secret_store;
+
+#[cfg(test)]
+#[path = "../position/tests/estate/mod.rs"]
+#[allow(dead_code, reason = "each program of tests uses its part")]
+mod test_estate;

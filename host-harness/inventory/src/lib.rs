@@ -37,5 +37,5 @@ pub use rows::RowWriter;
 pub use runs::{Run, RunEnd, RunError, RunStatus};
 pub use sightings::{Note, Sighting};
 pub use snapshots::{ConnectorInfo, DatasetInfo, ReadStore, SnapshotInfo};
-pub use source::{Changed, SnapshotReader, StatementError, Value};
+pub use source::{Changed, DayRow, SnapshotReader, StatementError, Value};
 pub use store::Store;

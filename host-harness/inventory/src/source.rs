@@ -10,10 +10,11 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection};
 
+use crate::daily;
 use crate::error::StoreError;
 use crate::schema::{self, quote};
+use crate::sightings::{self, Sighting};
 use crate::snapshots::{ReadStore, SnapshotInfo};
-use crate::{daily, sightings};
 
 /// The view of the daily sums of uses, if they reach up to the snapshot.
 const DAILY: &str = "_use_day";
@@ -44,6 +45,25 @@ pub struct Changed<'a> {
     pub after: i64,
     /// The number of the later one.
     pub until: i64,
+}
+
+/// The uses of one account on one day, in one way.
+#[derive(Clone, Copy, Debug)]
+pub struct DayRow<'a> {
+    /// The account.
+    pub person_id: &'a str,
+    /// Days since 1970.
+    pub day: i64,
+    /// Method, detail and application.
+    pub way: [&'a str; 3],
+    /// Whether the uses succeeded.
+    pub succeeded: bool,
+    /// The first of them, in milliseconds.
+    pub first_at: i64,
+    /// The last of them, in milliseconds.
+    pub last_at: i64,
+    /// Their number.
+    pub events: i64,
 }
 
 /// A statement that cannot be run on a snapshot.
@@ -185,6 +205,81 @@ impl SnapshotReader {
         let order =
             if key.is_empty() { String::new() } else { format!(" ORDER BY {}", key.join(", ")) };
         self.query(&format!("SELECT {columns} FROM {}{order}", quote(name)), &[], row)
+    }
+
+    /// The instant (milliseconds) from which on the daily sums of uses have no gap; `None` if they do
+    /// not reach up to this snapshot.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn days_covered_from(&self) -> Result<Option<i64>, StatementError> {
+        let kept = format!("SELECT 1 FROM sqlite_temp_schema WHERE name = '{COVERED}'");
+        if !self.connection.prepare(&kept)?.exists([])? {
+            return Ok(None);
+        }
+        let mut covered = None;
+        self.query::<StatementError>(&format!("SELECT covered_from FROM {COVERED}"), &[], |row| {
+            if let Value::Integer(from) = row[0] {
+                covered = Some(from);
+            }
+            Ok(())
+        })?;
+        Ok(covered)
+    }
+
+    /// Passes on the daily sums of uses, by account and day.
+    ///
+    /// # Errors
+    /// Those of `each`, and when the store cannot be read.
+    pub fn days<E: From<StatementError>>(
+        &self,
+        mut each: impl FnMut(DayRow<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sql = format!(
+            "SELECT person_id, day, method, detail, application, succeeded, first_at, last_at, events
+             FROM {DAILY} ORDER BY person_id, day"
+        );
+        self.query(&sql, &[], |row| match row {
+            [
+                Value::Text(person_id),
+                Value::Integer(day),
+                Value::Text(method),
+                Value::Text(detail),
+                Value::Text(application),
+                Value::Integer(succeeded),
+                Value::Integer(first_at),
+                Value::Integer(last_at),
+                Value::Integer(events),
+            ] => each(DayRow {
+                person_id,
+                day: *day,
+                way: [method, detail, application],
+                succeeded: *succeeded != 0,
+                first_at: *first_at,
+                last_at: *last_at,
+                events: *events,
+            }),
+            _ => Err(StatementError::NotPlain(0).into()),
+        })
+    }
+
+    /// Passes on what snapshots up to this one showed of accounts, with the instant in milliseconds.
+    ///
+    /// # Errors
+    /// Those of `each`, and when the store cannot be read.
+    pub fn sightings<E: From<StatementError>>(
+        &self,
+        mut each: impl FnMut(Sighting, &str, i64) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sql = format!("SELECT kind, person_id, at FROM {SIGHTINGS}");
+        self.query(&sql, &[], |row| match row {
+            [Value::Text(kind), Value::Text(person), Value::Integer(at)] => {
+                let activated = *kind == Sighting::Activated.as_str();
+                let kind = if activated { Sighting::Activated } else { Sighting::Frozen };
+                each(kind, person, *at)
+            }
+            _ => Err(StatementError::NotPlain(0).into()),
+        })
     }
 
     fn prepare(&self, sql: &str) -> Result<CachedStatement<'_>, StatementError> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use connector_api::host_side::Instance;
 use connector_api::manifest::Manifest;
 use connector_api::message::{ConfigureRequest, Problem};
 use connector_api::{Error, ErrorKind, Secret};
@@ -11,11 +12,11 @@ use crate::cancel::Cancel;
 use crate::error::HostError;
 use crate::home::Home;
 use crate::locks::RunLock;
-use crate::plugin::{Instance, Plugin};
+use crate::plugin::Plugin;
 use crate::redact;
 use crate::schedule;
 use crate::secret_store::{KeyPlace, Vault};
-use crate::services::{Context, Secrets, host_box};
+use crate::services::{Context, Secrets};
 use crate::settings::Network;
 use crate::store::{Connector, NewConnector, SETTINGS, Sealed, SealedChanges, Store, StoreError};
 
@@ -220,7 +221,7 @@ impl Deployment {
                 secrets.filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect(),
             ));
         }
-        let instance = plugin.instance(host_box(Arc::new(context)))?;
+        let instance = plugin.instance(Arc::new(context))?;
         Ok(instance.configure(request)?)
     }
 
@@ -279,9 +280,9 @@ pub fn configured(
     plugin: &Plugin,
     connector: &Connector,
     context: &Arc<Context>,
-) -> Result<Instance, Error> {
+) -> Result<Box<dyn Instance>, Error> {
     let request = configure_request(deployment, plugin, connector)?;
-    let instance = plugin.instance(host_box(Arc::clone(context)))?;
+    let instance = plugin.instance(Arc::<Context>::clone(context))?;
     let problems = instance.configure(&request)?;
     if problems.is_empty() {
         return Ok(instance);
@@ -334,11 +335,11 @@ pub fn with_instance<T>(
     plugin: &Plugin,
     connector: &Connector,
     context: &Arc<Context>,
-    operation: impl FnOnce(&Instance) -> Result<T, Error>,
+    operation: impl FnOnce(&dyn Instance) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let instance = configured(deployment, plugin, connector, context)?;
     instance.enable()?;
-    let result = operation(&instance);
+    let result = operation(&*instance);
     if !matches!(&result, Err(error) if error.kind == ErrorKind::PANIC)
         && let Err(error) = instance.disable()
     {

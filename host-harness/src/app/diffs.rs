@@ -1,8 +1,9 @@
 //! What changed between two snapshots of a connector.
 
+use crate::app::analysis;
 use crate::app::{App, snapshots};
-use crate::diff::{self, Diff};
 use crate::error::HostError;
+use position::diff::Diff;
 
 /// Compares two snapshots, whichever order they are named in.
 ///
@@ -15,5 +16,5 @@ pub fn compare(app: &App, name: &str, from: &str, to: &str) -> Result<Diff, Host
     if from.id > to.id {
         std::mem::swap(&mut from, &mut to);
     }
-    diff::compare(&store, &from, &to)
+    analysis::compare(&store, &from, &to)
 }

@@ -6,9 +6,9 @@ use serde::Serialize;
 use crate::app::findings::known_rule;
 use crate::app::{App, snapshots};
 use crate::error::HostError;
-use crate::findings::{Exemption, list as listing};
-use crate::source::{self, exemption_row};
+use crate::source::{self, StoreSource, exemption_row};
 use crate::time;
+use position::rules::{self, Exemption};
 
 /// An exemption to be added.
 #[derive(Clone, Debug)]
@@ -47,12 +47,12 @@ pub fn add(app: &App, name: &str, new: &NewExemption) -> Result<Exemption, HostE
         return Err(HostError::usage("an exemption needs a reason and an owner"));
     }
     let snapshot = snapshots::pick(&reader, &connector, None)?;
-    let source = reader.snapshot_connection(&snapshot)?;
-    let found = listing::find_person(&snapshot.manifest, &source, &new.subject);
+    let source = StoreSource::open(&reader, &snapshot)?;
+    let found = rules::find_person(&snapshot.manifest, &source, &new.subject);
     let (subject, subject_name) = match (found, new.subject.split_once('/')) {
         (Ok((id, username)), _) => (id.clone(), username.unwrap_or(id)),
         (Err(_), Some(_)) => (new.subject.clone(), new.subject.clone()),
-        (Err(error), None) => return Err(error),
+        (Err(error), None) => return Err(error.into()),
     };
     let exemption = Exemption {
         id: 0,

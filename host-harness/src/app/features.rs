@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::cancel::Cancel;
 use crate::error::HostError;
 use crate::locks::RunLock;
-use crate::services::{Watcher, host_box};
+use crate::services::Watcher;
 
 /// Time that runs in progress get to end when their feature is disabled.
 const STOP_WITHIN: Duration = Duration::from_secs(60);
@@ -97,7 +97,7 @@ pub fn enable(app: &App, feature: &str) -> Result<FeatureState, HostError> {
     let deployment = app.deployment()?;
     let context = deployment.context(0, Cancel::default());
     plugin
-        .instance(host_box(Arc::new(context)))
+        .instance(Arc::new(context))
         .and_then(|instance| instance.enable().and_then(|()| instance.disable()))?;
     deployment.store.set_feature(feature, true)?;
     Ok(FeatureState { feature: feature.to_owned(), enabled: true })

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
+use crate::app::analysis;
 use crate::app::{App, snapshots};
 use crate::error::HostError;
-use crate::findings::list::{self, Explanation, Listing};
-use crate::findings::{RuleResult, rule};
-use crate::money::WhatIf;
-use crate::position::base;
+use crate::source::StoreSource;
 use crate::time::rfc3339;
+use position::money::WhatIf;
+use position::rules::{self, Explanation, Listing, RuleResult, rule};
 
 /// What the rules found in a snapshot.
 #[derive(Debug, Serialize)]
@@ -47,10 +47,10 @@ pub fn list(
         known_rule(id)?;
     }
     let (store, snapshot) = snapshots::find(app, name, as_of)?;
-    let inputs = base::inputs(&store, &snapshot, &app.config().rules, WhatIf::default())?;
-    let source = store.snapshot_connection(&snapshot)?;
-    let analysis = base::analyse(&store, &source, &snapshot, &inputs)?;
-    let findings = list::list(&analysis, &source, rules, limit)?;
+    let inputs = analysis::inputs(&store, &snapshot, &app.config().rules, WhatIf::default())?;
+    let source = StoreSource::open(&store, &snapshot)?;
+    let analysis = analysis::analyse(&source, &inputs)?;
+    let findings = rules::list(&analysis, &source, rules, limit)?;
     let asked = |rule: &RuleResult| {
         rules.is_empty() || rules.iter().any(|wanted| wanted.eq_ignore_ascii_case(rule.id))
     };
@@ -74,10 +74,10 @@ pub fn explain(
     as_of: Option<&str>,
 ) -> Result<Explanation, HostError> {
     let (store, snapshot) = snapshots::find(app, name, as_of)?;
-    let inputs = base::inputs(&store, &snapshot, &app.config().rules, WhatIf::default())?;
-    let source = store.snapshot_connection(&snapshot)?;
-    let analysis = base::analyse(&store, &source, &snapshot, &inputs)?;
-    list::explain(&analysis, &source, person)
+    let inputs = analysis::inputs(&store, &snapshot, &app.config().rules, WhatIf::default())?;
+    let source = StoreSource::open(&store, &snapshot)?;
+    let analysis = analysis::analyse(&source, &inputs)?;
+    Ok(rules::explain(&analysis, &source, person)?)
 }
 
 /// The id of a rule as the catalogue spells it.

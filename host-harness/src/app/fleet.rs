@@ -6,13 +6,16 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::app::analysis;
 use crate::app::reports::Limits;
 use crate::error::HostError;
-use crate::money::{Amounts, WhatIf};
-use crate::position::inputs::RuleSettings;
-use crate::position::{MoneyTotal, Position, base, grouped};
+use crate::source::StoreSource;
 use crate::store::{ConnectorInfo, ReadStore};
 use crate::time::{now, rfc3339};
+use position::grouped;
+use position::inputs::RuleSettings;
+use position::model::{MoneyTotal, Position};
+use position::money::{Amounts, WhatIf};
 
 /// All connectors together.
 #[derive(Debug, Serialize)]
@@ -224,10 +227,10 @@ fn position(
     settings: &RuleSettings,
 ) -> Result<Option<(Position, Vec<String>)>, HostError> {
     let Some(snapshot) = store.latest_snapshot(connector.id)? else { return Ok(None) };
-    let inputs = base::inputs(store, &snapshot, settings, WhatIf::default())?;
-    let source = store.snapshot_connection(&snapshot)?;
-    let position = base::analyse(store, &source, &snapshot, &inputs)?.position;
-    Ok(Some((position, base::unread_families(&snapshot))))
+    let inputs = analysis::inputs(store, &snapshot, settings, WhatIf::default())?;
+    let source = StoreSource::open(store, &snapshot)?;
+    let position = analysis::analyse(&source, &inputs)?.position;
+    Ok(Some((position, position::unread_families(&source.snapshot))))
 }
 
 type Totals = BTreeMap<(String, String, String, String), FleetTotal>;

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::app::analysis;
 use crate::app::{App, snapshots, text_file};
 use crate::error::HostError;
-use crate::money;
-use crate::position::base;
+use crate::source::StoreSource;
 use crate::store::{Import, ImportKind};
+use position::money;
 
 /// An example of a list, with every column.
 #[derive(Clone, Debug, Serialize)]
@@ -80,7 +81,7 @@ fn check(kind: ImportKind, text: &str) -> Result<usize, HostError> {
         ImportKind::Prices => money::prices(text)?.lines.len(),
         ImportKind::Contract => money::contract(text)?.len(),
         ImportKind::Staff => money::leavers(text, far)?.len(),
-        ImportKind::Activity => base::classification(text)?.len(),
+        ImportKind::Activity => money::classification(text)?.len(),
     })
 }
 
@@ -136,9 +137,9 @@ pub fn template(app: &App, kind: ImportKind, name: Option<&str>) -> Result<Templ
             }
         }
         ImportKind::Prices => {
-            let inputs = base::inputs(&reader, &snapshot, &app.config().rules, <_>::default())?;
-            let source = reader.snapshot_connection(&snapshot)?;
-            let analysis = base::analyse(&reader, &source, &snapshot, &inputs)?;
+            let inputs = analysis::inputs(&reader, &snapshot, &app.config().rules, <_>::default())?;
+            let source = StoreSource::open(&reader, &snapshot)?;
+            let analysis = analysis::analyse(&source, &inputs)?;
             for license in &analysis.position.licenses {
                 if license.unit == "requests" || license.is_dormant() {
                     continue;

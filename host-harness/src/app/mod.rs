@@ -2,6 +2,7 @@
 //!
 //! No command line and no terminal here: whoever calls parses, calls and prints.
 
+pub(crate) mod analysis;
 pub mod authorization;
 pub mod checks;
 pub mod collection;

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use crate::app::analysis;
 use crate::app::{App, snapshots, text_file};
 use crate::error::HostError;
-use crate::findings::list::{self, Listing};
-use crate::money::WhatIf;
-use crate::position::inputs::RuleSettings;
-use crate::position::{Position, base};
+use crate::source::StoreSource;
+use position::inputs::RuleSettings;
+use position::model::Position;
+use position::money::WhatIf;
+use position::rules::{self, Listing};
 
 /// What to report on.
 #[derive(Clone, Debug, Default)]
@@ -62,12 +64,12 @@ pub fn report(app: &App, name: &str, request: &Request) -> Result<Report, HostEr
         None => WhatIf::default(),
     };
     let settings = request.limits.over(&app.config().rules);
-    let source = store.snapshot_connection(&snapshot)?;
-    let inputs = base::inputs(&store, &snapshot, &settings, what_if)?;
-    let analysis = base::analyse(&store, &source, &snapshot, &inputs)?;
+    let source = StoreSource::open(&store, &snapshot)?;
+    let inputs = analysis::inputs(&store, &snapshot, &settings, what_if)?;
+    let analysis = analysis::analyse(&source, &inputs)?;
     let listing = match request.people {
         0 => None,
-        people => Some(list::list(&analysis, &source, &[], people)?),
+        people => Some(rules::list(&analysis, &source, &[], people)?),
     };
     Ok(Report { position: analysis.position, listing })
 }

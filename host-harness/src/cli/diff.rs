@@ -2,10 +2,10 @@
 
 use super::{Outcome, Reporter, Table};
 use crate::app::{App, diffs};
-use crate::diff::Diff;
 use crate::error::HostError;
-use crate::position::grouped;
 use crate::redact;
+use position::diff::Diff;
+use position::grouped;
 
 /// Options of `diff`.
 #[derive(Debug, clap::Args)]

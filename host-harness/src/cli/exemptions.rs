@@ -6,8 +6,8 @@ use super::{Outcome, Reporter, Table};
 use crate::app::App;
 use crate::app::exemptions::{self, NewExemption};
 use crate::error::HostError;
-use crate::findings::Exemption;
 use crate::time;
+use position::rules::Exemption;
 
 /// Commands of `exemptions`.
 #[derive(Debug, clap::Subcommand)]

@@ -6,8 +6,8 @@ use super::{Outcome, Reporter, Table};
 use crate::app::App;
 use crate::app::exports::{self, Exported, Format, Options};
 use crate::error::HostError;
-use crate::position::grouped;
 use crate::redact;
+use position::grouped;
 
 /// Options of `export`.
 #[derive(Debug, clap::Args)]

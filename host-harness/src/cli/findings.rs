@@ -5,10 +5,10 @@ use super::{Outcome, Reporter, Table};
 use crate::app::App;
 use crate::app::findings::{self, FindingsView};
 use crate::error::HostError;
-use crate::findings::RuleResult;
-use crate::findings::list::{Explanation, Listing};
-use crate::position::grouped;
 use crate::redact;
+use position::grouped;
+use position::rules::RuleResult;
+use position::rules::{Explanation, Listing};
 
 /// Options of `findings`.
 #[derive(Debug, clap::Args)]

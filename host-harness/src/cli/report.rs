@@ -10,8 +10,8 @@ use crate::app::App;
 use crate::app::fleet::fleet;
 use crate::app::reports::{self, Limits, Request};
 use crate::error::HostError;
-use crate::position;
 use crate::redact;
+use crate::report::html;
 use crate::safe_file::SafeFile;
 
 /// Options of `report`.
@@ -62,7 +62,7 @@ pub(crate) fn run(app: &App, out: Reporter, args: &Args) -> Result<Outcome, Host
     };
     let report = reports::report(app, name, &request)?;
     if let (Some(path), Some(listing)) = (&args.html, &report.listing) {
-        let page = position::html::render(&report.position, listing)?;
+        let page = html::render(&report.position, listing)?;
         SafeFile::write(path, page.as_bytes())?;
         out.note(&redact::shown(&format!("wrote {}", path.display())));
     }

@@ -1,8 +1,8 @@
 //! The rules with their counts, for `report` and `findings`.
 
 use super::Table;
-use crate::findings::RuleResult;
-use crate::position::grouped;
+use position::grouped;
+use position::rules::RuleResult;
 
 /// The rules with their counts.
 pub(super) fn rule_table(rules: &[RuleResult]) -> String {
@@ -19,9 +19,9 @@ pub(super) fn rule_table(rules: &[RuleResult]) -> String {
     .right(&[3, 4]);
     for rule in rules {
         let confidence = match rule.confidence {
-            crate::findings::Confidence::High => "high",
-            crate::findings::Confidence::Medium => "medium",
-            crate::findings::Confidence::Low => "low",
+            position::rules::Confidence::High => "high",
+            position::rules::Confidence::Medium => "medium",
+            position::rules::Confidence::Low => "low",
         };
         let mut cost = rule.saving_per_year.to_string();
         if rule.unpriced > 0 {

@@ -6,9 +6,9 @@ use super::{Outcome, Reporter, Table, collect};
 use crate::app::App;
 use crate::app::runs::{self, JournalView, RunDetails, RunView};
 use crate::error::HostError;
-use crate::position::grouped;
 use crate::redact;
 use crate::time::rfc3339;
+use position::grouped;
 
 /// Commands on runs.
 #[derive(Debug, Subcommand)]

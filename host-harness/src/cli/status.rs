@@ -6,10 +6,10 @@ use super::{Outcome, Reporter, Table};
 use crate::app::App;
 use crate::app::status::{self, StatusView};
 use crate::error::HostError;
-use crate::position::grouped;
 use crate::redact;
 use crate::schedule::scheduler::Standing;
 use crate::time::rfc3339;
+use position::grouped;
 
 pub(crate) fn run(app: &App, out: Reporter) -> Result<Outcome, HostError> {
     let status = status::status(app)?;

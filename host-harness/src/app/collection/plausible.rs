@@ -4,8 +4,8 @@ use connector_api::ErrorKind;
 use connector_api::message::{CollectMode, DatasetStatus, DatasetSummary};
 
 use crate::error::HostError;
-use crate::position::grouped;
 use crate::store::{Run, RunEnd, RunError, RunStatus, Store};
+use position::grouped;
 
 /// A dataset that lost more than this share of its records since the last snapshot is held back: a
 /// lost permission or a changed sharing rule looks just like that.

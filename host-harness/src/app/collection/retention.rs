@@ -4,8 +4,8 @@ use chrono::Duration;
 
 use super::settle::settle;
 use crate::error::HostError;
-use crate::position::inputs::RuleSettings;
 use crate::redact;
+use position::inputs::RuleSettings;
 
 use crate::settings::Config;
 use crate::store::{Connector, RunStatus, Store};

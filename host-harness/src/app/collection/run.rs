@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use connector_api::host_side::Instance;
 use connector_api::message::{
     CollectMode, CollectRequest, CollectSummary, ConfigureRequest, DatasetStatus, DatasetSummary,
 };
@@ -19,9 +20,9 @@ use crate::app::deployment::{Deployment, configure_request, configured};
 use crate::cancel::Cancel;
 use crate::error::{HostError, Kind};
 use crate::locks::RunLock;
-use crate::plugin::{Instance, Plugin};
+use crate::plugin::Plugin;
 use crate::redact;
-use crate::services::{Context, Watcher, for_connector, host_box};
+use crate::services::{Context, Watcher, for_connector};
 use crate::sink::{Arrived, RunSink};
 use crate::store::{Connector, RowWriter, Run, RunEnd, RunError, RunStatus};
 use crate::time;
@@ -227,11 +228,11 @@ fn attempt(
     let writer =
         RowWriter::open(&deployment.store, run, &plugin.manifest.id).map_err(for_connector)?;
     let sink = RunSink::new(Arc::clone(context), Arc::new(plugin.manifest.clone()), writer);
-    let boxed = sink.boxed();
+    let receiving = Box::new(sink.clone());
     let summary = match ready {
         Ready::Here(instance) => {
             let work = move || {
-                let result = instance.collect(&request, boxed);
+                let result = instance.collect(&request, receiving);
                 if !matches!(&result, Err(error) if error.kind == ErrorKind::PANIC)
                     && let Err(error) = instance.disable()
                 {
@@ -245,9 +246,9 @@ fn attempt(
         Ready::Isolated(limits, configure) => {
             let (worker, mut output) =
                 Worker::collect(&plugin.path, &plugin.digest, limits, configure, request)?;
-            let (services, cancel) = (host_box(Arc::clone(context)), context.cancel.clone());
+            let (services, cancel) = (Arc::clone(context), context.cancel.clone());
             let serving = worker.clone();
-            let work = move || serving.serve(&mut output, services, boxed, &cancel);
+            let work = move || serving.serve(&mut output, services, receiving, &cancel);
             let leave = || {
                 log::error!("the connector did not stop: its process is ended");
                 worker.kill();
@@ -270,7 +271,7 @@ fn attempt(
 
 /// A connector that accepted its settings, or one that will be asked in its own process.
 enum Ready {
-    Here(Instance),
+    Here(Box<dyn Instance>),
     Isolated(Limits, ConfigureRequest),
 }
 

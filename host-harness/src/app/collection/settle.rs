@@ -5,11 +5,14 @@ use chrono::Duration;
 use connector_api::position::CanonicalTable;
 use inventory::{DaySpan, DayUse, ReadStore, Sighting, SnapshotInfo, Store};
 
-use crate::diff::sightings::{Sightings, frozen_in};
+use position::daily;
+use position::diff::{Sightings, frozen_in};
+use position::inputs::RuleSettings;
+use position::source::SightingKind;
+
+use crate::app::analysis;
 use crate::error::HostError;
-use crate::position::inputs::RuleSettings;
-use crate::position::{base, daily};
-use crate::source;
+use crate::source::{self, StoreSource};
 
 /// Most snapshots of an older store that are looked through once; no rule asks for more than weeks.
 const MOST_SNAPSHOTS: usize = 60;
@@ -31,7 +34,7 @@ pub fn settle(
     let cutoff = snapshot.as_of - Duration::days(activity_retention_days.into());
     sum_uses(store, &reader, &snapshot, cutoff.timestamp_millis())?;
     note_sightings(store, &reader, &snapshot, cutoff.timestamp_millis())?;
-    let points = base::settle(&reader, &snapshot, settings)?;
+    let points = analysis::prepare(&reader, &snapshot, settings)?;
     let points: Vec<_> = points.into_iter().map(source::license_point).collect();
     Ok(store.add_points(connector_id, &points)?)
 }
@@ -57,8 +60,8 @@ fn sum_uses(
     snapshot: &SnapshotInfo,
     forget_before: i64,
 ) -> Result<(), HostError> {
-    let Some(view) = daily::view(&snapshot.manifest, &snapshot.datasets) else { return Ok(()) };
-    let source = reader.snapshot_connection(snapshot)?;
+    let source = StoreSource::open(reader, snapshot)?;
+    let Some(view) = daily::view(&source.snapshot) else { return Ok(()) };
     let Some(oldest_at) = daily::oldest(&source, view)? else { return Ok(()) };
     let since_at = daily::since(&store.days_covered(snapshot.connector_id)?, oldest_at);
     let mut writer = store.day_writer(DaySpan {
@@ -69,17 +72,21 @@ fn sum_uses(
         since_at,
         forget_before: Some(forget_before),
     });
-    daily::sums(&source, view, since_at, |day| {
-        writer.put(&DayUse {
-            person_id: &day.person_id,
+    let mut way = [const { String::new() }; 3];
+    daily::sums(&source, view, since_at, &mut |day| {
+        if way != day.way {
+            way = day.way.map(str::to_owned);
+        }
+        let day = DayUse {
+            person_id: day.person_id,
             day: day.day,
-            way: &day.way,
+            way: &way,
             succeeded: day.succeeded,
             first_at: day.first_at,
             last_at: day.last_at,
             events: day.events,
-        })?;
-        Ok(())
+        };
+        writer.put(&day).map_err(position::Error::source)
     })?;
     Ok(writer.finish()?)
 }
@@ -117,17 +124,30 @@ fn note(
     current: &SnapshotInfo,
 ) -> Result<(), HostError> {
     // Compared before the store is locked for writing.
-    let sightings = before.map(|before| Sightings::between(reader, before, current)).transpose()?;
+    let now = StoreSource::open(reader, current)?;
+    let sightings = match before {
+        Some(before) => {
+            let before = StoreSource::open(reader, before)?;
+            let (before, now) = (analysis::read(&before, None), analysis::read(&now, None));
+            Some(Sightings::between(before, now)?)
+        }
+        None => None,
+    };
     let compared = sightings.as_ref().is_some_and(|sightings| sightings.frozen_compared);
     // Whoever was frozen before may have been released meanwhile: without a comparison it begins anew.
     store.note_sightings(current, !compared, |note| {
         if !compared {
-            frozen_in(reader, current, |person| Ok(note(Sighting::Frozen, person)?))?;
+            frozen_in(analysis::read(&now, None), |person| {
+                note(Sighting::Frozen, person).map_err(position::Error::source)
+            })?;
         }
         if let Some(sightings) = &sightings {
             sightings.each(|kind, person| {
-                let kind = if kind == "frozen" { Sighting::Frozen } else { Sighting::Activated };
-                Ok(note(kind, person)?)
+                let kind = match kind {
+                    SightingKind::Activated => Sighting::Activated,
+                    SightingKind::Frozen => Sighting::Frozen,
+                };
+                note(kind, person).map_err(position::Error::source)
             })?;
         }
         Ok(())

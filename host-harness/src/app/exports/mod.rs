@@ -16,10 +16,10 @@ use serde::Serialize;
 
 use crate::app::{App, snapshots};
 use crate::error::HostError;
-use crate::position::{NOT_COLLECTED, plain_reason};
 use crate::safe_file::{self, SafeFile};
 use crate::store::DatasetInfo;
 use crate::time::rfc3339;
+use position::evidence::{NOT_COLLECTED, plain_reason};
 use row::{Row, RowWriter};
 
 /// The file formats.
@@ -139,7 +139,7 @@ pub fn export(
 /// Writes the datasets of a snapshot to files; each appears whole or not at all, and replaces one
 /// of an earlier export.
 ///
-/// `connection` shows each dataset as in [`position::compute`](crate::position::compute). A dataset
+/// `connection` shows each dataset as in [`position::SnapshotSource`]. A dataset
 /// of which nothing was read gets no file.
 ///
 /// # Errors

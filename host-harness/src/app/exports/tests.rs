@@ -10,12 +10,12 @@ use rusqlite::{Connection, params};
 
 use super::{Exported, Format, Options, write};
 use crate::error::{HostError, Kind};
-use crate::position::test_estate::{Estate, spec};
 use crate::store::DatasetInfo;
+use crate::test_estate::{Estate, spec};
 
 /// A dataset with a column of each type.
 fn estate() -> (Connection, Manifest, Vec<DatasetInfo>) {
-    let Estate { connection, mut manifest, mut datasets, .. } = Estate::new();
+    let Estate { connection, mut manifest, datasets, .. } = Estate::new();
     let fields = [
         ("Id", FieldType::Integer),
         ("Owner.Name", FieldType::Text),
@@ -25,9 +25,19 @@ fn estate() -> (Connection, Manifest, Vec<DatasetInfo>) {
         ("On", FieldType::Date),
     ];
     manifest.datasets = vec![spec("thing", &["Id"], &fields), spec("other", &["Id"], &fields[..1])];
-    datasets.truncate(2);
-    datasets[0].dataset = "thing".into();
-    datasets[1].dataset = "other".into();
+    let datasets = ["thing", "other"]
+        .into_iter()
+        .zip(datasets)
+        .map(|(name, info)| DatasetInfo {
+            dataset: name.into(),
+            status: info.status,
+            rows: info.rows,
+            expected: info.expected,
+            missing_fields: info.missing_fields,
+            reason: info.reason,
+            as_of: info.as_of,
+        })
+        .collect();
     connection
         .execute_batch(
             r#"CREATE TABLE thing("Id", "Owner.Name", "Flag", "Share", "At", "On");

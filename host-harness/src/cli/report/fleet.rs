@@ -2,8 +2,8 @@
 
 use crate::app::fleet::FleetView;
 use crate::cli::Table;
-use crate::position::grouped;
 use crate::redact;
+use position::grouped;
 
 /// Renders the report.
 pub(super) fn render(fleet: &FleetView) -> String {

@@ -2,10 +2,11 @@
 
 use crate::cli::Table;
 use crate::cli::rule_table::rule_table;
-use crate::money::{Amount, Amounts};
-use crate::position::show::{self, FamilyTable};
-use crate::position::{Position, grouped};
 use crate::redact;
+use crate::report::show::{self, FamilyTable};
+use position::grouped;
+use position::model::Position;
+use position::money::{Amount, Amounts};
 
 /// Renders the report. Data in it is harmless to a terminal.
 pub(super) fn render(position: &Position) -> String {
@@ -185,7 +186,7 @@ mod tests {
     use connector_api::message::DatasetStatus;
 
     use super::*;
-    use crate::position::test_estate::Estate;
+    use crate::test_estate::Estate;
 
     #[test]
     fn the_answer_comes_first_and_every_figure_has_its_unit() {
