@@ -1,7 +1,8 @@
 //! `lightning_usage_by_app_type_metrics`: who used Lightning or the mobile app on which day. Not in
 //! sandboxes.
 
-use super::{Bulk, Changes, Countable, Dataset, VIEW_SETUP, date, object, text, timestamp};
+use crate::dataset::model::{Bulk, Changes, Countable, Dataset, date, object, text, timestamp};
+use crate::dataset::permission::VIEW_SETUP;
 
 pub(super) const DATASET: Dataset = Dataset {
     countable: Countable::Perhaps,

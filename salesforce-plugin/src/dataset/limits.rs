@@ -3,7 +3,8 @@
 //! # Source
 //! REST API Developer Guide, "Limits".
 
-use super::{Countable, Dataset, Paging, Source, VIEW_SETUP, integer, object, text};
+use crate::dataset::model::{Countable, Dataset, Paging, Source, integer, object, text};
+use crate::dataset::permission::VIEW_SETUP;
 
 pub(super) const DATASET: Dataset = Dataset {
     countable: Countable::No,

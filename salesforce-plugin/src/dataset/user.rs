@@ -1,10 +1,11 @@
 //! `user`: all users, active or not; they are never deleted. Some active users of the platform
 //! itself have a `ProfileId` whose profile is not visible.
 
-use super::{
-    Bulk, CUSTOM_FIELDS, Changes, Dataset, VIEW_ALL_USERS, boolean, computed, object, optional,
-    personal, text, timestamp,
+use crate::dataset::model::{
+    Bulk, CUSTOM_FIELDS, Changes, Dataset, boolean, computed, object, optional, personal, text,
+    timestamp,
 };
+use crate::dataset::permission::VIEW_ALL_USERS;
 
 pub(super) const DATASET: Dataset = Dataset {
     // Whether a login alone moves `SystemModstamp` is not documented.

@@ -1,6 +1,6 @@
 //! `user_permission_access`: what the connecting user may do, as one record. Needs no permission.
 
-use super::{Countable, Dataset, Paging, boolean, object, optional, text};
+use crate::dataset::model::{Countable, Dataset, Paging, boolean, object, optional, text};
 
 pub(super) const DATASET: Dataset = Dataset {
     countable: Countable::Perhaps,
