@@ -139,10 +139,23 @@ pub(crate) struct FieldDef {
     pub(crate) personal: bool,
     /// Made by the connector, never asked for.
     pub(crate) computed: bool,
+    /// Whose value it is, where a dataset of its own has it too.
+    pub(crate) copied: Option<Copied>,
+}
+
+/// A value that belongs to a parent record: it changes without moving the child's stamps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Copied {
+    /// The parent's dataset, which comes before the child's.
+    pub(crate) dataset: &'static str,
+    /// The child's field with the parent's key.
+    pub(crate) by: &'static str,
+    /// The parent's field.
+    pub(crate) field: &'static str,
 }
 
 pub(super) const fn field(name: &'static str, kind: FieldType) -> FieldDef {
-    FieldDef { name, kind, optional: false, personal: false, computed: false }
+    FieldDef { name, kind, optional: false, personal: false, computed: false, copied: None }
 }
 
 pub(super) const fn text(name: &'static str) -> FieldDef {
@@ -175,6 +188,15 @@ pub(super) const fn optional(field: FieldDef) -> FieldDef {
 
 pub(super) const fn personal(field: FieldDef) -> FieldDef {
     FieldDef { personal: true, ..field }
+}
+
+pub(super) const fn copied(
+    field: FieldDef,
+    dataset: &'static str,
+    by: &'static str,
+    of: &'static str,
+) -> FieldDef {
+    FieldDef { copied: Some(Copied { dataset, by, field: of }), ..field }
 }
 
 pub(super) const fn computed(field: FieldDef) -> FieldDef {

@@ -1,6 +1,6 @@
 //! `profile`: each belongs to exactly one user licence.
 
-use crate::dataset::model::{Changes, Dataset, object, text, timestamp};
+use crate::dataset::model::{Changes, Dataset, copied, object, text, timestamp};
 use crate::dataset::permission::VIEW_SETUP;
 
 pub(super) const DATASET: Dataset = Dataset {
@@ -15,7 +15,12 @@ pub(super) const DATASET: Dataset = Dataset {
             text("Name"),
             text("UserType"),
             text("UserLicenseId"),
-            text("UserLicense.LicenseDefinitionKey"),
+            copied(
+                text("UserLicense.LicenseDefinitionKey"),
+                "user_license",
+                "UserLicenseId",
+                "LicenseDefinitionKey",
+            ),
             timestamp("SystemModstamp"),
         ],
     )

@@ -2,8 +2,8 @@
 //! itself have a `ProfileId` whose profile is not visible.
 
 use crate::dataset::model::{
-    Bulk, CUSTOM_FIELDS, Changes, Dataset, boolean, computed, object, optional, personal, text,
-    timestamp,
+    Bulk, CUSTOM_FIELDS, Changes, Dataset, boolean, computed, copied, object, optional, personal,
+    text, timestamp,
 };
 use crate::dataset::permission::VIEW_ALL_USERS;
 
@@ -41,8 +41,8 @@ pub(super) const DATASET: Dataset = Dataset {
             boolean("IsActive"),
             text("UserType"),
             text("ProfileId"),
-            text("Profile.Name"),
-            text("Profile.UserLicenseId"),
+            copied(text("Profile.Name"), "profile", "ProfileId", "Name"),
+            copied(text("Profile.UserLicenseId"), "profile", "ProfileId", "UserLicenseId"),
             text("UserRoleId"),
             text("ManagerId"),
             // Portal users only, and only where the org has portals.

@@ -32,6 +32,8 @@ pub(crate) fn are_shown(plan: &Plan<'_>, former: &State) -> bool {
         && former.count.is_some_and(|count| count <= ONE_PAGE);
     plan.dataset.changes != Changes::Unknown
         && former.since.is_some()
+        // A parent that changed moves no stamp of its children.
+        && former.copies == plan.copies.fingerprint
         && !small
         && plan.is_young(former.whole_at)
 }

@@ -10,6 +10,7 @@ use crate::client::session::Session;
 use crate::dataset::Dataset;
 use crate::read::access::Access;
 use crate::read::estimate::Counts;
+use crate::read::parents::Parents;
 use crate::read::pseudonym::Pseudonyms;
 
 /// Takes the batches of a dataset, with the state from which reading could continue.
@@ -37,6 +38,7 @@ pub(crate) struct Context<'a> {
     pub(crate) access: &'a Access,
     pub(crate) pseudonyms: Option<&'a Pseudonyms>,
     pub(crate) counts: &'a Counts,
+    pub(crate) parents: &'a Parents,
     pub(crate) mode: CollectMode,
     /// Whether the records of a run that stopped midway were kept.
     pub(crate) resume: bool,

@@ -15,6 +15,7 @@ pub(crate) mod limits;
 pub(crate) mod mutation;
 pub(crate) mod page;
 pub(crate) mod pages;
+pub(crate) mod parents;
 pub(crate) mod parts;
 pub(crate) mod plan;
 pub(crate) mod proof;

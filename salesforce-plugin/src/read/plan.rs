@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::client::api_error::ApiError;
 use crate::dataset::{Dataset, FieldDef, Paging, Source};
 use crate::read::context::{Context, Stop};
+use crate::read::parents::Copies;
 use crate::read::soql::{Query, instant, query_path, tooling_path};
 use crate::read::state::State;
 use crate::read::tally::DAY_MS;
@@ -22,6 +23,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) object: &'static str,
     /// The question in short: another question cannot continue from this one's answer.
     pub(crate) question: String,
+    /// What it copies from its parents' datasets.
+    pub(crate) copies: Copies,
 }
 
 /// An answer to `SELECT COUNT()`.
@@ -34,13 +37,19 @@ struct Count {
 }
 
 impl<'a> Plan<'a> {
-    /// The plan of a dataset that is read by query.
+    /// The plan of a dataset that is read by query. Waits for the datasets whose values it copies.
     pub(crate) fn new(
         context: &'a Context<'a>,
         dataset: &'static Dataset,
         object: &'static str,
     ) -> Plan<'a> {
-        let mut plan = Plan { context, dataset, object, question: String::new() };
+        let mut plan = Plan {
+            context,
+            dataset,
+            object,
+            question: String::new(),
+            copies: context.parents.of(dataset),
+        };
         let settings = context.session.settings();
         let fields: Vec<&str> = plan.not_left_out().map(|field| field.name).collect();
         plan.question = format!(
@@ -74,7 +83,10 @@ impl<'a> Plan<'a> {
 
     /// A state before the first record.
     pub(crate) fn new_state(&self) -> State {
-        State::new(self.question.clone(), self.context.now_ms)
+        State {
+            copies: self.copies.fingerprint.clone(),
+            ..State::new(self.question.clone(), self.context.now_ms)
+        }
     }
 
     /// The checkpoint that the host keeps, where it answers the same question.

@@ -217,9 +217,11 @@ impl<'a> Reading<'a> {
         self.tally.note_owners(dataset, session.ids().1.as_deref(), batch);
         self.cursor.answered += batch.num_rows() as u64;
         let failed = |reason| Stop::Dataset(summary(dataset, DatasetStatus::Failed, reason));
-        let finished = self.fields.shape.finish(batch).map_err(failed)?;
+        let batch = self.plan.copies.put_into(batch).map_err(failed)?;
+        let finished = self.fields.shape.finish(&batch).map_err(failed)?;
         let finished = self.not_handed_over(&finished).map_err(failed)?;
         self.cursor.stamps.note(dataset, self.state.newest, &finished);
+        self.plan.context.parents.note(dataset, &finished);
         let mut offset = 0;
         while offset < finished.num_rows() {
             let length = BATCH_ROWS.min(finished.num_rows() - offset);

@@ -37,6 +37,9 @@ pub(crate) struct State {
     /// Records of a log by day, in days since 1970.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) days: BTreeMap<i64, u64>,
+    /// Tells what was copied from other datasets.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) copies: String,
     /// Values of the records that could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) unreadable: Vec<UnreadableValue>,
@@ -58,6 +61,7 @@ impl State {
             whole_at,
             described_at: whole_at,
             days: BTreeMap::new(),
+            copies: String::new(),
             unreadable: Vec::new(),
         }
     }

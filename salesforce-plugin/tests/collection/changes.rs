@@ -76,3 +76,33 @@ fn logins_are_read_on_from_the_last_ones() {
         assert!(host.records["login_history"].get(key) == Some(record), "{key}");
     }
 }
+
+/// A value of a parent that stands in its children too moves no stamp of theirs.
+#[test]
+fn a_renamed_profile_is_renamed_at_its_users_too() {
+    let org = SimulatedOrg::builder().users(3_000).seed(3).start();
+    let mut host = TestHost::authorized(&org, &[]);
+    host.full(&["user_license", "profile", "user"]);
+    // From now on the profile has another name, and no user was changed.
+    let renamed = Action::SetJson {
+        pointer: "/records/0/Name".into(),
+        value: "Renamed by the administrator".into(),
+    };
+    let on_profiles =
+        || Fault::new(renamed.clone()).on_object("Profile").on_soql_with("UserLicenseId").always();
+    org.faults().set([on_profiles()]);
+    let run = host.changes(&["user_license", "profile", "user"]);
+    run.is_complete("user");
+    assert_eq!(run.of("user").mode, Some(CollectMode::Full), "its profiles' names are others");
+    let named = |dataset: &str| {
+        host.records[dataset]
+            .values()
+            .filter(|record| record.contains("Renamed by the administrator"))
+            .count()
+    };
+    assert_eq!(named("profile"), 1);
+    assert!(named("user") > 0, "its users say the same");
+    let run = host.changes(&["user_license", "profile", "user"]);
+    assert_eq!(run.of("user").mode, Some(CollectMode::Incremental), "once");
+    org.faults().clear();
+}
