@@ -170,6 +170,16 @@ pub enum CollectMode {
     Incremental,
 }
 
+impl CollectMode {
+    /// The word in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CollectMode::Full => "full",
+            CollectMode::Incremental => "incremental",
+        }
+    }
+}
+
 /// What to collect.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct CollectRequest {
