@@ -1,4 +1,4 @@
-//! Lists an administrator adds: prices, contracts, staff, who stands behind a use.
+//! Lists an administrator adds: prices, contracts, staff, which uses are a person's or a machine's.
 
 use std::path::Path;
 
@@ -104,8 +104,8 @@ federation_id,email,employee_number,ended_on
 # ,person@example.com,,2026-01-31
 ";
 const ACTIVITY: &str = "\
-# Who stands behind a use. The first line that fits decides; an empty cell fits everything, * stands for
-# any text. kind: human, machine, or ambiguous, which counts as human.
+# Whether a person or a machine is behind a use. The first line that matches decides; an empty cell
+# matches everything, * any text. kind: human, machine, or ambiguous, which counts as human.
 method,detail,application,kind
 ";
 

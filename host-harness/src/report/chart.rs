@@ -73,7 +73,7 @@ pub(crate) fn seats(licenses: &[&License]) -> Result<Option<String>, HostError> 
     Ok(Some(inline(&svg)))
 }
 
-/// Assigned and purchased over time; none where there are fewer than two counts.
+/// Assigned and purchased over time; `None` for fewer than two counts.
 pub(crate) fn trend(points: &[Point]) -> Result<Option<String>, HostError> {
     let (Some(first), Some(last)) = (points.first(), points.last()) else { return Ok(None) };
     if first.at == last.at {

@@ -93,7 +93,7 @@ pub struct ExportedFile {
     pub rows: u64,
     /// Its size.
     pub bytes: u64,
-    /// How the dataset stands; other than `complete`, the file does not have everything.
+    /// Its status; other than `complete`, the file does not have everything.
     pub status: &'static str,
     /// Columns that are null throughout because they were not shown.
     pub missing_fields: Vec<String>,

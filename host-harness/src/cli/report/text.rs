@@ -183,7 +183,7 @@ fn push_incomplete(text: &mut String, position: &Position) {
     let incomplete = show::incomplete(position);
     section(text, "What is incomplete");
     if incomplete.is_empty() {
-        text.push_str("Nothing: every dataset was read wholly.\n");
+        text.push_str("Nothing: every dataset was read completely.\n");
         return;
     }
     let mut table = Table::new(&["DATASET", "STATUS", "READ"]);
@@ -219,7 +219,7 @@ mod tests {
             "Plan P4  KEY_P4  active  seats  unlimited         0  unlimited        0       0         0      0             0        0",
             "Plan P2  KEY_P2  active  MB          500        20        480",
             "1 pool not active and with nothing assigned is left out here (they are in --json)",
-            "Nothing: every dataset was read wholly.",
+            "Nothing: every dataset was read completely.",
         ] {
             assert!(text.lines().any(|line| line == expected), "{expected}\n---\n{text}");
         }
