@@ -38,6 +38,19 @@ pub(crate) struct Account {
     pub(crate) machine_at: Option<i64>,
 }
 
+/// A last login this much newer than every use that was read is another use.
+const SAME_LOGIN_MS: i64 = 60_000;
+
+impl Account {
+    /// Whether the last login is newer than every use that was read: a use that was not seen.
+    pub(crate) fn has_unread_login(&self) -> bool {
+        let last_use = self.human_at.max(self.machine_at);
+        self.last_login_at
+            .zip(last_use)
+            .is_some_and(|(login, used)| login > used.saturating_add(SAME_LOGIN_MS))
+    }
+}
+
 /// What the classes of one family's seats are decided by; instants in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
@@ -117,7 +130,7 @@ impl Rules {
             (None, None) if self.last_login_shown => (Class::Never, false),
             (None, None) => (Class::Unknown(Because::NotReadable), false),
             (Some(_), None) => (Class::Inactive, true),
-            (_, Some(_)) => (Class::Inactive, false),
+            (_, Some(_)) => (Class::Inactive, account.has_unread_login()),
         }
     }
 }

@@ -10,7 +10,7 @@ use estate::case::Case;
 use estate::{Member, NOW, ago};
 use position::inputs::Leaver;
 use position::model::{Family, LineId, PriceBasis, RuleStatus, SeatOutcome};
-use position::rules::{Exemption, RULES, RuleId, explain, list};
+use position::rules::{Confidence, Exemption, RULES, RuleId, explain, list};
 use position::{compute, money};
 
 #[test]
@@ -594,4 +594,74 @@ fn the_vendor_s_own_measurement_is_held_against_what_was_counted() {
     assert_eq!(line(&case), (Some(3), Some(9), "difference"));
     case.estate.status("use", DatasetStatus::Denied);
     assert_eq!(line(&case), (None, None, "not_assessed"));
+}
+
+#[test]
+fn r12_says_how_many_days_were_seen_and_is_not_sure_before_the_year_is_covered() {
+    let mut case = Case::new();
+    let found = |case: &Case| {
+        let (_, result) = case.rule(RuleId::R12);
+        (result.details[0].message.clone(), result.confidence)
+    };
+    let (message, confidence) = found(&case);
+    assert!(message.contains("in the 0 days seen"), "{message}");
+    assert_eq!(confidence, Confidence::Low);
+    let point = money::Point { at: ago(400).unwrap(), purchased: None, assigned: 2 };
+    let pool = (Family::User, "KEY_P1".to_owned());
+    case.estate.inputs.imported.trend.insert(pool, vec![point]);
+    let (message, confidence) = found(&case);
+    assert!(message.contains("in the 365 days seen"), "{message}");
+    assert_eq!(confidence, Confidence::High);
+}
+
+#[test]
+fn a_last_login_that_no_use_shows_makes_a_finding_weak_and_is_said_in_its_row() {
+    let case = Case::new();
+    case.used("idle", 120);
+    case.person("unread", Member { last_login: ago(100), ..Member::default() });
+    case.estate.uses("unread", false, ago(150));
+    let snapshot = case.estate.snapshot();
+    let analysis = compute(&case.estate, &snapshot, &case.estate.inputs).unwrap();
+    let listing = list(&analysis, &case.estate, &[RuleId::R02], 10).unwrap();
+    let rows: Vec<(&str, bool, bool)> = listing
+        .seats
+        .iter()
+        .map(|row| {
+            let said = row.values.iter().any(|value| value.name == "contradiction");
+            (row.person_id.as_str(), row.weak, said)
+        })
+        .collect();
+    assert_eq!(rows, [("idle", false, false), ("unread", true, true)]);
+}
+
+#[test]
+fn a_reactivation_that_was_not_read_withholds_what_it_would_spare() {
+    let mut case = Case::new();
+    case.person("never", Member::default());
+    case.finds(RuleId::R01, &["never"]);
+    case.estate.status("audit", DatasetStatus::Denied);
+    let (who, result) = case.rule(RuleId::R01);
+    assert_eq!((who.len(), result.status), (0, RuleStatus::Withheld));
+    assert_eq!(result.permissions[0].label, "See audit");
+}
+
+#[test]
+fn nothing_is_saved_at_renewal_once_notice_is_past_and_the_contract_renews_by_itself() {
+    let mut case = Case::new();
+    case.run("UPDATE plan SET Used = ?1 WHERE Id = 'P1'", "2");
+    let mut money = |notice_days: i64, auto_renew: &str| {
+        let contract = format!(
+            "contract,product,quantity,unit_price,currency,period,start_on,end_on,notice_days,auto_renew,licenses\n\
+             C-1,A,1000,10,EUR,month,2025-01-01,2026-04-01,{notice_days},{auto_renew},user/KEY_P1\n"
+        );
+        case.estate.inputs.imported.contract = Some(money::contract(&contract).unwrap());
+        let position = case.estate.position();
+        let pool = position.licenses.iter().find(|license| license.id == "P1").unwrap();
+        let apart = position.money.reducible_if_agreed.to_string();
+        (pool.money.reducible_at_renewal, pool.money.reducible_if_agreed, apart)
+    };
+    assert_eq!(money(10, "yes"), (Some(997), None, String::new()), "there is still time");
+    assert_eq!(money(60, "no"), (Some(997), None, String::new()), "it ends by itself");
+    let apart = "119,640.00 EUR".to_owned();
+    assert_eq!(money(60, "yes"), (Some(0), Some(997), apart));
 }

@@ -84,7 +84,7 @@ impl Condition {
             OlderThanGrace => before(facts.account.created_at, settings.grace_days),
             OlderThanWindow => before(facts.account.created_at, settings.sparse_window_days),
             NotReactivated => match facts.activated_at {
-                None => context.activations_known.then_some(true),
+                None => Some(true),
                 at => before(at, settings.grace_days),
             },
             NeverUsed => readable.then_some(class == Some(Class::Never)),

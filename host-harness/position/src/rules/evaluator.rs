@@ -12,7 +12,7 @@ use crate::claims;
 use crate::error::Error;
 use crate::evidence::{Cause, Evidence};
 use crate::inputs::{Imported, RuleSettings};
-use crate::model::{Family, License, Line, PoolKey, RuleStatus, Unit};
+use crate::model::{Family, License, Line, PoolKey, ReadStatus, RuleStatus, Unit};
 use crate::money::{Amount, Amounts, Price, Valuer};
 use crate::seats::{Account, Class, SeatFacts};
 use crate::tables::Tables;
@@ -30,8 +30,6 @@ pub(crate) struct Context<'a> {
     pub(crate) retention_days: u32,
     /// Whether an empty last login means that there was none.
     pub(crate) last_login_shown: bool,
-    /// Whether every account made active again would be known, as far as the connector shows them.
-    pub(crate) activations_known: bool,
     pub(crate) tier_objects: Vec<String>,
 }
 
@@ -140,7 +138,6 @@ impl<'a> RuleEvaluator<'a> {
             covered_from: user_rules.covered_from,
             retention_days: model.activity_retention_days.unwrap_or(settings.active_days),
             last_login_shown: user_rules.last_login_shown,
-            activations_known: evidence.causes(CanonicalTable::Activation, "").is_empty(),
             tier_objects,
         };
         let withheld: BTreeMap<RuleId, Withheld> = RULES
@@ -413,6 +410,7 @@ fn sources(rule: &Rule, evidence: &Evidence<'_>) -> Vec<String> {
     for need in rule.needs {
         let views: Vec<_> = match need {
             Need::Table(table, family) => evidence.views(*table, family).collect(),
+            Need::IfOffered(table) => evidence.views(*table, "").collect(),
             Need::AnyTable(table, families) => {
                 families.iter().flat_map(|family| evidence.views(*table, family)).collect()
             }
@@ -485,6 +483,12 @@ fn why_withheld(
             });
             let mut causes = families.iter().flat_map(|family| evidence.causes(*table, family));
             causes.next().filter(|_| !readable).map(|cause| because(evidence, &cause))
+        }
+        Need::IfOffered(table) => {
+            // What is read only if somebody asks for it is no part of the evidence until then.
+            let mut causes = evidence.causes(*table, "").into_iter();
+            let cause = causes.find(|cause| cause.status != ReadStatus::NotCollected)?;
+            Some(because(evidence, &cause))
         }
         Need::Table(table, of) => {
             if evidence.views(*table, of).next().is_none() {

@@ -164,6 +164,9 @@ fn values(facts: &seats::SeatFacts, rule: &Rule) -> Vec<Value> {
         }),
         _ => {}
     }
+    if account.has_unread_login() {
+        values.push(Value::new("contradiction", "the last login is not among the uses read"));
+    }
     if facts.is_active == Some(false) {
         values.push(Value::new("account", "not active"));
     }

@@ -127,6 +127,8 @@ pub struct PoolFinding {
     pub values: Vec<Value>,
     /// Seats or units it is about.
     pub quantity: i64,
+    /// How sure it is: less than its rule if the time it speaks of is not covered yet.
+    pub confidence: Confidence,
     /// What they cost in a year; none if not known or if nothing follows.
     pub saving_per_year: Option<Amount>,
     /// The exemption that covers it.
