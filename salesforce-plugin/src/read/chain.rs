@@ -336,12 +336,17 @@ impl Reader<'_> {
         if refusal.is_hidden() {
             return self.vanished(refusal);
         }
-        if let Some(column) = refusal.invalid_column().map(str::to_owned)
-            && let Some(at) = self.asked.iter().position(|field| names_column(field, &column))
-            && self.asked[at] != self.dataset.key
+        let mut left_out = false;
+        while let Some(at) = self
+            .asked
+            .iter()
+            .position(|field| refusal.is_about(field) && *field != self.dataset.key)
         {
-            log::warn!("{}: the field `{column}` is gone", self.dataset.name);
+            log::warn!("{}: the field `{}` is gone", self.dataset.name, self.asked[at]);
             self.leave_out(at);
+            left_out = true;
+        }
+        if left_out {
             return Ok(Chain::Again);
         }
         let timed_out = refusal.code == "QUERY_TIMEOUT";
@@ -524,11 +529,6 @@ fn join(
         .collect::<Result<Vec<_>, _>>()
         .map_err(wrong)?;
     RecordBatch::try_new(batch.schema(), columns).map_err(wrong)
-}
-
-/// Whether an error message's column is that field; over a relationship only its last part is named.
-fn names_column(field: &str, column: &str) -> bool {
-    field == column || field.rsplit('.').next() == Some(column)
 }
 
 #[cfg(test)]

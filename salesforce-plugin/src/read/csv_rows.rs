@@ -10,7 +10,7 @@ use std::io::Read;
 use arrow_array::{RecordBatch, RecordBatchOptions};
 
 use crate::read::page::{Builder, Columns};
-use crate::transport::http::Unfinished;
+use crate::transport::answer::Unfinished;
 
 /// A record's largest size in bytes; a quote that nobody closes ends there.
 const LARGEST_RECORD: u64 = 16 << 20;
