@@ -349,10 +349,10 @@ impl<'a> OAuth<'a> {
                     TokenError::Unknown(error.into())
                 }
             }
-            // Its path was never read: the host does not serve the token endpoint.
+            // Its path was never read: the host does not serve the token endpoint, for now at least.
             RequestTokenError::Request(CallError::Moved(target)) => TokenError::Refused {
                 error: Error::new(
-                    ErrorKind::CONFIG,
+                    ErrorKind::RETRYABLE,
                     format_args!(
                         "`{}` is not the org's login host: it points to `{target}`",
                         self.token_url.host()

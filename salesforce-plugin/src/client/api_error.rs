@@ -70,8 +70,8 @@ pub(crate) enum Verdict {
     NoAnswer(Error),
     /// The answer broke off, or cannot be used: try again.
     NoUse(Error),
-    /// The org's data is said to be at another host.
-    Moved(OrgHost),
+    /// The org's data is said to be at another host; with the error if that host is none to move to.
+    Moved(OrgHost, Error),
     /// Give up this request.
     Refused(Refusal),
     /// Give up the run.
@@ -149,23 +149,27 @@ fn of_refusal(answer: &Answer, refusal: Refusal) -> Verdict {
 
 fn of_unproven(answer: &Answer, unproven: Unproven) -> Verdict {
     if let Some(host) = unproven.target() {
-        return Verdict::Moved(host.clone());
+        return Verdict::Moved(host.clone(), not_the_org(&unproven));
     }
     match unproven.status {
         // A gateway may have taken the words away: renewing once shows it.
         401 => Verdict::Expired(None),
         // Too long for something on the way: a shorter question may pass.
         414 | 431 => Verdict::Refused(Refusal::of_word(unproven.status, "")),
+        // A portal or proxy that does so does it to every request.
+        300..=399 | 407 => Verdict::NoAnswer(not_the_org(&unproven)),
         _ => Verdict::Again {
-            error: Error::new(
-                ErrorKind::RETRYABLE,
-                format_args!("Salesforce did not answer itself: {unproven}"),
-            )
-            .with_hint(unproven.hint()),
+            error: not_the_org(&unproven),
             retry_after_s: answer.retry_after_s(),
             slow: false,
         },
     }
+}
+
+/// The error for an answer that is not the org's.
+pub(crate) fn not_the_org(unproven: &Unproven) -> Error {
+    Error::new(ErrorKind::RETRYABLE, format_args!("Salesforce did not answer itself: {unproven}"))
+        .with_hint(unproven.hint())
 }
 
 fn passing(answer: &Answer, refusal: &Refusal) -> Verdict {
@@ -244,7 +248,7 @@ mod tests {
     #[test]
     fn what_is_not_the_orgs_answer_is_tried_again_and_decides_nothing() {
         let page = " <html><title>Blocked</title></html>";
-        for status in [200, 400, 403, 404, 405, 407, 408, 410, 420, 421, 429, 451, 500, 502, 503] {
+        for status in [200, 400, 403, 404, 405, 408, 410, 420, 421, 429, 451, 500, 502, 503] {
             for body in [page, "", r#"{"message":"Forbidden"}"#] {
                 if (status, body) == (200, r#"{"message":"Forbidden"}"#) {
                     continue;
@@ -255,7 +259,9 @@ mod tests {
                 assert!(error.message.contains(&status.to_string()), "{error}");
             }
         }
-        assert!(matches!(of(302, page), Verdict::Again { .. }));
+        for status in [302, 307, 407] {
+            assert!(matches!(of(status, page), Verdict::NoAnswer(_)), "{status}");
+        }
     }
 
     #[test]
@@ -288,7 +294,7 @@ mod tests {
         let moved = Answer::of(301, "")
             .with_header("location", "https://new.my.salesforce.com/services/data");
         let verdict = verdict(&moved, Expected::Json);
-        assert!(matches!(verdict, Verdict::Moved(host) if host == "new.my.salesforce.com"));
+        assert!(matches!(verdict, Verdict::Moved(host, _) if host == "new.my.salesforce.com"));
     }
 
     #[test]

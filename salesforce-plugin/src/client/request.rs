@@ -259,10 +259,10 @@ impl Session {
                 Err(Step::Again { last: ApiError::Unavailable(error), pause, timed_out: false })
             }
             Verdict::NoUse(error) => Err(again(ApiError::Unavailable(error))),
-            Verdict::NoAnswer(error) => Err(Step::Stop(ApiError::Unreachable(error))),
-            Verdict::Moved(host) => match self.note_move(&host).map_err(stop)? {
-                Some(error) => Err(stop(error)),
-                None => Err(again(ApiError::Unavailable(unproven_expiry(answer.status)))),
+            Verdict::NoAnswer(error) => Err(again(ApiError::Unreachable(error))),
+            Verdict::Moved(host, error) => match self.note_move(&host).map_err(stop)? {
+                Some(moved) => Err(stop(moved)),
+                None => Err(again(ApiError::Unreachable(error))),
             },
             Verdict::Refused(refusal) => Err(Step::Stop(ApiError::Refused(refusal))),
             Verdict::Fatal(error) => Err(stop(error)),

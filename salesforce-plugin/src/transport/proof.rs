@@ -241,7 +241,7 @@ impl std::fmt::Display for Unproven {
             Looks::Redirect(Some(host)) => write!(f, ", a redirect to `{host}`"),
             Looks::Redirect(None) => f.write_str(", a redirect to another page"),
             Looks::Page(title) if title.is_empty() => f.write_str(" with a page"),
-            Looks::Page(title) => write!(f, " with the page `{title}`"),
+            Looks::Page(title) => write!(f, " with a page titled `{title}`"),
             Looks::Empty => f.write_str(" without a body"),
             Looks::Refusal(said) => write!(f, " with the error {said}"),
             Looks::Else => f.write_str(" with something that is not the API's answer"),
@@ -347,7 +347,7 @@ mod tests {
             Proof::Unproven(unproven) => unproven.to_string(),
             other => panic!("{other:?}"),
         };
-        assert_eq!(text(&Answer::of(403, GATEWAY)), "HTTP 403 with the page `Access denied`");
+        assert_eq!(text(&Answer::of(403, GATEWAY)), "HTTP 403 with a page titled `Access denied`");
         assert_eq!(text(&Answer::of(404, " \n")), "HTTP 404 without a body");
         let redirect = |to| Answer::of(302, "").with_header("location", to);
         let moved = redirect("https://new.my.salesforce.com/services/data");
