@@ -23,7 +23,7 @@
 //!
 //! The contract knows no vendor, no HTTP and no disk. It grows by new JSON keys (unknown keys are
 //! ignored, a key once optional stays optional) and by new operation names; the ABI below it
-//! ([`abi`], [`module`]) is frozen at 1.0.
+//! ([`ffi`]) is frozen at 1.0. A host loads libraries and offers its services by [`host_side`].
 //!
 //! [`writing_a_connector`] leads from an empty folder to a connector that collects; the whole of the
 //! least one:
@@ -61,11 +61,12 @@ pub mod position;
 pub mod batch;
 pub mod error;
 pub mod host;
+pub mod host_side;
 pub mod secret;
 
-pub mod abi;
-pub mod guard;
-pub mod module;
+pub mod ffi;
+
+pub use ffi::{guard, module};
 
 // Its code blocks are files of a crate, which a test of the host builds and runs.
 #[cfg(all(doc, not(doctest)))]
@@ -76,6 +77,3 @@ pub use connector::Connector;
 pub use error::{Error, ErrorKind};
 pub use host::{Host, Sink};
 pub use secret::Secret;
-
-/// The contract's version, `major.minor`, as it stands in every library's handshake.
-pub const CONTRACT_VERSION: (u32, u32) = (module::MAJOR, module::MINOR);

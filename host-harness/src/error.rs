@@ -1,11 +1,13 @@
 //! Failures as the command line reports them: a kind that decides the exit code, a message, a hint.
 
 use std::fmt;
+use std::sync::Arc;
 
 use connector_api::ErrorKind;
 use connector_api::message::Problem;
+use inventory::{StatementError, StoreError, StoreErrorKind};
 
-/// What kind of failure it is; decides the exit code and stands in JSON as one word.
+/// What kind of failure it is; decides the exit code, and is one word in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// None of the others.
@@ -24,7 +26,7 @@ pub enum Kind {
     Cancelled,
     /// A connector panicked.
     Panic,
-    /// Another process is at it.
+    /// Another process is at work on the same thing.
     Busy,
 }
 
@@ -69,9 +71,6 @@ impl From<ErrorKind> for Kind {
     }
 }
 
-/// "Input/output error", which has no kind of its own: everywhere on Unix this number.
-const EIO: i32 = 5;
-
 /// A failure: what happened to what and why, and what to do next. Never holds a secret.
 #[derive(Clone, Debug)]
 pub struct HostError {
@@ -83,12 +82,20 @@ pub struct HostError {
     pub hint: Option<String>,
     /// For wrong settings: everything that is wrong, by field.
     pub problems: Vec<Problem>,
+    /// What caused it, for programs; the message names it already.
+    pub source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl HostError {
     /// An error of that kind.
     pub fn new(kind: Kind, message: impl fmt::Display) -> HostError {
-        HostError { kind, message: message.to_string(), hint: None, problems: Vec::new() }
+        HostError {
+            kind,
+            message: message.to_string(),
+            hint: None,
+            problems: Vec::new(),
+            source: None,
+        }
     }
 
     /// A failure of no special kind.
@@ -108,21 +115,8 @@ impl HostError {
 
     /// A failed file operation.
     pub fn io(what: &str, path: &std::path::Path, error: &std::io::Error) -> HostError {
-        use std::io::ErrorKind::{Interrupted, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
         let failed = HostError::failed(format_args!("cannot {what} `{}`: {error}", path.display()));
-        match (error.kind(), system_error(error)) {
-            (StorageFull | QuotaExceeded, _) => {
-                failed.with_hint("there is no space left: free some, then run the command again")
-            }
-            (ReadOnlyFilesystem, _) => {
-                failed.with_hint("make that file system writable, or name another folder")
-            }
-            (Interrupted, _) => failed.with_hint("a signal came in between: run the command again"),
-            (_, Some(EIO)) => {
-                failed.with_hint("the disk or the way to it failed; the system's log says more")
-            }
-            _ => failed,
-        }
+        HostError { hint: inventory::io_hint(error).map(str::to_owned), ..failed }
     }
 
     /// The same error with a hint.
@@ -139,7 +133,11 @@ impl fmt::Display for HostError {
     }
 }
 
-impl std::error::Error for HostError {}
+impl std::error::Error for HostError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}
 
 impl From<connector_api::Error> for HostError {
     fn from(error: connector_api::Error) -> HostError {
@@ -148,14 +146,76 @@ impl From<connector_api::Error> for HostError {
             message: error.message,
             hint: error.hint,
             problems: Vec::new(),
+            source: None,
         }
     }
 }
 
-/// The system's number of an error. One that names a file too shows it in its text only.
-fn system_error(error: &std::io::Error) -> Option<i32> {
-    let shown = || error.to_string().split("(os error ").nth(1)?.split(')').next()?.parse().ok();
-    error.raw_os_error().or_else(shown)
+/// A failure of the host as a connector, or the record of a run, sees it.
+impl From<HostError> for connector_api::Error {
+    fn from(error: HostError) -> connector_api::Error {
+        let kind = match error.kind {
+            Kind::Config => ErrorKind::CONFIG,
+            Kind::Auth => ErrorKind::AUTH,
+            Kind::Cancelled => ErrorKind::CANCELLED,
+            Kind::RateLimited => ErrorKind::RATE_LIMITED,
+            Kind::Panic => ErrorKind::PANIC,
+            Kind::Failed | Kind::Usage | Kind::Plugin | Kind::Busy => ErrorKind::OTHER,
+        };
+        connector_api::Error { hint: error.hint, ..connector_api::Error::new(kind, error.message) }
+    }
+}
+
+impl From<StoreError> for HostError {
+    fn from(error: StoreError) -> HostError {
+        let kind = match error.kind {
+            StoreErrorKind::Usage => Kind::Usage,
+            StoreErrorKind::Config => Kind::Config,
+            StoreErrorKind::Busy => Kind::Busy,
+            _ => Kind::Failed,
+        };
+        HostError {
+            kind,
+            message: chain(&error),
+            hint: error.hint.clone(),
+            problems: Vec::new(),
+            source: Some(Arc::new(error)),
+        }
+    }
+}
+
+impl From<StatementError> for HostError {
+    fn from(error: StatementError) -> HostError {
+        StoreError::from(error).into()
+    }
+}
+
+impl From<position::Error> for HostError {
+    fn from(error: position::Error) -> HostError {
+        use position::Error;
+        let message = error.to_string();
+        let kind = match &error {
+            Error::Input { .. } => Kind::Config,
+            Error::NotFound { .. } => Kind::Usage,
+            _ => Kind::Failed,
+        };
+        match error {
+            // An error of the store comes back as it was.
+            Error::Source(cause) => match cause.downcast::<StoreError>() {
+                Ok(own) => (*own).into(),
+                Err(cause) => match cause.downcast::<StatementError>() {
+                    Ok(own) => (*own).into(),
+                    Err(cause) => HostError::failed(cause),
+                },
+            },
+            Error::Io { action, path, source } => HostError::io(action, &path, &source),
+            error => HostError {
+                hint: error.hint().map(str::to_owned),
+                source: Some(Arc::new(error)),
+                ..HostError::new(kind, message)
+            },
+        }
+    }
 }
 
 /// The message of an error with all its causes, joined once; a cause already named is not repeated.
@@ -173,38 +233,26 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-impl From<rusqlite::Error> for HostError {
-    fn from(error: rusqlite::Error) -> HostError {
-        let base = |hint: &str| {
-            HostError::failed(format_args!("the store answered: {error}")).with_hint(hint)
-        };
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => {
-                base("there is no space left for the store; free some and run the command again")
-            }
-            // The library does not pass on which of these it was.
-            Some(
-                rusqlite::ErrorCode::ReadOnly
-                | rusqlite::ErrorCode::CannotOpen
-                | rusqlite::ErrorCode::SystemIoFailure,
-            ) => base(
-                "the disk of the home folder may be full, read-only or failing, or this account \
-                 may not write there; the system's log says more",
-            ),
-            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-                base("another command is writing to the same store; run this one again")
-            }
-            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => base(
-                "the store is damaged: move `inventory.db*` aside and restore them from a backup",
-            ),
-            _ => HostError::failed(format_args!("the store answered: {error}")),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kind_that_the_contract_knows_survives_the_way_there_and_back() {
+        for kind in [
+            ErrorKind::CONFIG,
+            ErrorKind::AUTH,
+            ErrorKind::CANCELLED,
+            ErrorKind::RATE_LIMITED,
+            ErrorKind::PANIC,
+            ErrorKind::OTHER,
+        ] {
+            let there = HostError::from(connector_api::Error::new(kind, "x").with_hint("y"));
+            let back = connector_api::Error::from(there);
+            assert_eq!((back.kind, back.message.as_str()), (kind, "x"));
+            assert_eq!(back.hint.as_deref(), Some("y"));
+        }
+    }
 
     #[test]
     fn kinds_of_the_contract_decide_the_exit_code() {

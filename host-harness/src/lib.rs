@@ -6,19 +6,17 @@
 //! ```text
 //!  cli, serve ──► app ──► plugin (preflight, load, instance) ──► services (secrets, log, lease …), sink (records)
 //!                  │                                                 │
-//!                  ├──► position, findings, money, diff              │
-//!                  └──► store ◄──────────────────────────────────────┘
+//!                  ├──► source ──► position (crate), report          │
+//!                  └──► inventory ◄──────────────────────────────────┘
 //! ```
 
 pub mod app;
 pub mod cli;
 pub mod schedule;
 pub mod serve;
+mod source;
 
-pub mod diff;
-pub mod findings;
-pub mod money;
-pub mod position;
+pub mod report;
 
 pub mod conformance;
 mod library;
@@ -33,15 +31,21 @@ pub mod sink;
 pub mod cancel;
 pub mod error;
 pub mod home;
-pub mod locks;
 mod owned;
 mod process;
 pub mod redact;
 pub mod safe_file;
 mod sealed;
-pub mod secret_store;
 pub mod settings;
-pub mod store;
 pub mod time;
 pub mod trust;
 pub mod worker;
+
+pub use inventory as store;
+pub use inventory::locks;
+pub use inventory::vault as secret_store;
+
+#[cfg(test)]
+#[path = "../position/tests/estate/mod.rs"]
+#[allow(dead_code, reason = "each program of tests uses its part")]
+mod test_estate;

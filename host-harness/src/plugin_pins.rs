@@ -170,7 +170,7 @@ fn replace(
         .and_then(|()| file.as_file().sync_all())
         .map_err(|error| failed(&error))?;
     file.persist(path).map_err(|error| failed(&error.error))?;
-    sync_folder(folder)
+    Ok(sync_folder(folder)?)
 }
 
 /// Bytes in hexadecimal.

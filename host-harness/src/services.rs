@@ -1,16 +1,12 @@
-//! The host as an instance sees it: each callback is guarded, since a panic here would cross the
-//! boundary.
+//! What the host offers to one connector instance.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use abi_stable::erased_types::TD_Opaque;
-use abi_stable::std_types::{RArc, ROption, RStr, RString};
-use connector_api::abi::{HostBox, HostServices, HostServices_TO, PResult};
-use connector_api::guard::{catch, guarded};
 use connector_api::host::{NOTICE, TOKEN};
+use connector_api::host_side::HostApi;
 use connector_api::message::JournalEntry;
 use connector_api::{Error, ErrorKind, Secret};
 
@@ -21,7 +17,10 @@ use crate::redact;
 use crate::secret_store::Vault;
 use crate::store::Store;
 
+/// Pause between two tries to take a lease that another holder has.
 const LEASE_POLL: Duration = Duration::from_millis(100);
+/// Longest wait for a lease, whatever the connector asks for.
+const LONGEST_LEASE_WAIT: Duration = Duration::from_secs(600);
 
 /// Who watches a run.
 pub trait Watcher: Send + Sync {
@@ -127,81 +126,6 @@ impl Context {
             Secrets::Stored | Secrets::Memory(_) => BTreeMap::new(),
         }
     }
-
-    fn secret_get(&self, name: &str) -> Result<Option<Secret>, Error> {
-        match &*lock(&self.secrets) {
-            Secrets::Memory(secrets) => return Ok(secrets.get(name).cloned()),
-            Secrets::Held { token, .. } if name == TOKEN => return Ok(Some(token.clone())),
-            Secrets::Held { changes, .. } => {
-                if let Some(change) = changes.get(name) {
-                    return Ok(change.clone());
-                }
-            }
-            Secrets::Stored => {}
-        }
-        if name == TOKEN {
-            return Ok(None);
-        }
-        self.vault.secret(&self.store, self.connector_id, name).map_err(for_connector)
-    }
-
-    fn secret_put(&self, name: &str, value: Option<&str>) -> Result<(), Error> {
-        if name.is_empty() || name.len() > 128 || name == TOKEN {
-            return Err(Error::new(
-                ErrorKind::STATE,
-                format_args!("a secret cannot be stored as `{name}`"),
-            ));
-        }
-        if let Some(value) = value {
-            redact::remember(value);
-        }
-        match &mut *lock(&self.secrets) {
-            Secrets::Memory(_) => {
-                return Err(Error::new(
-                    ErrorKind::STATE,
-                    "a secret was put before the connector was saved",
-                ));
-            }
-            Secrets::Held { changes, .. } => {
-                changes.insert(name.into(), value.map(Secret::new));
-                return Ok(());
-            }
-            Secrets::Stored => {}
-        }
-        let sealed = value
-            .map(|value| self.vault.seal(self.connector_id, name, value))
-            .transpose()
-            .map_err(for_connector)?;
-        self.store
-            .put_sealed_secrets(self.connector_id, &vec![(name.into(), sealed)])
-            .map_err(for_connector)
-    }
-
-    fn lease(&self, name: &str, ttl_ms: u64) -> Result<u64, Error> {
-        let patience = Duration::from_millis(ttl_ms.min(600_000));
-        let began = Instant::now();
-        loop {
-            let taken = Lease::try_take(self.store.home(), self.connector_id, name);
-            if let Some(lease) = taken.map_err(for_connector)? {
-                let mut leases = lock(&self.leases);
-                leases.last += 1;
-                let number = leases.last;
-                leases.held.insert(number, lease);
-                return Ok(number);
-            }
-            if began.elapsed() >= patience {
-                return Err(Error::new(
-                    ErrorKind::RETRYABLE,
-                    format_args!("another process holds the lease `{name}`"),
-                )
-                .with_hint("run the command again when the other one has ended"));
-            }
-            if self.cancel.sleep(LEASE_POLL) {
-                return Err(Error::cancelled());
-            }
-            self.sign();
-        }
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -209,29 +133,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// A failure of the host as the connector sees it.
-pub(crate) fn for_connector(error: HostError) -> Error {
+pub(crate) fn for_connector(error: impl Into<HostError>) -> Error {
+    let error: HostError = error.into();
     Error { hint: error.hint, ..Error::new(ErrorKind::OTHER, error.message) }
-}
-
-/// Wraps a context for the boundary.
-pub fn host_box(context: Arc<Context>) -> HostBox {
-    RArc::new(HostServices_TO::from_value(Services(context), TD_Opaque))
-}
-
-struct Services(Arc<Context>);
-
-impl Services {
-    /// For callbacks that answer no error: a panic is dropped.
-    fn quietly(&self, what: &str, f: impl FnOnce(&Context)) {
-        let context = &self.0;
-        if let Err(error) = catch(what, || {
-            context.sign();
-            f(context);
-            Ok(())
-        }) {
-            log::error!("{error}");
-        }
-    }
 }
 
 thread_local! {
@@ -252,153 +156,180 @@ impl Drop for Forwarding {
     }
 }
 
-fn level(number: u32) -> log::Level {
-    match number {
-        0 | 1 => log::Level::Error,
-        2 => log::Level::Warn,
-        3 => log::Level::Info,
-        4 => log::Level::Debug,
-        _ => log::Level::Trace,
-    }
-}
-
-impl HostServices for Services {
-    fn log_level(&self) -> u32 {
-        log::max_level() as u32
+impl HostApi for Context {
+    fn log_level(&self) -> log::LevelFilter {
+        log::max_level()
     }
 
-    fn log(&self, number: u32, target: RStr<'_>, message: RStr<'_>) {
+    fn log(&self, level: log::Level, target: &str, message: &str) {
         // A connector in the host's own binary shares its logger: what it forwards comes back here.
         let Some(_inside) = Forwarding::enter() else { return };
-        self.quietly("log", |_| {
-            let (level, target) = (level(number), target.as_str());
-            log::logger().log(
-                &log::Record::builder()
-                    .level(level)
-                    .target(target)
-                    .args(format_args!("{}", message.as_str()))
-                    .build(),
-            );
-        });
+        self.sign();
+        log::logger().log(
+            &log::Record::builder()
+                .level(level)
+                .target(target)
+                .args(format_args!("{message}"))
+                .build(),
+        );
     }
 
-    fn progress(&self, dataset: RStr<'_>, rows: u64, expected: ROption<u64>) {
-        self.quietly("progress", |context| {
-            context.watcher.progress(dataset.as_str(), rows, expected.into_option());
-        });
+    fn progress(&self, dataset: &str, rows: u64, expected: Option<u64>) {
+        self.sign();
+        self.watcher.progress(dataset, rows, expected);
     }
 
     fn is_cancelled(&self) -> bool {
-        self.0.cancel.is_set()
+        self.cancel.is_set()
     }
 
-    fn sleep(&self, ms: u64) -> bool {
+    fn sleep(&self, duration: Duration) -> bool {
         // A sleeping connector is waiting on purpose, not stuck; it says so in slices.
-        let until = Instant::now().checked_add(Duration::from_millis(ms));
+        let until = Instant::now().checked_add(duration);
         loop {
-            self.0.sign();
+            self.sign();
             let slice = Duration::from_secs(10);
             let left = until.map_or(slice, |until| until.saturating_duration_since(Instant::now()));
             if left.is_zero() {
-                return self.0.cancel.is_set();
+                return self.cancel.is_set();
             }
-            if self.0.cancel.sleep(left.min(slice)) {
+            if self.cancel.sleep(left.min(slice)) {
                 return true;
             }
         }
     }
 
-    fn acquire(&self, _bucket: RStr<'_>, _cost: u32) -> PResult<()> {
-        // No bucket is limited here; the call is the connector's chance to hear of a cancel.
-        guarded("acquire", || {
-            self.0.sign();
-            if self.0.cancel.is_set() { Err(Error::cancelled()) } else { Ok(()) }
-        })
-    }
-
-    fn secret_get(&self, name: RStr<'_>) -> PResult<ROption<RString>> {
-        guarded("secret_get", || {
-            let value = self.0.secret_get(name.as_str())?;
-            Ok(value.map(|secret| RString::from(secret.expose())).into())
-        })
-    }
-
-    fn secret_put(&self, name: RStr<'_>, value: ROption<RStr<'_>>) -> PResult<()> {
-        guarded("secret_put", || {
-            let value = value.into_option();
-            self.0.secret_put(name.as_str(), value.as_ref().map(RStr::as_str))
-        })
-    }
-
-    fn lease_acquire(&self, name: RStr<'_>, ttl_ms: u64) -> PResult<u64> {
-        guarded("lease_acquire", || self.0.lease(name.as_str(), ttl_ms))
-    }
-
-    fn lease_release(&self, name: RStr<'_>, lease: u64) {
-        self.quietly("lease_release", |context| {
-            if lock(&context.leases).held.remove(&lease).is_none() {
-                log::warn!("the lease `{name}` was released twice");
-            }
-        });
-    }
-
-    fn checkpoint_get(&self, dataset: RStr<'_>) -> PResult<ROption<RString>> {
-        guarded("checkpoint_get", || {
-            let context = &self.0;
-            let going_on = context.run_id.filter(|_| context.goes_on);
-            let found = context
-                .store
-                .checkpoint(context.connector_id, dataset.as_str(), going_on)
-                .map_err(for_connector)?;
-            if let Some((_, true)) = &found {
-                lock(&context.resumed).insert(dataset.as_str().into());
-            }
-            Ok(found.map(|(state, _)| RString::from(state)).into())
-        })
-    }
-
-    fn journal(&self, entry_json: RStr<'_>) {
-        self.quietly("journal", |context| {
-            let entry: JournalEntry = match serde_json::from_str(entry_json.as_str()) {
-                Ok(entry) => entry,
-                Err(error) => {
-                    log::warn!("a journal entry of the connector is not understood: {error}");
-                    return;
+    fn secret_get(&self, name: &str) -> Result<Option<Secret>, Error> {
+        match &*lock(&self.secrets) {
+            Secrets::Memory(secrets) => return Ok(secrets.get(name).cloned()),
+            Secrets::Held { token, .. } if name == TOKEN => return Ok(Some(token.clone())),
+            Secrets::Held { changes, .. } => {
+                if let Some(change) = changes.get(name) {
+                    return Ok(change.clone());
                 }
-            };
-            log::info!(
-                "{} {}{} -> {} ({} rows, {} ms)",
-                entry.method,
-                entry.host,
-                entry.path,
-                entry.status,
-                entry.rows,
-                entry.duration_ms
-            );
-            let masked = JournalEntry {
-                host: redact::mask(&entry.host).into_owned(),
-                path: redact::mask(&entry.path).into_owned(),
-                ..entry
-            };
-            if let Some(run) = context.run_id
-                && let Err(error) = context.store.add_journal(run, &masked)
-            {
-                log::warn!("a request is missing in the journal: {error}");
             }
-        });
+            Secrets::Stored => {}
+        }
+        if name == TOKEN {
+            return Ok(None);
+        }
+        let secret =
+            self.vault.secret(&self.store, self.connector_id, name).map_err(for_connector)?;
+        if let Some(secret) = &secret {
+            redact::remember(secret.expose());
+        }
+        Ok(secret)
     }
 
-    fn extension(&self, id: RStr<'_>, json: RStr<'_>) -> PResult<RString> {
-        guarded("extension", || match id.as_str() {
+    fn secret_put(&self, name: &str, value: Option<&Secret>) -> Result<(), Error> {
+        if name.is_empty() || name.len() > 128 || name == TOKEN {
+            return Err(Error::new(
+                ErrorKind::STATE,
+                format_args!("a secret cannot be stored as `{name}`"),
+            ));
+        }
+        if let Some(value) = value {
+            redact::remember(value.expose());
+        }
+        match &mut *lock(&self.secrets) {
+            Secrets::Memory(_) => {
+                return Err(Error::new(
+                    ErrorKind::STATE,
+                    "a secret was put before the connector was saved",
+                ));
+            }
+            Secrets::Held { changes, .. } => {
+                changes.insert(name.into(), value.cloned());
+                return Ok(());
+            }
+            Secrets::Stored => {}
+        }
+        let sealed = value
+            .map(|value| self.vault.seal(self.connector_id, name, value.expose()))
+            .transpose()
+            .map_err(for_connector)?;
+        self.store
+            .put_sealed_secrets(self.connector_id, &vec![(name.into(), sealed)])
+            .map_err(for_connector)
+    }
+
+    fn lease_acquire(&self, name: &str, ttl: Duration) -> Result<u64, Error> {
+        let patience = ttl.min(LONGEST_LEASE_WAIT);
+        let began = Instant::now();
+        loop {
+            let taken = Lease::try_take(self.store.folder(), self.connector_id, name);
+            if let Some(lease) = taken.map_err(for_connector)? {
+                let mut leases = lock(&self.leases);
+                leases.last += 1;
+                let number = leases.last;
+                leases.held.insert(number, lease);
+                return Ok(number);
+            }
+            if began.elapsed() >= patience {
+                return Err(Error::new(
+                    ErrorKind::RETRYABLE,
+                    format_args!("another process holds the lease `{name}`"),
+                )
+                .with_hint("run the command again when the other one has ended"));
+            }
+            if self.cancel.sleep(LEASE_POLL) {
+                return Err(Error::cancelled());
+            }
+            self.sign();
+        }
+    }
+
+    fn lease_release(&self, name: &str, lease: u64) {
+        self.sign();
+        if lock(&self.leases).held.remove(&lease).is_none() {
+            log::warn!("the lease `{name}` was released twice");
+        }
+    }
+
+    fn checkpoint(&self, dataset: &str) -> Result<Option<String>, Error> {
+        let going_on = self.run_id.filter(|_| self.goes_on);
+        let found =
+            self.store.checkpoint(self.connector_id, dataset, going_on).map_err(for_connector)?;
+        if let Some((_, true)) = &found {
+            lock(&self.resumed).insert(dataset.into());
+        }
+        Ok(found.map(|(state, _)| state))
+    }
+
+    fn journal(&self, entry: &JournalEntry) {
+        self.sign();
+        log::info!(
+            "{} {}{} -> {} ({} rows, {} ms)",
+            entry.method,
+            entry.host,
+            entry.path,
+            entry.status,
+            entry.rows,
+            entry.duration_ms
+        );
+        let masked = JournalEntry {
+            host: redact::mask(&entry.host).into_owned(),
+            path: redact::mask(&entry.path).into_owned(),
+            ..entry.clone()
+        };
+        if let Some(run) = self.run_id
+            && let Err(error) = self.store.add_journal(run, &masked)
+        {
+            log::warn!("a request is missing in the journal: {error}");
+        }
+    }
+
+    fn extension(&self, id: &str, json: &str) -> Result<String, Error> {
+        match id {
             NOTICE => {
-                let text: String = serde_json::from_str(json.as_str())
+                let text: String = serde_json::from_str(json)
                     .map_err(|_| Error::new(ErrorKind::SCHEMA, "a notice is a JSON string"))?;
-                self.0.watcher.notice(&text);
-                Ok(RString::from("null"))
+                self.watcher.notice(&text);
+                Ok("null".into())
             }
             unknown => {
                 Err(Error::unsupported(format_args!("this host has no service `{unknown}`")))
             }
-        })
+        }
     }
 }

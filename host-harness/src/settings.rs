@@ -9,11 +9,11 @@ use serde::Deserialize;
 
 use crate::error::HostError;
 use crate::home::Home;
-use crate::position::inputs::RuleSettings;
 use crate::redact;
 use crate::secret_store::KeyPlace;
 use crate::trust::Policy;
 use crate::worker::Limits;
+use position::inputs::RuleSettings;
 
 /// What the process was started with. Read once, then taken away from the process, so that no
 /// library applies it by itself.
@@ -278,7 +278,7 @@ impl Config {
             }
             HostError::config(format_args!("line {line}: it is not valid TOML"))
         })?;
-        if let Some(id) = config.rules.off.iter().find(|id| crate::findings::rule(id).is_none()) {
+        if let Some(id) = config.rules.off.iter().find(|id| position::rules::rule(id).is_none()) {
             return Err(HostError::config(format_args!("`rules.off` names no rule: `{id}`"))
                 .with_hint("rules are R01 to R22"));
         }

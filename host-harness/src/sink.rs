@@ -3,23 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use abi_stable::erased_types::TD_Opaque;
-use abi_stable::std_types::RStr;
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema, SchemaRef, TimeUnit};
-use connector_api::abi::{BatchSink, BatchSink_TO, BatchSinkBox, PResult};
 use connector_api::batch::ArrowBatch;
-use connector_api::guard::guarded;
+use connector_api::host_side::RecordSink;
 use connector_api::manifest::{DatasetSpec, FieldType, Manifest};
 use connector_api::{Error, ErrorKind};
 
 use crate::services::{Context, for_connector};
 use crate::store::RowWriter;
 
-/// Rows of one dataset that wait for their checkpoint in memory; more are stored before it. They
+/// Most rows of one dataset that wait in memory for their checkpoint; more are stored before it. They
 /// stay invisible until the run is published, so nothing is lost or shown by that.
 const MOST_WAITING: usize = 65_536;
-/// The longest state a checkpoint may carry.
+/// Most bytes of a checkpoint's state.
 const LONGEST_STATE: usize = 1 << 20;
 
 /// The receiving end of one run; the host keeps a clone to finish or close it.
@@ -69,11 +66,6 @@ impl RunSink {
         RunSink(Arc::new(Shared { context, state: Mutex::new(state) }))
     }
 
-    /// The sink as it crosses the boundary.
-    pub fn boxed(&self) -> BatchSinkBox {
-        BatchSink_TO::from_value(self.clone(), TD_Opaque)
-    }
-
     /// Refuses everything from here on; waits for a call that is just storing.
     pub fn close(&self) {
         let mut state = self.lock();
@@ -88,7 +80,7 @@ impl RunSink {
         let (arrived, result) = {
             let mut state = self.lock();
             let refused = state.refused.clone().map_or(Ok(()), Err);
-            // What came before the run was asked to stop is as good as ever.
+            // What came before the run was asked to stop is still valid.
             let sound = !matches!(&refused, Err(error) if error.kind != ErrorKind::CANCELLED);
             let stored = if sound { state.flush_all() } else { Ok(()) };
             let datasets = state.datasets.iter();
@@ -121,24 +113,17 @@ impl RunSink {
     }
 }
 
-impl BatchSink for RunSink {
-    fn batch(&mut self, dataset: RStr<'_>, batch: ArrowBatch) -> PResult<()> {
-        guarded("batch", || {
-            self.call(|state| {
-                let batch = batch.into_record_batch()?;
-                state.accept(dataset.as_str(), batch)
-            })
-        })
+impl RecordSink for RunSink {
+    fn batch(&mut self, dataset: &str, batch: ArrowBatch) -> Result<(), Error> {
+        self.call(|state| state.accept(dataset, batch.into_record_batch()?))
     }
 
-    fn checkpoint(&mut self, dataset: RStr<'_>, state_json: RStr<'_>) -> PResult<()> {
-        guarded("checkpoint", || {
-            self.call(|state| {
-                if state_json.len() > LONGEST_STATE {
-                    return Err(schema_error(dataset.as_str(), "its checkpoint is too long"));
-                }
-                state.flush(dataset.as_str(), Some(state_json.as_str()))
-            })
+    fn checkpoint(&mut self, dataset: &str, state_json: &str) -> Result<(), Error> {
+        self.call(|state| {
+            if state_json.len() > LONGEST_STATE {
+                return Err(schema_error(dataset, "its checkpoint is too long"));
+            }
+            state.flush(dataset, Some(state_json))
         })
     }
 }

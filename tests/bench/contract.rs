@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 use arrow_array::RecordBatch;
 use connector_api::Error;
 use connector_api::batch::ArrowBatch;
+use connector_api::ffi::host::over_the_boundary;
 use connector_api::message::CollectRequest;
 
 #[path = "../cli/null_host.rs"]
@@ -39,8 +40,9 @@ mod prepared;
 #[allow(dead_code, reason = "each benchmark uses its part")]
 mod watch;
 
-use null_host::{configured, loaded, sink};
+use null_host::{configured, loaded};
 use prepared::folder_with;
+use testkit::each_batch;
 use watch::watch;
 
 const PROCESSES: usize = 20;
@@ -117,7 +119,7 @@ fn handing_over(rows: u64) -> bool {
             let instance = configured(&plugin, &settings);
             instance.enable().expect("enabled");
             on_processor(|| {
-                instance.collect(&person(), sink(each)).expect("it collects");
+                instance.collect(&person(), each_batch(each)).expect("it collects");
             })
         };
         (0..3).map(once).min().expect("three times")
@@ -129,7 +131,7 @@ fn handing_over(rows: u64) -> bool {
     });
 
     let batches = some_batches(&plugin);
-    let mut sink = sink(|batch| batch.into_record_batch().map(drop));
+    let mut sink = over_the_boundary(each_batch(|batch| batch.into_record_batch().map(drop)));
     let handed = on_processor(|| {
         let mut left = rows;
         for batch in batches.iter().cycle() {
@@ -140,7 +142,7 @@ fn handing_over(rows: u64) -> bool {
             left -= length;
             let part = batch.slice(0, usize::try_from(length).expect("a small number"));
             let batch = ArrowBatch::from_record_batch(part).expect("exported");
-            sink.batch("person".into(), batch).into_result().expect("taken over");
+            sink.batch("person", batch).expect("taken over");
         }
     });
 
@@ -171,7 +173,7 @@ fn some_batches(plugin: &host_harness::plugin::Plugin) -> Vec<RecordBatch> {
     let keep = Arc::clone(&batches);
     let instance = configured(plugin, &[("domain", "north"), ("people", "20000")]);
     instance.enable().expect("enabled");
-    let keeping = sink(move |batch| {
+    let keeping = each_batch(move |batch| {
         keep.lock().expect("a list").push(batch.into_record_batch()?);
         Ok(())
     });

@@ -19,8 +19,8 @@ use arrow_array::{
 };
 use connector_api::manifest::Manifest;
 use connector_api::message::{CollectMode, DatasetSummary};
+use host_harness::app::collection::settle;
 use host_harness::home::Home;
-use host_harness::position::base;
 use host_harness::store::{RowWriter, Run, RunEnd, RunStatus, Store};
 
 #[allow(dead_code, reason = "each benchmark uses its part")]
@@ -148,7 +148,7 @@ fn check(what: &str, document: &serde_json::Value, users: u64) {
 
 fn settle(store: &Store, connector: i64) -> f64 {
     let started = Instant::now();
-    base::settle(store, connector, &Default::default(), 730).expect("it is prepared");
+    settle::settle(store, connector, &Default::default(), 730).expect("it is prepared");
     started.elapsed().as_secs_f64()
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn store(home: &Home, plugins: &Path) -> (Store, Manifest, i64) {
     let folders = plugin_dir::folders(Some(plugins), None, None, home, Some(Policy::Any));
     let scan = plugin_dir::scan(&folders.expect("folders"), &TrustedKeys::default(), Loading::Here);
     let manifest = scan.plugin("salesforce").expect("the plugin").manifest.clone();
-    let store = Store::open(home).expect("a store");
+    let store = Store::open(home.inventory()).expect("a store");
     Connection::open(home.store_file())
         .expect("the store")
         .execute(

@@ -71,7 +71,7 @@ fn main() -> ExitCode {
         "ready after {seconds:.2} s, {cpu_seconds:.2} s of processor time, of {MOST_SECONDS} s"
     );
 
-    let store = Store::open(&crashed).expect("the store opens");
+    let store = Store::open(crashed.inventory()).expect("the store opens");
     let runs = store.runs(None, 10).expect("runs");
     let taken_back = runs.len() == 2 && runs[0].status == RunStatus::Failed;
     let (rows, stray): (i64, i64) = Connection::open(crashed.store_file())

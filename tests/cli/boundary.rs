@@ -8,18 +8,20 @@ use std::sync::{Arc, Mutex};
 
 use arrow_array::cast::AsArray;
 use connector_api::batch::ArrowBatch;
+use connector_api::host_side::Instance;
 use connector_api::message::CollectRequest;
 use connector_api::{Error, ErrorKind};
 use host_harness::cancel::Cancel;
 use host_harness::home::Home;
-use host_harness::plugin::{Instance, Plugin};
+use host_harness::plugin::Plugin;
 use host_harness::secret_store::{KeyPlace, Vault};
-use host_harness::services::{Context, Watcher, host_box};
+use host_harness::services::{Context, Watcher};
 use host_harness::store::Store;
 use tempfile::TempDir;
+use testkit::each_batch;
 
 use crate::host::library;
-use crate::null_host::{configured, loaded, request, sink};
+use crate::null_host::{configured, loaded, request};
 
 const MEMORY: (&str, &[(&str, &str)]) =
     ("memory_connector", &[("domain", "north"), ("people", "3000")]);
@@ -43,10 +45,10 @@ fn rows(batch: ArrowBatch) -> Result<u64, Error> {
 }
 
 /// Collects everything; answers how many rows arrived.
-fn collect(instance: &Instance) -> Result<u64, Error> {
+fn collect(instance: &dyn Instance) -> Result<u64, Error> {
     let arrived = Arc::new(Mutex::new(0));
     let counter = Arc::clone(&arrived);
-    let counting = sink(move |batch| {
+    let counting = each_batch(move |batch| {
         *counter.lock().expect("a number") += rows(batch)?;
         Ok(())
     });
@@ -67,14 +69,14 @@ fn refused<T: std::fmt::Debug>(result: Result<T, Error>, kind: ErrorKind, why: &
 fn the_order_of_calls_is_held_also_while_it_collects() {
     let (plugin, _folder) = load(MEMORY.0);
     let instance = configured(&plugin, MEMORY.1);
-    refused(collect(&instance), ErrorKind::STATE, "while the feature is disabled");
+    refused(collect(&*instance), ErrorKind::STATE, "while the feature is disabled");
     instance.enable().expect("enabled");
     instance.enable().expect("enabled twice");
     let (arrived, batches) = channel();
     let (go_on, may) = channel::<()>();
     std::thread::scope(|scope| {
         let collecting = scope.spawn(|| {
-            let held = sink(move |batch| {
+            let held = each_batch(move |batch| {
                 arrived.send(rows(batch)?).expect("somebody counts");
                 // Ends when the other side is dropped.
                 let _ = may.recv();
@@ -85,7 +87,7 @@ fn the_order_of_calls_is_held_also_while_it_collects() {
         batches.recv().expect("a batch");
         let settings = request(MEMORY.1);
         refused(instance.configure(&settings), ErrorKind::STATE, "while it collects");
-        refused(collect(&instance), ErrorKind::STATE, "while it already collects");
+        refused(collect(&*instance), ErrorKind::STATE, "while it already collects");
         // Another instance of the same library is not concerned.
         let other = configured(&plugin, MEMORY.1);
         other.configure(&settings).expect("configured again");
@@ -94,10 +96,10 @@ fn the_order_of_calls_is_held_also_while_it_collects() {
         let summary = collecting.join().expect("no panic").expect("it collects to its end");
         assert_eq!(summary.datasets.len(), 3);
     });
-    refused(collect(&instance), ErrorKind::STATE, "while the feature is disabled");
+    refused(collect(&*instance), ErrorKind::STATE, "while the feature is disabled");
     instance.configure(&request(MEMORY.1)).expect("configured again");
     instance.enable().expect("enabled again");
-    assert_eq!(collect(&instance).expect("it collects"), 3_013);
+    assert_eq!(collect(&*instance).expect("it collects"), 3_013);
 }
 
 #[test]
@@ -106,16 +108,16 @@ fn an_instance_that_panicked_is_refused_and_a_new_one_works() {
     for told in ["panic", "panic-number", "payload"] {
         let instance = configured(&plugin, &[CHAOS.1, &[("behaviour", told)]].concat());
         instance.enable().expect("enabled");
-        refused(collect(&instance), ErrorKind::PANIC, "panic in `collect` at ");
+        refused(collect(&*instance), ErrorKind::PANIC, "panic in `collect` at ");
         let again = "refused: this instance panicked before";
-        refused(collect(&instance), ErrorKind::PANIC, again);
+        refused(collect(&*instance), ErrorKind::PANIC, again);
         refused(instance.configure(&request(CHAOS.1)), ErrorKind::PANIC, again);
         refused(instance.check(), ErrorKind::PANIC, again);
         refused(instance.disable(), ErrorKind::PANIC, again);
         drop(instance);
         let instance = configured(&plugin, CHAOS.1);
         instance.enable().expect("enabled");
-        assert_eq!(collect(&instance).expect("it collects"), 3, "after {told}");
+        assert_eq!(collect(&*instance).expect("it collects"), 3, "after {told}");
     }
 }
 
@@ -129,7 +131,7 @@ fn eight_instances_of_two_libraries_collect_at_once() {
                 let instance = configured(plugin, settings);
                 instance.enable().expect("enabled");
                 for _ in 0..3 {
-                    assert_eq!(collect(&instance).expect("it collects"), *expected);
+                    assert_eq!(collect(&*instance).expect("it collects"), *expected);
                 }
                 instance.disable().expect("disabled");
             });
@@ -145,7 +147,7 @@ fn batches_outlive_the_connector_and_its_thread() {
     std::thread::spawn(move || {
         let instance = configured(&plugin, MEMORY.1);
         instance.enable().expect("enabled");
-        let keeping = sink(move |batch| {
+        let keeping = each_batch(move |batch| {
             keeper.lock().expect("a list").push(batch);
             Ok(())
         });
@@ -183,15 +185,15 @@ fn a_panic_of_the_host_below_a_connector_does_not_cross_the_boundary() {
     let (plugin, folder) = load(CHAOS.0);
     let home = Home::new(folder.path().join("home"));
     home.ensure().expect("a home");
-    let store = Arc::new(Store::open(&home).expect("a store"));
+    let store = Arc::new(Store::open(home.inventory()).expect("a store"));
     let vault = Vault::open(&store, &KeyPlace::default()).expect("a vault");
     let mut context = Context::new(store, Arc::new(vault), 0, Cancel::default());
     context.watcher = Arc::new(Fragile);
-    let instance = plugin.instance(host_box(Arc::new(context))).expect("an instance");
+    let instance = plugin.instance(Arc::new(context)).expect("an instance");
     instance.configure(&request(CHAOS.1)).expect("configured");
     instance.enable().expect("enabled");
-    assert_eq!(collect(&instance).expect("progress is no reason to fail"), 3);
-    let summary = instance.collect(&everything(), sink(|_| panic!("the sink is broken")));
+    assert_eq!(collect(&*instance).expect("progress is no reason to fail"), 3);
+    let summary = instance.collect(&everything(), each_batch(|_| panic!("the sink is broken")));
     refused(summary, ErrorKind::PANIC, "the sink is broken");
 }
 
@@ -206,7 +208,7 @@ fn lives(package: &str, settings: &[(&str, &str)]) {
     let life = || {
         let instance = configured(&plugin, settings);
         instance.enable().expect("enabled");
-        collect(&instance).expect("it collects");
+        collect(&*instance).expect("it collects");
         instance.disable().expect("disabled");
     };
     let resident_kb = || -> u64 {

@@ -19,6 +19,7 @@ mod disk_image;
 mod failing;
 mod faults;
 mod findings;
+mod floors;
 #[cfg(target_os = "linux")]
 mod golden;
 mod guide;

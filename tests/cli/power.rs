@@ -7,8 +7,7 @@
 use std::fs;
 use std::path::Path;
 
-use host_harness::home::Home;
-use host_harness::store::Store;
+use host_harness::store::{Folder, Store};
 use salesforce_sim::SimulatedOrg;
 
 use crate::dice::{Dice, number};
@@ -89,7 +88,7 @@ impl Recording {
         disk.after_a_cut(dice).write(home);
         fs::copy(self.host.home().join("key"), home.join("key")).expect("the key");
 
-        let store = Store::open(&Home::new(home)).map_err(|error| error.to_string())?;
+        let store = Store::open(&Folder::new(home)).map_err(|error| error.to_string())?;
         store.quick_check().map_err(|error| error.to_string())?;
         let connector = store.connector(NAME).map_err(|error| error.to_string())?;
         drop(store);

@@ -165,7 +165,7 @@ pub(crate) fn end_grant(
         return Err(HostError::usage(format_args!("`{}` is not authorized", connector.name))
             .with_hint("there is nothing to give back"));
     }
-    let _lock = RunLock::take(deployment.store.home(), connector)?;
+    let _lock = RunLock::take(deployment.store.folder(), connector)?;
     let context = Arc::new(deployment.context(connector.id, cancel.clone()));
     let reply =
         with_instance(deployment, plugin, connector, &context, |instance| instance.deauthorize())
@@ -297,7 +297,7 @@ fn explained(error: Error, connector: &Connector) -> HostError {
 fn grant_lease(deployment: &Deployment, connector: &Connector) -> Result<Lease, HostError> {
     let until = Instant::now() + RENEWAL_PATIENCE;
     loop {
-        let taken = Lease::try_take(deployment.store.home(), connector.id, GRANT_LEASE)?;
+        let taken = Lease::try_take(deployment.store.folder(), connector.id, GRANT_LEASE)?;
         match taken {
             Some(lease) => return Ok(lease),
             None if Instant::now() < until => std::thread::park_timeout(LEASE_POLL),

@@ -129,7 +129,7 @@ impl App {
         if let Some(store) = self.store.get() {
             return Ok(store);
         }
-        let store = Arc::new(Store::open(&self.home)?);
+        let store = Arc::new(Store::open(self.home.inventory())?);
         deployment::recover_runs(&store, None)?;
         Ok(self.store.get_or_init(|| store))
     }
@@ -142,7 +142,7 @@ impl App {
         if !self.home.store_file().exists() {
             return Ok(None);
         }
-        Store::open_read(&self.home).map(Some)
+        Ok(Some(Store::open_read(self.home.inventory())?))
     }
 
     /// The store with its key and network settings.
@@ -165,7 +165,7 @@ impl App {
     /// # Errors
     /// When another process uses the key, or files cannot be written.
     pub fn change_key(&self, new_key: Option<&Path>) -> Result<PathBuf, HostError> {
-        Vault::change_key(self.store()?, &self.environment.key, new_key)
+        Ok(Vault::change_key(self.store()?, &self.environment.key, new_key)?)
     }
 
     /// A connector with the library of its feature, which must be enabled.

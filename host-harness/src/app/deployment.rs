@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use connector_api::host_side::Instance;
 use connector_api::manifest::Manifest;
 use connector_api::message::{ConfigureRequest, Problem};
 use connector_api::{Error, ErrorKind, Secret};
@@ -11,16 +12,16 @@ use crate::cancel::Cancel;
 use crate::error::HostError;
 use crate::home::Home;
 use crate::locks::RunLock;
-use crate::plugin::{Instance, Plugin};
+use crate::plugin::Plugin;
 use crate::redact;
 use crate::schedule;
 use crate::secret_store::{KeyPlace, Vault};
-use crate::services::{Context, Secrets, host_box};
+use crate::services::{Context, Secrets};
 use crate::settings::Network;
-use crate::store::{Connector, NewConnector, Sealed, SealedChanges, Store};
+use crate::store::{Connector, NewConnector, SETTINGS, Sealed, SealedChanges, Store, StoreError};
 
 /// The name under which a connector's settings are sealed; no secret can have it.
-pub(crate) const SETTINGS: &str = "settings/v1";
+
 /// Settings that have columns of their own.
 const OWN_COLUMNS: [&str; 2] = ["domain", "client_id"];
 
@@ -57,7 +58,7 @@ impl Deployment {
     /// # Errors
     /// When either cannot be used.
     pub fn open(home: &Home, key: &KeyPlace, network: Network) -> Result<Deployment, HostError> {
-        let store = Arc::new(Store::open(home)?);
+        let store = Arc::new(Store::open(home.inventory())?);
         let vault = Arc::new(Vault::open(&store, key)?);
         Ok(Deployment { store, vault, network })
     }
@@ -108,7 +109,7 @@ impl Deployment {
     /// A settings error with all problems by field.
     pub fn create(&self, plugin: &Plugin, draft: &Draft) -> Result<i64, HostError> {
         self.validate(plugin, draft, None)?;
-        self.store.insert_connector(&draft.plain, |id| self.seal(id, draft))
+        Ok(self.store.insert_connector(&draft.plain, |id| self.seal(id, draft))?)
     }
 
     /// Checks and stores a changed connector; all or nothing.
@@ -122,7 +123,8 @@ impl Deployment {
         draft: &Draft,
     ) -> Result<(), HostError> {
         self.validate(plugin, draft, Some(connector))?;
-        self.store.update_connector(connector.id, &draft.plain, &self.seal(connector.id, draft)?)
+        let sealed = self.seal(connector.id, draft)?;
+        Ok(self.store.update_connector(connector.id, &draft.plain, &sealed)?)
     }
 
     /// Deletes a connector with its secrets, runs and records.
@@ -130,12 +132,12 @@ impl Deployment {
     /// # Errors
     /// When a run of it is in progress, or the store cannot be written.
     pub fn delete(&self, connector: &Connector) -> Result<(), HostError> {
-        let _lock = RunLock::take(self.store.home(), connector)?;
-        self.store.delete_connector(connector)
+        let _lock = RunLock::take(self.store.folder(), connector)?;
+        Ok(self.store.delete_connector(connector)?)
     }
 
-    fn seal(&self, id: i64, draft: &Draft) -> Result<Sealed, HostError> {
-        let json = serde_json::to_string(&draft.settings).map_err(HostError::failed)?;
+    fn seal(&self, id: i64, draft: &Draft) -> Result<Sealed, StoreError> {
+        let json = serde_json::to_string(&draft.settings)?;
         Ok(Sealed {
             settings: self.vault.seal(id, SETTINGS, &json)?,
             secrets: self.seal_all(id, &draft.secrets)?,
@@ -150,7 +152,7 @@ impl Deployment {
         &self,
         id: i64,
         changes: &BTreeMap<String, Option<Secret>>,
-    ) -> Result<SealedChanges, HostError> {
+    ) -> Result<SealedChanges, StoreError> {
         changes
             .iter()
             .map(|(name, value)| {
@@ -219,7 +221,7 @@ impl Deployment {
                 secrets.filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect(),
             ));
         }
-        let instance = plugin.instance(host_box(Arc::new(context)))?;
+        let instance = plugin.instance(Arc::new(context))?;
         Ok(instance.configure(request)?)
     }
 
@@ -258,7 +260,7 @@ impl Deployment {
 /// When the store cannot be written.
 pub fn recover_runs(store: &Store, own: Option<i64>) -> Result<usize, HostError> {
     let recovered =
-        store.recover_runs(|id| own != Some(id) && RunLock::is_held(store.home(), id))?;
+        store.recover_runs(|id| own != Some(id) && RunLock::is_held(store.folder(), id))?;
     for run in &recovered {
         log::warn!(
             "run {} of `{}` was taken back: its process ended before it did",
@@ -278,9 +280,9 @@ pub fn configured(
     plugin: &Plugin,
     connector: &Connector,
     context: &Arc<Context>,
-) -> Result<Instance, Error> {
+) -> Result<Box<dyn Instance>, Error> {
     let request = configure_request(deployment, plugin, connector)?;
-    let instance = plugin.instance(host_box(Arc::clone(context)))?;
+    let instance = plugin.instance(Arc::<Context>::clone(context))?;
     let problems = instance.configure(&request)?;
     if problems.is_empty() {
         return Ok(instance);
@@ -297,17 +299,10 @@ pub(crate) fn configure_request(
     plugin: &Plugin,
     connector: &Connector,
 ) -> Result<ConfigureRequest, Error> {
-    let for_run = |error: HostError| {
-        let kind = match error.kind {
-            crate::error::Kind::Config => ErrorKind::CONFIG,
-            _ => ErrorKind::OTHER,
-        };
-        Error { hint: error.hint, ..Error::new(kind, error.message) }
-    };
-    let draft = deployment.draft(connector).map_err(for_run)?;
-    let names = deployment.store.secret_names(connector.id).map_err(for_run)?;
+    let draft = deployment.draft(connector)?;
+    let names = deployment.store.secret_names(connector.id).map_err(HostError::from)?;
     let names: Vec<&String> = names.iter().collect();
-    deployment.request(&plugin.manifest, &draft, &names).map_err(for_run)
+    Ok(deployment.request(&plugin.manifest, &draft, &names)?)
 }
 
 /// A connector that does not accept settings it accepted before.
@@ -332,11 +327,11 @@ pub fn with_instance<T>(
     plugin: &Plugin,
     connector: &Connector,
     context: &Arc<Context>,
-    operation: impl FnOnce(&Instance) -> Result<T, Error>,
+    operation: impl FnOnce(&dyn Instance) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let instance = configured(deployment, plugin, connector, context)?;
     instance.enable()?;
-    let result = operation(&instance);
+    let result = operation(&*instance);
     if !matches!(&result, Err(error) if error.kind == ErrorKind::PANIC)
         && let Err(error) = instance.disable()
     {

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::cancel::Cancel;
 use crate::error::HostError;
 use crate::locks::RunLock;
-use crate::services::{Watcher, host_box};
+use crate::services::Watcher;
 
 /// Time that runs in progress get to end when their feature is disabled.
 const STOP_WITHIN: Duration = Duration::from_secs(60);
@@ -97,7 +97,7 @@ pub fn enable(app: &App, feature: &str) -> Result<FeatureState, HostError> {
     let deployment = app.deployment()?;
     let context = deployment.context(0, Cancel::default());
     plugin
-        .instance(host_box(Arc::new(context)))
+        .instance(Arc::new(context))
         .and_then(|instance| instance.enable().and_then(|()| instance.disable()))?;
     deployment.store.set_feature(feature, true)?;
     Ok(FeatureState { feature: feature.to_owned(), enabled: true })
@@ -124,7 +124,7 @@ pub fn disable(
     let began = Instant::now();
     for connector in store.connectors()?.iter().filter(|other| other.feature == feature) {
         let mut announced = false;
-        while RunLock::is_held(store.home(), connector.id) {
+        while RunLock::is_held(store.folder(), connector.id) {
             if !announced {
                 progress.notice(&format!("stopping the run of `{}`", connector.name));
                 announced = true;

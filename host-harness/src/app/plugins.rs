@@ -9,6 +9,7 @@ use crate::app::status::HeldLibrary;
 use crate::conformance::{self, Status, Verdict};
 use crate::error::HostError;
 use crate::plugin_pins::{self, Pins};
+use crate::schedule::scheduler::PluginState;
 use crate::time;
 use crate::trust::Trust;
 
@@ -120,13 +121,14 @@ pub fn list(app: &App) -> Result<LibraryList, HostError> {
 /// When the store cannot be read.
 pub fn held_back(app: &App) -> Result<Vec<HeldLibrary>, HostError> {
     let now = time::now();
-    let held = app.store()?.plugin_states()?.into_iter().filter_map(|(feature, state)| {
-        Some(HeldLibrary {
-            feature,
-            held_until: state.held_until.filter(|until| *until > now)?,
-            reason: state.reason.unwrap_or_default(),
-        })
-    });
+    let held =
+        app.store()?.plugin_states::<PluginState>()?.into_iter().filter_map(|(feature, state)| {
+            Some(HeldLibrary {
+                feature,
+                held_until: state.held_until.filter(|until| *until > now)?,
+                reason: state.reason.unwrap_or_default(),
+            })
+        });
     Ok(held.collect())
 }
 

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::app::schedules::{self, ScheduleView};
 use crate::error::HostError;
 use crate::locks::ServerLock;
-use crate::schedule::scheduler::Standing;
+use crate::schedule::scheduler::ScheduleStatus;
 use crate::time;
 
 /// An endpoint server at a glance.
@@ -47,7 +47,7 @@ pub struct HeldLibrary {
 /// When store or libraries cannot be read.
 pub fn status(app: &App) -> Result<StatusView, HostError> {
     let scheduler = schedules::scheduler(app)?;
-    let server = ServerLock::holder(app.home());
+    let server = ServerLock::holder(app.home().inventory());
     let now = time::now();
     let held = scheduler.plugins().iter().filter_map(|(feature, plugin)| {
         Some(HeldLibrary {
@@ -73,6 +73,6 @@ pub fn status(app: &App) -> Result<StatusView, HostError> {
 }
 
 fn needs_attention(job: &ScheduleView) -> bool {
-    matches!(job.standing, Standing::Stopped | Standing::BackingOff)
-        || job.standing == Standing::Held && job.schedule.is_some()
+    matches!(job.standing, ScheduleStatus::Stopped | ScheduleStatus::BackingOff)
+        || job.standing == ScheduleStatus::Held && job.schedule.is_some()
 }

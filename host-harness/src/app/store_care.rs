@@ -56,8 +56,8 @@ pub fn back_up(app: &App, file: &Path) -> Result<Backup, HostError> {
 /// When the copy is damaged, or another process of this home is at work.
 pub fn restore(app: &App, file: &Path) -> Result<Restored, HostError> {
     app.home().ensure()?;
-    let _server = ServerLock::take(app.home())?;
-    let _key = KeyLock::exclusive(app.home())?;
-    let former_store = store::restore(app.home(), file)?;
+    let _server = ServerLock::take(app.home().inventory())?;
+    let _key = KeyLock::exclusive(app.home().inventory())?;
+    let former_store = store::restore(app.home().inventory(), file)?;
     Ok(Restored { restored: file.to_owned(), former_store })
 }

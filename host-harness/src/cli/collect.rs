@@ -9,9 +9,9 @@ use super::{Outcome, Reporter, Table, cancel_on_interrupt};
 use crate::app::App;
 use crate::app::collection::{self, Request};
 use crate::error::HostError;
-use crate::position::grouped;
 use crate::redact;
 use crate::store::RunStatus;
+use position::grouped;
 
 /// Options of `collect`.
 #[derive(Debug, clap::Args)]

@@ -1,12 +1,11 @@
 //! `diff`: what changed between two snapshots.
 
-use crate::app::App;
-use crate::cli::report::{find_connector, pick_snapshot};
-use crate::cli::{Outcome, Reporter, Table};
-use crate::diff::{self, Diff};
+use super::{Outcome, Reporter, Table};
+use crate::app::{App, diffs};
 use crate::error::HostError;
-use crate::position::grouped;
 use crate::redact;
+use position::diff::Diff;
+use position::grouped;
 
 /// Options of `diff`.
 #[derive(Debug, clap::Args)]
@@ -23,51 +22,71 @@ pub(crate) struct Args {
 
 /// Runs `diff`.
 pub(crate) fn run(app: &App, out: Reporter, args: &Args) -> Result<Outcome, HostError> {
-    let (store, connector) = find_connector(app, &args.name)?;
-    let mut from = pick_snapshot(&store, &connector, Some(&args.from))?;
-    let mut to = pick_snapshot(&store, &connector, Some(&args.to))?;
-    if from.id > to.id {
-        std::mem::swap(&mut from, &mut to);
-    }
-    let diff = diff::compare(&store, &from, &to)?;
-    if out.json {
-        out.document(&diff)?;
-    } else {
-        out.text(&render(&diff));
-    }
+    out.print(&diffs::compare(app, &args.name, &args.from, &args.to)?, text)?;
     Ok(Outcome::DONE)
 }
 
-fn render(diff: &Diff) -> String {
-    let mut text = redact::shown(&format!(
+fn text(diff: &Diff) -> String {
+    let mut text = summary(diff);
+    let pools = pool_table(diff);
+    if !pools.is_empty() {
+        text.push_str(&format!("\nLicence pools\n{}", pools.render()));
+    }
+    let seats = seat_table(diff);
+    if !seats.is_empty() {
+        text.push_str(&format!(
+            "\nSeats of active accounts, and why they moved\n{}",
+            seats.render()
+        ));
+    }
+    let or_none = |price: &Option<String>| price.clone().unwrap_or_else(|| "none".into());
+    for price in &diff.prices {
+        text.push_str(&redact::shown(&format!(
+            "price of {} ({}): {} -> {}",
+            price.license,
+            price.basis,
+            or_none(&price.per_year.0),
+            or_none(&price.per_year.1)
+        )));
+        text.push('\n');
+    }
+    for reason in &diff.not_compared {
+        text.push_str(&redact::shown(&format!("not compared: {reason}")));
+        text.push('\n');
+    }
+    text
+}
+
+fn summary(diff: &Diff) -> String {
+    let (people, rights) = (&diff.people, &diff.rights);
+    let title = redact::shown(&format!(
         "{} from snapshot {} ({}) to snapshot {} ({})",
         diff.connector, diff.from.snapshot, diff.from.as_of, diff.to.snapshot, diff.to.as_of
     ));
-    text.push('\n');
-    let people = &diff.people;
-    text.push_str(&format!(
-        "accounts: {} added, {} removed, {} made active, {} made inactive\n",
+    format!(
+        "{title}\naccounts: {} added, {} removed, {} made active, {} made inactive\n\
+         sets of rights: {} given, {} taken; {} rights added to sets, {} removed\n",
         grouped(people.added),
         grouped(people.removed),
         grouped(people.activated),
-        grouped(people.deactivated)
-    ));
-    text.push_str(&format!(
-        "sets of rights: {} given, {} taken; {} rights added to sets, {} removed\n",
-        grouped(diff.rights.sets_given),
-        grouped(diff.rights.sets_taken),
-        diff.rights.rights_added.len(),
-        diff.rights.rights_removed.len()
-    ));
+        grouped(people.deactivated),
+        grouped(rights.sets_given),
+        grouped(rights.sets_taken),
+        rights.rights_added.len(),
+        rights.rights_removed.len()
+    )
+}
+
+fn pool_table(diff: &Diff) -> Table {
     let number = |value: Option<i64>| value.map_or_else(|| "-".to_owned(), grouped);
+    let pair = |before: String, after: String| {
+        if before == after { before } else { format!("{before} -> {after}") }
+    };
+    let words = |(before, after): &(Option<String>, Option<String>)| {
+        pair(before.clone().unwrap_or("-".into()), after.clone().unwrap_or("-".into()))
+    };
     let mut table = Table::new(&["POOL", "CHANGE", "PURCHASED", "ASSIGNED", "STATUS", "ENDS"]);
     for license in &diff.licenses {
-        let pair = |before: String, after: String| {
-            if before == after { before } else { format!("{before} -> {after}") }
-        };
-        let words = |(before, after): &(Option<String>, Option<String>)| {
-            pair(before.clone().unwrap_or("-".into()), after.clone().unwrap_or("-".into()))
-        };
         table.row(vec![
             format!("{}/{}", license.family, license.key),
             license.change.to_owned(),
@@ -77,9 +96,10 @@ fn render(diff: &Diff) -> String {
             words(&license.expires_at),
         ]);
     }
-    if !table.is_empty() {
-        text.push_str(&format!("\nLicence pools\n{}", table.render()));
-    }
+    table
+}
+
+fn seat_table(diff: &Diff) -> Table {
     let mut table = Table::new(&[
         "SEATS OF",
         "NET",
@@ -107,26 +127,5 @@ fn render(diff: &Diff) -> String {
         );
         table.row(row);
     }
-    if !table.is_empty() {
-        text.push_str(&format!(
-            "\nSeats of active accounts, and why they moved\n{}",
-            table.render()
-        ));
-    }
-    for price in &diff.prices {
-        let shown = |price: &Option<String>| price.clone().unwrap_or_else(|| "none".into());
-        text.push_str(&redact::shown(&format!(
-            "price of {} ({}): {} -> {}",
-            price.license,
-            price.basis,
-            shown(&price.per_year.0),
-            shown(&price.per_year.1)
-        )));
-        text.push('\n');
-    }
-    for reason in &diff.not_compared {
-        text.push_str(&redact::shown(&format!("not compared: {reason}")));
-        text.push('\n');
-    }
-    text
+    table
 }

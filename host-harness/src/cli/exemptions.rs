@@ -2,12 +2,12 @@
 
 use chrono::NaiveDate;
 
+use super::{Outcome, Reporter, Table};
 use crate::app::App;
-use crate::cli::report::{find_connector, pick_snapshot};
-use crate::cli::{Outcome, Reporter, Table};
+use crate::app::exemptions::{self, NewExemption};
 use crate::error::HostError;
-use crate::findings::{Exemption, list, rule};
 use crate::time;
+use position::rules::Exemption;
 
 /// Commands of `exemptions`.
 #[derive(Debug, clap::Subcommand)]
@@ -48,63 +48,28 @@ pub(crate) enum Command {
 /// Runs `exemptions`.
 pub(crate) fn run(app: &App, out: Reporter, command: &Command) -> Result<Outcome, HostError> {
     match command {
-        Command::Add { name, subject, rule: id, reason, owner, until } => {
-            let (reader, connector) = find_connector(app, name)?;
-            let rule = match id {
-                Some(id) => rule(id).map(|rule| rule.id.to_owned()).ok_or_else(|| {
-                    HostError::usage(format_args!("there is no rule `{id}`"))
-                        .with_hint("rules are R01 to R22")
-                })?,
-                None => String::new(),
-            };
-            if *until < time::now().date_naive() {
-                return Err(HostError::usage(format_args!("`{until}` is over")));
-            }
-            if reason.trim().is_empty() || owner.trim().is_empty() {
-                return Err(HostError::usage("an exemption needs a reason and an owner"));
-            }
-            let snapshot = pick_snapshot(&reader, &connector, None)?;
-            let source = reader.snapshot_connection(&snapshot)?;
-            let found = list::find_person(&snapshot.manifest, &source, subject);
-            let (subject, subject_name) = match (found, subject.split_once('/')) {
-                (Ok((id, username)), _) => (id.clone(), username.unwrap_or(id)),
-                (Err(_), Some(_)) => (subject.clone(), subject.clone()),
-                (Err(error), None) => return Err(error),
-            };
-            let exemption = Exemption {
-                id: 0,
-                rule,
-                subject,
-                subject_name,
+        Command::Add { name, subject, rule, reason, owner, until } => {
+            let new = NewExemption {
+                subject: subject.clone(),
+                rule: rule.clone(),
                 reason: reason.clone(),
                 owner: owner.clone(),
-                expires_on: *until,
+                until: *until,
             };
-            let id = app.store()?.add_exemption(connector.id, &exemption)?;
-            let exemption = Exemption { id, ..exemption };
+            let exemption = exemptions::add(app, name, &new)?;
             if out.json {
                 out.document(&exemption)?;
             } else {
-                out.note(&format!("exemption {id} holds until {until}"));
+                out.note(&format!("exemption {} holds until {until}", exemption.id));
             }
         }
         Command::List { name } => {
-            let (reader, connector) = find_connector(app, name)?;
-            let exemptions = reader.exemptions(connector.id)?;
-            if out.json {
-                out.document(&exemptions)?;
-            } else {
-                out.text(&table(&exemptions));
-            }
+            out.print(&exemptions::list(app, name)?, |exemptions| table(exemptions))?;
         }
         Command::Remove { name, id } => {
-            let (_, connector) = find_connector(app, name)?;
-            if !app.store()?.remove_exemption(connector.id, *id)? {
-                return Err(HostError::usage(format_args!("there is no exemption {id}"))
-                    .with_hint("`exemptions list` shows all"));
-            }
+            let removed = exemptions::remove(app, name, *id)?;
             if out.json {
-                out.document(&serde_json::json!({ "removed": id }))?;
+                out.document(&removed)?;
             } else {
                 out.note(&format!("exemption {id} is ended"));
             }

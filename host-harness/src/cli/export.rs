@@ -2,72 +2,67 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
-
+use super::{Outcome, Reporter, Table};
 use crate::app::App;
-use crate::app::exports::{Exported, Format, Options, export};
-use crate::cli::report::find_snapshot;
-use crate::cli::{Outcome, Reporter, Table};
+use crate::app::exports::{self, Exported, Format, Options};
 use crate::error::HostError;
-use crate::position::grouped;
 use crate::redact;
-use crate::time::rfc3339;
+use position::grouped;
 
 /// Options of `export`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The connector's name
-    pub name: String,
+    name: String,
     /// The file format
     #[arg(long, value_enum)]
-    pub format: Format,
+    format: FileFormat,
     /// The folder the files go to, one for each dataset
     #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
+    out: PathBuf,
     /// Only this dataset; may be repeated
     #[arg(long = "dataset", value_name = "DATASET")]
-    pub datasets: Vec<String>,
+    datasets: Vec<String>,
     /// Export this snapshot (the number of its run), or the last one of a day, instead of the last
     #[arg(long, value_name = "SNAPSHOT|DATE")]
-    pub as_of: Option<String>,
+    as_of: Option<String>,
     /// CSV: write texts as they are, even those a spreadsheet takes for a formula
     #[arg(long)]
-    pub raw: bool,
+    raw: bool,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    connector: &'a str,
-    snapshot: i64,
-    as_of: String,
-    format: Format,
-    #[serde(flatten)]
-    exported: &'a Exported,
+/// The file formats.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum FileFormat {
+    /// RFC 4180, UTF-8, with a head line; null and empty text are both empty.
+    Csv,
+    /// One JSON object on each line.
+    Jsonl,
+    /// Apache Parquet with typed columns.
+    Parquet,
+}
+
+impl From<FileFormat> for Format {
+    fn from(format: FileFormat) -> Format {
+        match format {
+            FileFormat::Csv => Format::Csv,
+            FileFormat::Jsonl => Format::Jsonl,
+            FileFormat::Parquet => Format::Parquet,
+        }
+    }
 }
 
 /// Runs `export`.
 pub(crate) fn run(app: &App, out: Reporter, args: &Args) -> Result<Outcome, HostError> {
-    let (store, snapshot) = find_snapshot(app, &args.name, args.as_of.as_deref())?;
-    let connection = store.snapshot_connection(&snapshot)?;
     let options = Options {
-        format: args.format,
+        format: args.format.into(),
         out: args.out.clone(),
         datasets: args.datasets.clone(),
         raw: args.raw,
     };
-    let exported = export(&connection, &snapshot.manifest, &snapshot.datasets, &options)?;
-    if out.json {
-        out.document(&Document {
-            connector: &snapshot.connector_name,
-            snapshot: snapshot.id,
-            as_of: rfc3339(snapshot.as_of),
-            format: args.format,
-            exported: &exported,
-        })?;
-    } else {
-        out.text(&text(&exported));
-    }
-    let asked_in_vain = !args.datasets.is_empty() && !exported.skipped.is_empty();
+    let view = exports::export(app, &args.name, args.as_of.as_deref(), &options)?;
+    out.print(&view, |view| text(&view.exported))?;
+    let asked_in_vain = !args.datasets.is_empty() && !view.exported.skipped.is_empty();
     Ok(if asked_in_vain { Outcome::FINDINGS } else { Outcome::DONE })
 }
 

@@ -1,6 +1,8 @@
 //! `serve`: the endpoint server as a service.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::{Outcome, Reporter, cancel_on_interrupt};
 use crate::app::App;
@@ -34,7 +36,7 @@ pub(crate) enum LogFormat {
 
 pub(crate) fn run(app: App, out: Reporter) -> Result<Outcome, HostError> {
     app.home().ensure()?;
-    let _lock = ServerLock::take(app.home())?;
+    let _lock = ServerLock::take(app.home().inventory())?;
     app.schedule_settings()?;
     let status = Arc::new(Mutex::new(StatusView::default()));
     // A metrics address that is in use is reported before anything else begins.

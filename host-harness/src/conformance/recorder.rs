@@ -5,23 +5,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use abi_stable::erased_types::TD_Opaque;
-use abi_stable::std_types::{RArc, ROption, RStr, RString};
 use arrow_schema::SchemaRef;
-use connector_api::abi::{
-    BatchSink, BatchSink_TO, BatchSinkBox, HostBox, HostServices, HostServices_TO, PResult,
-};
 use connector_api::batch::ArrowBatch;
-use connector_api::guard::guarded;
 use connector_api::host::TOKEN;
+use connector_api::host_side::{HostApi, RecordSink};
 use connector_api::manifest::Manifest;
+use connector_api::message::JournalEntry;
 use connector_api::{Error, ErrorKind, Secret};
 
 use crate::cancel::Cancel;
 use crate::sink::check_batch;
 
-/// Debug: as much as an operator can ask for in practice.
-const LOG_LEVEL: u32 = 4;
+/// As much as an operator can ask for in practice.
+const LOG_LEVEL: log::LevelFilter = log::LevelFilter::Debug;
 const LONGEST_STATE: usize = 1 << 20;
 
 /// Clones share everything.
@@ -58,12 +54,12 @@ impl Recorder {
         Recorder { manifest, cancel: Cancel::default(), state }
     }
 
-    pub(super) fn services(&self) -> HostBox {
-        RArc::new(HostServices_TO::from_value(self.clone(), TD_Opaque))
+    pub(super) fn services(&self) -> Arc<dyn HostApi> {
+        Arc::new(self.clone())
     }
 
-    pub(super) fn sink(&self) -> BatchSinkBox {
-        BatchSink_TO::from_value(self.clone(), TD_Opaque)
+    pub(super) fn sink(&self) -> Box<dyn RecordSink> {
+        Box::new(self.clone())
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -103,102 +99,84 @@ impl Recorder {
     }
 }
 
-impl HostServices for Recorder {
-    fn log_level(&self) -> u32 {
+impl HostApi for Recorder {
+    fn log_level(&self) -> log::LevelFilter {
         LOG_LEVEL
     }
 
-    fn log(&self, _: u32, target: RStr<'_>, message: RStr<'_>) {
-        self.note(&format!("a log record of `{target}`"), message.as_str());
+    fn log(&self, _: log::Level, target: &str, message: &str) {
+        self.note(&format!("a log record of `{target}`"), message);
     }
 
-    fn progress(&self, dataset: RStr<'_>, _: u64, _: ROption<u64>) {
-        self.note("its progress", dataset.as_str());
+    fn progress(&self, dataset: &str, _: u64, _: Option<u64>) {
+        self.note("its progress", dataset);
     }
 
     fn is_cancelled(&self) -> bool {
         self.cancel.is_set()
     }
 
-    fn sleep(&self, ms: u64) -> bool {
-        self.cancel.sleep(Duration::from_millis(ms))
+    fn sleep(&self, duration: Duration) -> bool {
+        self.cancel.sleep(duration)
     }
 
-    fn acquire(&self, _: RStr<'_>, _: u32) -> PResult<()> {
-        guarded("acquire", || if self.cancel.is_set() { Err(Error::cancelled()) } else { Ok(()) })
+    fn secret_get(&self, name: &str) -> Result<Option<Secret>, Error> {
+        Ok(self.lock().secrets.get(name).cloned())
     }
 
-    fn secret_get(&self, name: RStr<'_>) -> PResult<ROption<RString>> {
-        guarded("secret_get", || {
-            let state = self.lock();
-            let secret = state.secrets.get(name.as_str());
-            Ok(secret.map(|secret| RString::from(secret.expose())).into())
-        })
-    }
-
-    fn secret_put(&self, name: RStr<'_>, value: ROption<RStr<'_>>) -> PResult<()> {
-        guarded("secret_put", || {
-            if name.is_empty() || name.as_str() == TOKEN {
-                return Err(Error::new(ErrorKind::STATE, "a secret cannot be stored by that name"));
+    fn secret_put(&self, name: &str, value: Option<&Secret>) -> Result<(), Error> {
+        if name.is_empty() || name == TOKEN {
+            return Err(Error::new(ErrorKind::STATE, "a secret cannot be stored by that name"));
+        }
+        let mut state = self.lock();
+        match value {
+            Some(secret) => {
+                state.stored.push(secret.clone());
+                state.secrets.insert(name.into(), secret.clone());
             }
-            let mut state = self.lock();
-            match value.into_option() {
-                Some(value) => {
-                    let secret = Secret::new(value.as_str());
-                    state.stored.push(secret.clone());
-                    state.secrets.insert(name.into(), secret);
-                }
-                None => drop(state.secrets.remove(name.as_str())),
-            }
-            Ok(())
-        })
+            None => drop(state.secrets.remove(name)),
+        }
+        Ok(())
     }
 
-    fn lease_acquire(&self, _: RStr<'_>, _: u64) -> PResult<u64> {
-        guarded("lease_acquire", || {
-            let mut state = self.lock();
-            state.leases += 1;
-            Ok(state.leases)
-        })
+    fn lease_acquire(&self, _: &str, _: Duration) -> Result<u64, Error> {
+        let mut state = self.lock();
+        state.leases += 1;
+        Ok(state.leases)
     }
 
-    fn lease_release(&self, _: RStr<'_>, _: u64) {}
+    fn lease_release(&self, _: &str, _: u64) {}
 
-    fn checkpoint_get(&self, dataset: RStr<'_>) -> PResult<ROption<RString>> {
-        guarded("checkpoint_get", || {
-            let state = self.lock();
-            Ok(state.earlier.get(dataset.as_str()).map(|state| state.as_str().into()).into())
-        })
+    fn checkpoint(&self, dataset: &str) -> Result<Option<String>, Error> {
+        Ok(self.lock().earlier.get(dataset).cloned())
     }
 
-    fn journal(&self, entry_json: RStr<'_>) {
-        self.note("the journal", entry_json.as_str());
+    fn journal(&self, entry: &JournalEntry) {
+        self.note("the journal", &serde_json::to_string(entry).unwrap_or_default());
     }
 
-    fn extension(&self, id: RStr<'_>, json: RStr<'_>) -> PResult<RString> {
-        self.note(&format!("the extension `{id}`"), json.as_str());
-        guarded("extension", || Err(Error::unsupported("there are no extensions here")))
+    fn extension(&self, id: &str, json: &str) -> Result<String, Error> {
+        self.note(&format!("the extension `{id}`"), json);
+        Err(Error::unsupported("there are no extensions here"))
     }
 }
 
-impl BatchSink for Recorder {
-    fn batch(&mut self, dataset: RStr<'_>, batch: ArrowBatch) -> PResult<()> {
-        guarded("batch", || self.sink_call(|| self.accept(dataset.as_str(), batch)))
+impl RecordSink for Recorder {
+    fn batch(&mut self, dataset: &str, batch: ArrowBatch) -> Result<(), Error> {
+        self.sink_call(|| self.accept(dataset, batch))
     }
 
-    fn checkpoint(&mut self, dataset: RStr<'_>, state_json: RStr<'_>) -> PResult<()> {
-        guarded("checkpoint", || {
-            self.sink_call(|| {
-                if self.manifest.dataset(dataset.as_str()).is_none() {
-                    let message = format_args!("`{dataset}` is not declared");
-                    return Err(Error::new(ErrorKind::SCHEMA, message));
-                }
-                if state_json.len() > LONGEST_STATE {
-                    return Err(Error::new(ErrorKind::SCHEMA, "its checkpoint is too long"));
-                }
-                self.lock().checkpoints.insert(dataset.into(), state_json.into());
-                Ok(())
-            })
+    fn checkpoint(&mut self, dataset: &str, state: &str) -> Result<(), Error> {
+        self.sink_call(|| {
+            if self.manifest.dataset(dataset).is_none() {
+                let message = format_args!("`{dataset}` is not declared");
+                return Err(Error::new(ErrorKind::SCHEMA, message));
+            }
+            if state.len() > LONGEST_STATE {
+                return Err(Error::new(ErrorKind::SCHEMA, "its checkpoint is too long"));
+            }
+            self.lock().checkpoints.insert(dataset.into(), state.into());
+            Ok(())
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use connector_api::host::TOKEN;
+use connector_api::host_side::Instance;
 use connector_api::message::{
     AuthorizeReply, AuthorizeRequest, CollectRequest, CollectSummary, ConfigureRequest, Problem,
 };
@@ -10,7 +11,7 @@ use connector_api::{Error, ErrorKind};
 
 use super::recorder::Recorder;
 use super::{Profile, Unmet, failed, not_applicable};
-use crate::plugin::{Instance, Plugin};
+use crate::plugin::Plugin;
 
 /// A loaded library and the settings to check it with.
 pub(super) struct Subject {
@@ -20,7 +21,7 @@ pub(super) struct Subject {
 
 /// One instance and the host it was given.
 pub(super) struct Session {
-    pub(super) instance: Instance,
+    pub(super) instance: Box<dyn Instance>,
     pub(super) recorder: Recorder,
 }
 

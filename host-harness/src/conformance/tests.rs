@@ -3,13 +3,11 @@
 
 use std::path::PathBuf;
 
-use abi_stable::erased_types::TD_Opaque;
-use abi_stable::prefix_type::PrefixTypeTrait;
-use abi_stable::std_types::{RResult, RStr, RString};
-use connector_api::abi::{
+use connector_api::ffi::abi::{
     BatchSinkBox, ConnectorMod, HostBox, PResult, RawConnector, RawConnector_TO, RawConnectorBox,
 };
-use connector_api::guard::error_to_wire;
+use connector_api::ffi::by_hand::{PrefixTypeTrait, RErr, ROk, RStr, RString, TD_Opaque};
+use connector_api::host_side::Module;
 use connector_api::manifest::{FieldSpec, FieldType, Manifest};
 use connector_api::module::{HANDSHAKE_SYMBOL, Handshake, ROOT_MODULE_SYMBOL};
 use connector_api::{Error, ErrorKind};
@@ -25,23 +23,23 @@ struct Yes;
 impl RawConnector for Yes {
     fn invoke(&self, _: RStr<'_>, json: RStr<'_>) -> PResult<RString> {
         match json.contains("later contract") {
-            true => RResult::RErr(error_to_wire(Error::new(ErrorKind::SCHEMA, "an unknown key"))),
-            false => RResult::ROk("{}".into()),
+            true => RErr(Error::new(ErrorKind::SCHEMA, "an unknown key").into()),
+            false => ROk("{}".into()),
         }
     }
 
     fn collect(&self, _: RStr<'_>, _: BatchSinkBox) -> PResult<RString> {
-        RResult::ROk("{}".into())
+        ROk("{}".into())
     }
 }
 
 extern "C" fn describe() -> PResult<RString> {
     let manifest = Manifest::new("yes", "Yes", "1.0.0");
-    RResult::ROk(serde_json::to_string(&manifest).expect("JSON").into())
+    ROk(serde_json::to_string(&manifest).expect("JSON").into())
 }
 
 extern "C" fn new(_: HostBox) -> PResult<RawConnectorBox> {
-    RResult::ROk(RawConnector_TO::from_value(Yes, TD_Opaque))
+    ROk(RawConnector_TO::from_value(Yes, TD_Opaque))
 }
 
 fn failure(name: &str, subject: &Subject) -> String {
@@ -54,7 +52,7 @@ fn failure(name: &str, subject: &Subject) -> String {
 
 #[test]
 fn a_library_without_the_guard_fails_the_checks_that_the_guard_passes() {
-    let module = ConnectorMod { describe, new }.leak_into_prefix();
+    let module = Module::by_hand(ConnectorMod { describe, new }.leak_into_prefix());
     let plugin = Plugin::from_module(PathBuf::new(), Handshake::THIS, module).expect("a plugin");
     let profile = Profile::made_up(&plugin.manifest);
     let mut subject = Subject { plugin, profile };

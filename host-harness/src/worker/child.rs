@@ -8,15 +8,11 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use abi_stable::erased_types::TD_Opaque;
-use abi_stable::std_types::{RArc, ROption, RStr, RString};
 use arrow_ipc::writer::StreamWriter;
-use connector_api::abi::{
-    BatchSink, BatchSink_TO, HostBox, HostServices, HostServices_TO, PResult,
-};
 use connector_api::batch::ArrowBatch;
-use connector_api::guard::{catch, guarded};
-use connector_api::{Error, ErrorKind};
+use connector_api::host_side::{HostApi, RecordSink, catch};
+use connector_api::message::JournalEntry;
+use connector_api::{Error, ErrorKind, Secret};
 
 use super::frame::{self, BATCH};
 use super::{Answer, Call, Job, Start, ToHost, ToWorker};
@@ -41,14 +37,7 @@ pub(crate) fn run() -> u8 {
         log_level: start.log_level,
     });
     let _ = log::set_boxed_logger(Box::new(RemoteLog(Arc::clone(&host))));
-    log::set_max_level(match start.log_level {
-        0 => log::LevelFilter::Off,
-        1 => log::LevelFilter::Error,
-        2 => log::LevelFilter::Warn,
-        3 => log::LevelFilter::Info,
-        4 => log::LevelFilter::Debug,
-        _ => log::LevelFilter::Trace,
-    });
+    log::set_max_level(start.log_level);
     let listener = Arc::clone(&host);
     let listening = std::thread::Builder::new().name("host".into()).spawn(move || {
         while let Ok(Some((_, payload))) = frame::read(&mut input) {
@@ -79,16 +68,14 @@ fn work(host: &Arc<Remote>, start: Start) -> Result<String, Error> {
         Job::Describe => serde_json::to_string(&plugin.manifest)
             .map_err(|error| Error::new(ErrorKind::OTHER, error)),
         Job::Collect { configure, request } => {
-            let services: HostBox =
-                RArc::new(HostServices_TO::from_value(Services(Arc::clone(host)), TD_Opaque));
-            let instance = plugin.instance(services)?;
+            let instance = plugin.instance(Arc::<Remote>::clone(host))?;
             let problems = instance.configure(&configure)?;
             if !problems.is_empty() {
                 return Err(refused_settings(&problems));
             }
             instance.enable()?;
-            let sink = BatchSink_TO::from_value(RemoteSink(Arc::clone(host)), TD_Opaque);
-            let result = instance.collect(&request, sink);
+            let sink = RemoteSink(Arc::clone(host));
+            let result = instance.collect(&request, Box::new(sink));
             if !matches!(&result, Err(error) if error.kind == ErrorKind::PANIC)
                 && let Err(error) = instance.disable()
             {
@@ -106,7 +93,7 @@ struct Remote {
     waiting: Mutex<HashMap<u32, Sender<Result<Answer, Error>>>>,
     last_call: AtomicU32,
     cancel: Cancel,
-    log_level: u32,
+    log_level: log::LevelFilter,
 }
 
 impl Remote {
@@ -157,13 +144,13 @@ struct RemoteLog(Arc<Remote>);
 
 impl log::Log for RemoteLog {
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.level() as u32 <= self.0.log_level
+        metadata.level() <= self.0.log_level
     }
 
     fn log(&self, record: &log::Record<'_>) {
         if self.enabled(record.metadata()) {
             self.0.tell(&ToHost::Log {
-                level: record.level() as u32,
+                level: record.level(),
                 target: record.target().into(),
                 message: record.args().to_string(),
             });
@@ -173,121 +160,98 @@ impl log::Log for RemoteLog {
     fn flush(&self) {}
 }
 
-struct Services(Arc<Remote>);
-
-impl HostServices for Services {
-    fn log_level(&self) -> u32 {
-        self.0.log_level
+impl HostApi for Remote {
+    fn log_level(&self) -> log::LevelFilter {
+        self.log_level
     }
 
-    fn log(&self, level: u32, target: RStr<'_>, message: RStr<'_>) {
-        self.0.tell(&ToHost::Log { level, target: target.into(), message: message.into() });
+    fn log(&self, level: log::Level, target: &str, message: &str) {
+        self.tell(&ToHost::Log { level, target: target.into(), message: message.into() });
     }
 
-    fn progress(&self, dataset: RStr<'_>, rows: u64, expected: ROption<u64>) {
-        let expected = expected.into_option();
-        self.0.tell(&ToHost::Progress { dataset: dataset.into(), rows, expected });
+    fn progress(&self, dataset: &str, rows: u64, expected: Option<u64>) {
+        self.tell(&ToHost::Progress { dataset: dataset.into(), rows, expected });
     }
 
     fn is_cancelled(&self) -> bool {
-        self.0.cancel.is_set()
+        self.cancel.is_set()
     }
 
-    fn sleep(&self, ms: u64) -> bool {
-        let until = Instant::now().checked_add(Duration::from_millis(ms));
+    fn sleep(&self, duration: Duration) -> bool {
+        let until = Instant::now().checked_add(duration);
         loop {
-            self.0.tell(&ToHost::Sign);
+            self.tell(&ToHost::Sign);
             let left = until.map_or(SLICE, |until| until.saturating_duration_since(Instant::now()));
             if left.is_zero() {
-                return self.0.cancel.is_set();
+                return self.cancel.is_set();
             }
-            if self.0.cancel.sleep(left.min(SLICE)) {
+            if self.cancel.sleep(left.min(SLICE)) {
                 return true;
             }
         }
     }
 
-    fn acquire(&self, bucket: RStr<'_>, cost: u32) -> PResult<()> {
-        guarded("acquire", || self.0.ask(Call::Acquire { bucket: bucket.into(), cost }).map(drop))
+    fn secret_get(&self, name: &str) -> Result<Option<Secret>, Error> {
+        Ok(self.text(Call::SecretGet { name: name.into() })?.map(Secret::new))
     }
 
-    fn secret_get(&self, name: RStr<'_>) -> PResult<ROption<RString>> {
-        guarded("secret_get", || {
-            let text = self.0.text(Call::SecretGet { name: name.into() })?;
-            Ok(text.map(RString::from).into())
-        })
+    fn secret_put(&self, name: &str, value: Option<&Secret>) -> Result<(), Error> {
+        let value = value.map(|secret| secret.expose().to_owned());
+        self.ask(Call::SecretPut { name: name.into(), value }).map(drop)
     }
 
-    fn secret_put(&self, name: RStr<'_>, value: ROption<RStr<'_>>) -> PResult<()> {
-        guarded("secret_put", || {
-            let value = value.into_option().map(Into::into);
-            self.0.ask(Call::SecretPut { name: name.into(), value }).map(drop)
-        })
-    }
-
-    fn lease_acquire(&self, name: RStr<'_>, ttl_ms: u64) -> PResult<u64> {
-        guarded("lease_acquire", || {
-            match self.0.ask(Call::LeaseAcquire { name: name.into(), ttl_ms })? {
-                Answer::Number(lease) => Ok(lease),
-                Answer::Nothing | Answer::Text(_) => {
-                    Err(Error::new(ErrorKind::OTHER, "the host gave no lease"))
-                }
+    fn lease_acquire(&self, name: &str, ttl: Duration) -> Result<u64, Error> {
+        match self.ask(Call::LeaseAcquire { name: name.into(), ttl })? {
+            Answer::Number(lease) => Ok(lease),
+            Answer::Nothing | Answer::Text(_) => {
+                Err(Error::new(ErrorKind::OTHER, "the host gave no lease"))
             }
-        })
+        }
     }
 
-    fn lease_release(&self, name: RStr<'_>, lease: u64) {
-        self.0.tell(&ToHost::LeaseRelease { name: name.into(), lease });
+    fn lease_release(&self, name: &str, lease: u64) {
+        self.tell(&ToHost::LeaseRelease { name: name.into(), lease });
     }
 
-    fn checkpoint_get(&self, dataset: RStr<'_>) -> PResult<ROption<RString>> {
-        guarded("checkpoint_get", || {
-            let text = self.0.text(Call::CheckpointGet { dataset: dataset.into() })?;
-            Ok(text.map(RString::from).into())
-        })
+    fn checkpoint(&self, dataset: &str) -> Result<Option<String>, Error> {
+        self.text(Call::Checkpoint { dataset: dataset.into() })
     }
 
-    fn journal(&self, entry_json: RStr<'_>) {
-        self.0.tell(&ToHost::Journal { json: entry_json.into() });
+    fn journal(&self, entry: &JournalEntry) {
+        self.tell(&ToHost::Journal { entry: entry.clone() });
     }
 
-    fn extension(&self, id: RStr<'_>, json: RStr<'_>) -> PResult<RString> {
-        guarded("extension", || {
-            let text = self.0.text(Call::Extension { id: id.into(), json: json.into() })?;
-            Ok(text.unwrap_or_default().into())
-        })
+    fn extension(&self, id: &str, json: &str) -> Result<String, Error> {
+        let text = self.text(Call::Extension { id: id.into(), json: json.into() })?;
+        Ok(text.unwrap_or_default())
     }
 }
 
 struct RemoteSink(Arc<Remote>);
 
-impl BatchSink for RemoteSink {
-    fn batch(&mut self, dataset: RStr<'_>, batch: ArrowBatch) -> PResult<()> {
-        guarded("batch", || {
-            let batch = batch.into_record_batch()?;
-            let failed = |error: arrow_schema::ArrowError| Error::new(ErrorKind::SCHEMA, error);
-            let mut ipc = Vec::new();
-            let mut writer = StreamWriter::try_new(&mut ipc, &batch.schema()).map_err(failed)?;
-            writer.write(&batch).and_then(|()| writer.finish()).map_err(failed)?;
-            drop(writer);
-            let name = dataset.as_str().as_bytes();
-            let length = u16::try_from(name.len())
-                .map_err(|_| Error::new(ErrorKind::SCHEMA, "the dataset's name is too long"))?;
-            let send = |id: u32| {
-                let mut output = lock(&self.0.output);
-                let head = [&id.to_le_bytes()[..], &length.to_le_bytes()[..], name, &ipc];
-                frame::write(&mut *output, BATCH, &head)?;
-                output.flush()
-            };
-            self.0.call(send).map(drop)
-        })
+impl RecordSink for RemoteSink {
+    fn batch(&mut self, dataset: &str, batch: ArrowBatch) -> Result<(), Error> {
+        let batch = batch.into_record_batch()?;
+        let failed = |error: arrow_schema::ArrowError| Error::new(ErrorKind::SCHEMA, error);
+        let mut ipc = Vec::new();
+        let mut writer = StreamWriter::try_new(&mut ipc, &batch.schema()).map_err(failed)?;
+        writer.write(&batch).and_then(|()| writer.finish()).map_err(failed)?;
+        drop(writer);
+        let name = dataset.as_bytes();
+        let length = u16::try_from(name.len())
+            .map_err(|_| Error::new(ErrorKind::SCHEMA, "the dataset's name is too long"))?;
+        let send = |id: u32| {
+            let mut output = lock(&self.0.output);
+            let head = [&id.to_le_bytes()[..], &length.to_le_bytes()[..], name, &ipc];
+            frame::write(&mut *output, BATCH, &head)?;
+            output.flush()
+        };
+        self.0.call(send).map(drop)
     }
 
-    fn checkpoint(&mut self, dataset: RStr<'_>, state_json: RStr<'_>) -> PResult<()> {
-        guarded("checkpoint", || {
-            let call = Call::Checkpoint { dataset: dataset.into(), state: state_json.into() };
-            self.0.ask(call).map(drop)
-        })
+    fn checkpoint(&mut self, dataset: &str, state: &str) -> Result<(), Error> {
+        let call = Call::KeepCheckpoint { dataset: dataset.into(), state: state.into() };
+        self.0.ask(call).map(drop)
     }
 }
 

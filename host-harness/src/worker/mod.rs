@@ -18,9 +18,10 @@ mod frame;
 mod parent;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use connector_api::Error;
-use connector_api::message::{CollectRequest, ConfigureRequest};
+use connector_api::message::{CollectRequest, ConfigureRequest, JournalEntry};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use child::run;
@@ -49,8 +50,8 @@ struct Start {
     library: std::path::PathBuf,
     /// The library's SHA-256; another file is not loaded.
     digest: String,
-    /// Most detailed log level, as a number.
-    log_level: u32,
+    /// Most detailed log level.
+    log_level: log::LevelFilter,
     limits: Limits,
     job: Job,
 }
@@ -83,7 +84,7 @@ enum ToHost {
     /// It is at work, although it has nothing to say.
     Sign,
     Log {
-        level: u32,
+        level: log::Level,
         target: String,
         message: String,
     },
@@ -93,7 +94,7 @@ enum ToHost {
         expected: Option<u64>,
     },
     Journal {
-        json: String,
+        entry: JournalEntry,
     },
     LeaseRelease {
         name: String,
@@ -110,12 +111,11 @@ enum ToHost {
 
 #[derive(Debug, Serialize, Deserialize)]
 enum Call {
-    Acquire { bucket: String, cost: u32 },
     SecretGet { name: String },
     SecretPut { name: String, value: Option<String> },
-    LeaseAcquire { name: String, ttl_ms: u64 },
-    CheckpointGet { dataset: String },
-    Checkpoint { dataset: String, state: String },
+    LeaseAcquire { name: String, ttl: Duration },
+    Checkpoint { dataset: String },
+    KeepCheckpoint { dataset: String, state: String },
     Extension { id: String, json: String },
 }
 

@@ -6,28 +6,26 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use abi_stable::std_types::{ROption, RStr};
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::StreamReader;
-use connector_api::abi::{BatchSinkBox, HostBox};
 use connector_api::batch::ArrowBatch;
-use connector_api::guard::{catch, from_wire};
+use connector_api::host_side::{HostApi, RecordSink, catch};
 use connector_api::manifest::Manifest;
 use connector_api::message::{CollectRequest, CollectSummary, ConfigureRequest};
-use connector_api::{Error, ErrorKind};
+use connector_api::{Error, ErrorKind, Secret};
 
 use super::frame::{self, BATCH};
 use super::{Answer, Call, Job, Limits, Start, ToHost, ToWorker, environment};
 use crate::cancel::Cancel;
 use crate::{manifest_check, redact};
 
-/// A library may take so long to say what it is.
+/// Time limit for `describe`.
 const DESCRIBE_WITHIN: Duration = Duration::from_secs(20);
-/// A worker that said its last word, or fell silent for good, may take so long to end.
+/// Time a worker gets to exit after its final message or after it was stopped.
 const EXIT_WITHIN: Duration = Duration::from_secs(2);
-/// So much of what a worker writes to standard error is kept to say how it died.
+/// Bytes of standard error kept for the crash message.
 const LAST_WORDS: usize = 4_096;
-/// So many lines of it are logged.
+/// Most lines of standard error logged.
 const MOST_LINES: usize = 100;
 
 /// A worker process.
@@ -47,7 +45,7 @@ pub(crate) fn describe(library: &Path, digest: &str, limits: Limits) -> Result<M
     let start = Start {
         library: library.into(),
         digest: digest.into(),
-        log_level: log::max_level() as u32,
+        log_level: log::max_level(),
         limits,
         job: Job::Describe,
     };
@@ -90,7 +88,7 @@ impl Worker {
         Worker::start(Start {
             library: library.into(),
             digest: digest.into(),
-            log_level: log::max_level() as u32,
+            log_level: log::max_level(),
             limits,
             job: Job::Collect { configure, request },
         })
@@ -141,8 +139,8 @@ impl Worker {
     pub(crate) fn serve(
         &self,
         output: &mut BufReader<ChildStdout>,
-        services: HostBox,
-        sink: BatchSinkBox,
+        services: Arc<dyn HostApi>,
+        sink: Box<dyn RecordSink>,
         cancel: &Cancel,
     ) -> Result<CollectSummary, Error> {
         let over = Cancel::default();
@@ -207,11 +205,16 @@ impl Worker {
         match frame::message(&payload)? {
             ToHost::Done { result } => return Ok(Some(result)),
             ToHost::Call { id, call } => {
-                if let Some(result) = host.call(self, id, call) {
+                let result = catch("a service", || Ok(host.call(self, id, call)));
+                if let Some(result) = result.unwrap_or_else(|error| Some(Err(error))) {
                     self.reply(id, result);
                 }
             }
-            note => host.note(note),
+            note => catch("a service", || {
+                host.note(note);
+                Ok(())
+            })
+            .unwrap_or_else(|error| log::error!("{error}")),
         }
         Ok(None)
     }
@@ -365,49 +368,42 @@ impl Host for NothingYet {
 
 /// For a run.
 struct Run {
-    services: HostBox,
-    sink: BatchSinkBox,
+    services: Arc<dyn HostApi>,
+    sink: Box<dyn RecordSink>,
 }
 
 impl Host for Run {
     fn call(&mut self, worker: &Worker, id: u32, call: Call) -> Option<Result<Answer, Error>> {
         let services = &self.services;
-        Some(match call {
-            Call::Acquire { bucket, cost } => {
-                from_wire(services.acquire(bucket.as_str().into(), cost)).map(|()| Answer::Nothing)
-            }
-            Call::SecretGet { name } => from_wire(services.secret_get(name.as_str().into()))
-                .map(|text| Answer::Text(text.into_option().map(Into::into))),
+        let nothing = |()| Answer::Nothing;
+        let result = match call {
+            Call::SecretGet { name } => services
+                .secret_get(&name)
+                .map(|secret| Answer::Text(secret.map(|secret| secret.expose().to_owned()))),
             Call::SecretPut { name, value } => {
-                let value: ROption<RStr<'_>> = value.as_deref().map(RStr::from_str).into();
-                from_wire(services.secret_put(name.as_str().into(), value))
-                    .map(|()| Answer::Nothing)
+                services.secret_put(&name, value.map(Secret::new).as_ref()).map(nothing)
             }
-            Call::LeaseAcquire { name, ttl_ms } => {
+            Call::LeaseAcquire { name, ttl } => {
                 // It may take long, and what ends it may be the worker's next message.
-                let (services, worker) = (services.clone(), worker.clone());
+                let (services, worker) = (Arc::clone(services), worker.clone());
                 let wait = move || {
-                    let lease = services.lease_acquire(name.as_str().into(), ttl_ms);
-                    worker.reply(id, from_wire(lease).map(Answer::Number));
+                    let lease = catch("lease", || services.lease_acquire(&name, ttl));
+                    worker.reply(id, lease.map(Answer::Number));
                 };
                 match std::thread::Builder::new().name("lease".into()).spawn(wait) {
                     Ok(_) => return None,
                     Err(error) => Err(Error::new(ErrorKind::OTHER, error)),
                 }
             }
-            Call::CheckpointGet { dataset } => {
-                from_wire(services.checkpoint_get(dataset.as_str().into()))
-                    .map(|text| Answer::Text(text.into_option().map(Into::into)))
-            }
-            Call::Checkpoint { dataset, state } => {
-                from_wire(self.sink.checkpoint(dataset.as_str().into(), state.as_str().into()))
-                    .map(|()| Answer::Nothing)
+            Call::Checkpoint { dataset } => services.checkpoint(&dataset).map(Answer::Text),
+            Call::KeepCheckpoint { dataset, state } => {
+                self.sink.checkpoint(&dataset, &state).map(nothing)
             }
             Call::Extension { id, json } => {
-                from_wire(services.extension(id.as_str().into(), json.as_str().into()))
-                    .map(|text| Answer::Text(Some(text.into())))
+                services.extension(&id, &json).map(|text| Answer::Text(Some(text)))
             }
-        })
+        };
+        Some(result)
     }
 
     fn note(&mut self, note: ToHost) {
@@ -415,24 +411,20 @@ impl Host for Run {
         match note {
             // A sleep of no time is a sign of life and nothing else.
             ToHost::Sign => {
-                services.sleep(0);
+                services.sleep(Duration::ZERO);
             }
-            ToHost::Log { level, target, message } => {
-                services.log(level, target.as_str().into(), message.as_str().into());
-            }
+            ToHost::Log { level, target, message } => services.log(level, &target, &message),
             ToHost::Progress { dataset, rows, expected } => {
-                services.progress(dataset.as_str().into(), rows, expected.into());
+                services.progress(&dataset, rows, expected);
             }
-            ToHost::Journal { json } => services.journal(json.as_str().into()),
-            ToHost::LeaseRelease { name, lease } => {
-                services.lease_release(name.as_str().into(), lease);
-            }
+            ToHost::Journal { entry } => services.journal(&entry),
+            ToHost::LeaseRelease { name, lease } => services.lease_release(&name, lease),
             ToHost::Call { .. } | ToHost::Done { .. } => {}
         }
     }
 
     fn batch(&mut self, dataset: &str, batch: RecordBatch) -> Result<(), Error> {
-        from_wire(self.sink.batch(dataset.into(), ArrowBatch::from_record_batch(batch)?))
+        self.sink.batch(dataset, ArrowBatch::from_record_batch(batch)?)
     }
 }
 

@@ -3,7 +3,9 @@
 use connector_api::ErrorKind;
 use salesforce_sim::{Action, Fault, SimulatedOrg, Violation};
 
-use crate::host::{Death, Setup, assert_well_behaved, authorized, org, token_requests, violations};
+use testkit::Death;
+
+use crate::host::{Setup, assert_well_behaved, authorized, org, token_requests, violations};
 
 fn rotating() -> SimulatedOrg {
     org(|policy| policy.rotate_refresh_tokens = true)
@@ -147,14 +149,14 @@ fn an_answer_that_never_came_is_not_asked_for_again_at_once() {
 fn where_the_old_access_token_still_works_nothing_was_rotated() {
     let org = rotating();
     let setup = authorized(&org);
-    let mut grant = setup.store.grant();
+    let mut grant = setup.grant();
     grant["refresh_started"] = grant["version"].clone();
     setup.store.put("grant", &grant.to_string());
     org.clear_journal();
     works(&setup);
     assert_eq!(token_requests(&org, "refresh_token").len(), 0, "asked without a refresh");
     assert!(org.journal()[0].path.ends_with("/userinfo"));
-    assert_eq!(setup.store.grant()["refresh_started"], serde_json::Value::Null);
+    assert_eq!(setup.grant()["refresh_started"], serde_json::Value::Null);
 }
 
 #[test]
@@ -174,9 +176,9 @@ fn a_fault_of_the_server_leaves_the_outcome_open_and_the_next_run_resolves_it() 
         org.expire_sessions();
         org.faults().set([Fault::new(action).on_grant("refresh_token")]);
         assert_eq!(setup.start().run().unwrap_err().kind, ErrorKind::RETRYABLE);
-        assert_ne!(setup.store.grant()["refresh_started"], serde_json::Value::Null);
+        assert_ne!(setup.grant()["refresh_started"], serde_json::Value::Null);
         works(&setup);
-        assert_eq!(setup.store.grant()["refresh_started"], serde_json::Value::Null);
+        assert_eq!(setup.grant()["refresh_started"], serde_json::Value::Null);
     }
 }
 
@@ -252,7 +254,7 @@ fn a_grant_that_was_stored_while_another_was_renewed_is_kept() {
         .push(Fault::new(Action::Drip { bytes: 64, pause_ms: 50 }).on_grant("refresh_token"));
     std::thread::scope(|scope| {
         let run = scope.spawn(|| setup.start().run());
-        while setup.store.grant()["refresh_started"].is_null() {
+        while setup.grant()["refresh_started"].is_null() {
             std::thread::yield_now();
         }
         setup.store.put("grant", &newer);

@@ -144,7 +144,7 @@ fn a_grant_that_no_longer_fits_the_settings_is_not_renewed() {
 fn a_session_of_another_org_is_refused() {
     let org = org(|policy| policy.rotate_refresh_tokens = true);
     let setup = authorized(&org);
-    let mut grant = setup.store.grant();
+    let mut grant = setup.grant();
     grant["organization_id"] = "00D999999999999AAA".into();
     setup.store.put("grant", &grant.to_string());
     assert_eq!(setup.start().finding("grant.org").status, FindingStatus::Failed);
@@ -164,7 +164,7 @@ fn nothing_secret_is_written_to_the_log() {
     let server = setup.start();
     server.run().unwrap();
     server.check();
-    let grant = setup.store.grant();
+    let grant = setup.grant();
     let secrets = [
         grant["access_token"].as_str().unwrap().to_owned(),
         grant["refresh_token"].as_str().unwrap().to_owned(),

@@ -1,179 +1,21 @@
-//! A host in memory: secrets, leases, and a process that can die at any durable write.
+//! A connector that authorizes, and the host of its processes.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Condvar, Mutex};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use abi_stable::erased_types::TD_Opaque;
-use abi_stable::std_types::{RArc, ROption, RStr, RString};
-use connector_api::abi::{BatchSink, BatchSink_TO, HostServices, HostServices_TO, PResult};
-use connector_api::batch::ArrowBatch;
-use connector_api::guard::guarded;
 use connector_api::message::{
     AuthorizeReply, AuthorizeRequest, CheckReport, CollectRequest, CollectSummary,
     ConfigureRequest, Finding, GrantSummary, Problem,
 };
-use connector_api::{Connector, Error, ErrorKind, Host, Sink};
+use connector_api::{Connector, Error, Host, Sink};
 use salesforce_plugin::Salesforce;
 use salesforce_sim::{Entry, SimulatedOrg, Violation};
-
-/// What outlives a process: the sealed secrets, and who holds a lease.
-#[derive(Clone, Default)]
-pub(crate) struct Store(Arc<Shared>);
-
-#[derive(Default)]
-struct Shared {
-    secrets: Mutex<BTreeMap<String, String>>,
-    leased: Mutex<BTreeSet<String>>,
-    released: Condvar,
-}
-
-impl Store {
-    pub(crate) fn put(&self, name: &str, value: &str) {
-        self.0.secrets.lock().unwrap().insert(name.into(), value.into());
-    }
-
-    pub(crate) fn get(&self, name: &str) -> Option<String> {
-        self.0.secrets.lock().unwrap().get(name).cloned()
-    }
-
-    /// A copy that later writes do not reach.
-    pub(crate) fn copy(&self) -> Store {
-        let store = Store::default();
-        *store.0.secrets.lock().unwrap() = self.0.secrets.lock().unwrap().clone();
-        store
-    }
-
-    /// The stored grant.
-    pub(crate) fn grant(&self) -> serde_json::Value {
-        serde_json::from_str(&self.get("grant").expect("a grant")).unwrap()
-    }
-}
-
-/// When a process dies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Death {
-    Never,
-    /// Before that durable write, counted from zero, reaches the store.
-    Before(usize),
-    /// After it did, before anything else happens.
-    After(usize),
-}
-
-struct Process {
-    store: Store,
-    death: Death,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    writes: usize,
-    dead: bool,
-    pauses_ms: Vec<u64>,
-    log: Vec<String>,
-}
-
-impl Process {
-    fn alive(&self) -> Result<(), Error> {
-        if self.state.lock().unwrap().dead {
-            return Err(Error::new(ErrorKind::OTHER, "the process is dead"));
-        }
-        Ok(())
-    }
-}
-
-struct Services(Arc<Process>);
-
-impl HostServices for Services {
-    fn log_level(&self) -> u32 {
-        5
-    }
-    fn log(&self, _level: u32, target: RStr<'_>, message: RStr<'_>) {
-        self.0.state.lock().unwrap().log.push(format!("{target} {message}"));
-    }
-    fn progress(&self, _dataset: RStr<'_>, _rows: u64, _expected: ROption<u64>) {}
-    fn is_cancelled(&self) -> bool {
-        self.0.state.lock().unwrap().dead
-    }
-    fn sleep(&self, ms: u64) -> bool {
-        self.0.state.lock().unwrap().pauses_ms.push(ms);
-        false
-    }
-    fn acquire(&self, _bucket: RStr<'_>, _cost: u32) -> PResult<()> {
-        guarded("acquire", || self.0.alive())
-    }
-    fn secret_get(&self, name: RStr<'_>) -> PResult<ROption<RString>> {
-        guarded("secret_get", || {
-            self.0.alive()?;
-            Ok(self.0.store.get(name.as_str()).map(RString::from).into())
-        })
-    }
-    fn secret_put(&self, name: RStr<'_>, value: ROption<RStr<'_>>) -> PResult<()> {
-        guarded("secret_put", || {
-            self.0.alive()?;
-            let mut state = self.0.state.lock().unwrap();
-            let number = state.writes;
-            state.writes += 1;
-            if self.0.death == Death::Before(number) {
-                state.dead = true;
-                return Err(Error::new(ErrorKind::OTHER, "the process is dead"));
-            }
-            let mut secrets = self.0.store.0.secrets.lock().unwrap();
-            match value.into_option() {
-                Some(value) => secrets.insert(name.to_string(), value.to_string()),
-                None => secrets.remove(name.as_str()),
-            };
-            if self.0.death == Death::After(number) {
-                state.dead = true;
-                return Err(Error::new(ErrorKind::OTHER, "the process is dead"));
-            }
-            Ok(())
-        })
-    }
-    fn lease_acquire(&self, name: RStr<'_>, _ttl_ms: u64) -> PResult<u64> {
-        guarded("lease", || {
-            self.0.alive()?;
-            let shared = &self.0.store.0;
-            let mut leased = shared.leased.lock().unwrap();
-            while leased.contains(name.as_str()) {
-                leased = shared.released.wait(leased).unwrap();
-            }
-            leased.insert(name.to_string());
-            Ok(1)
-        })
-    }
-    fn lease_release(&self, name: RStr<'_>, _lease: u64) {
-        self.0.store.0.leased.lock().unwrap().remove(name.as_str());
-        self.0.store.0.released.notify_all();
-    }
-    fn checkpoint_get(&self, _dataset: RStr<'_>) -> PResult<ROption<RString>> {
-        guarded("checkpoint", || Ok(ROption::RNone))
-    }
-    fn journal(&self, entry_json: RStr<'_>) {
-        self.0.state.lock().unwrap().log.push(entry_json.to_string());
-    }
-    fn extension(&self, _id: RStr<'_>, _json: RStr<'_>) -> PResult<RString> {
-        guarded("extension", || Err(Error::unsupported("no extension")))
-    }
-}
-
-struct NoSink;
-
-impl BatchSink for NoSink {
-    fn batch(&mut self, _dataset: RStr<'_>, batch: ArrowBatch) -> PResult<()> {
-        guarded("batch", || {
-            drop(batch);
-            Ok(())
-        })
-    }
-    fn checkpoint(&mut self, _dataset: RStr<'_>, _state_json: RStr<'_>) -> PResult<()> {
-        guarded("checkpoint", || Ok(()))
-    }
-}
+use testkit::{Death, HostMemory, ScriptedHost, discard};
 
 /// One process with one configured connector.
 pub(crate) struct Server {
-    process: Arc<Process>,
+    host: Arc<ScriptedHost>,
+    memory: HostMemory,
     plugin: Salesforce,
     /// The CA file lives as long as it is used.
     _ca: Arc<tempfile::NamedTempFile>,
@@ -182,7 +24,7 @@ pub(crate) struct Server {
 /// Settings of a connector, and what its processes share.
 #[derive(Clone)]
 pub(crate) struct Setup {
-    pub(crate) store: Store,
+    pub(crate) store: HostMemory,
     pub(crate) settings: BTreeMap<String, String>,
     ca: Arc<tempfile::NamedTempFile>,
 }
@@ -192,7 +34,7 @@ impl Setup {
     pub(crate) fn new(org: &SimulatedOrg, grant: &str) -> Setup {
         let ca = Arc::new(tempfile::NamedTempFile::new().unwrap());
         org.write_ca(ca.path()).unwrap();
-        let store = Store::default();
+        let store = HostMemory::default();
         store.put("client_secret", org.client_secret());
         let settings = [
             ("domain", org.my_domain_host().to_owned()),
@@ -211,8 +53,13 @@ impl Setup {
     }
 
     /// The same settings over another store.
-    pub(crate) fn over(&self, store: Store) -> Setup {
+    pub(crate) fn over(&self, store: HostMemory) -> Setup {
         Setup { store, ..self.clone() }
+    }
+
+    /// The stored grant.
+    pub(crate) fn grant(&self) -> serde_json::Value {
+        serde_json::from_str(&self.store.get("grant").expect("a grant")).unwrap()
     }
 
     pub(crate) fn start(&self) -> Server {
@@ -220,11 +67,10 @@ impl Setup {
     }
 
     pub(crate) fn start_until(&self, death: Death) -> Server {
-        let process =
-            Arc::new(Process { store: self.store.clone(), death, state: Mutex::default() });
-        let services = HostServices_TO::from_value(Services(Arc::clone(&process)), TD_Opaque);
-        let plugin = Salesforce::new(Host::new(RArc::new(services))).unwrap();
-        let server = Server { process, plugin, _ca: Arc::clone(&self.ca) };
+        let host = Arc::new(ScriptedHost::over(&self.store).dying(death).logging());
+        let plugin = Salesforce::new(Host::new(Arc::<ScriptedHost>::clone(&host))).unwrap();
+        let memory = self.store.clone();
+        let server = Server { host, memory, plugin, _ca: Arc::clone(&self.ca) };
         let problems = server.configure(self);
         assert!(problems.is_empty(), "{problems:?}");
         server
@@ -233,8 +79,8 @@ impl Setup {
 
 impl Server {
     fn configure(&self, setup: &Setup) -> Vec<Problem> {
-        let secrets = setup.store.0.secrets.lock().unwrap().keys().cloned().collect();
-        let request = ConfigureRequest { settings: setup.settings.clone(), secrets };
+        let request =
+            ConfigureRequest { settings: setup.settings.clone(), secrets: setup.store.names() };
         self.plugin.configure(request).unwrap()
     }
 
@@ -252,9 +98,9 @@ impl Server {
 
     /// Pastes the Token.
     pub(crate) fn paste(&self, token: &str) -> Result<GrantSummary, Error> {
-        self.process.store.put("token", token);
+        self.memory.put("token", token);
         let reply = self.plugin.authorize(AuthorizeRequest::Finish);
-        self.process.store.0.secrets.lock().unwrap().remove("token");
+        self.memory.remove("token");
         granted(reply?)
     }
 
@@ -280,7 +126,7 @@ impl Server {
     /// Reads the org's limits: the smallest run.
     pub(crate) fn run(&self) -> Result<CollectSummary, Error> {
         let request = CollectRequest { datasets: vec!["limits".into()], ..Default::default() };
-        let mut sink = Sink::new(BatchSink_TO::from_value(NoSink, TD_Opaque));
+        let mut sink = Sink::new(discard());
         let summary = self.plugin.collect(request, &mut sink)?;
         match summary.error {
             Some(error) => Err(error),
@@ -289,15 +135,16 @@ impl Server {
     }
 
     pub(crate) fn writes(&self) -> usize {
-        self.process.state.lock().unwrap().writes
+        self.host.writes()
     }
 
     pub(crate) fn pauses_ms(&self) -> Vec<u64> {
-        self.process.state.lock().unwrap().pauses_ms.clone()
+        let ms = |pause: &std::time::Duration| u64::try_from(pause.as_millis()).unwrap();
+        self.host.pauses().iter().map(ms).collect()
     }
 
     pub(crate) fn log(&self) -> String {
-        self.process.state.lock().unwrap().log.join("\n")
+        self.host.log()
     }
 }
 

@@ -24,13 +24,13 @@ fn another_host_is_followed_only_after_the_operators_yes() {
     for rotation in [false, true] {
         let org = org(|policy| policy.rotate_refresh_tokens = rotation);
         let setup = moved(&org);
-        let before = setup.store.grant();
+        let before = setup.grant();
         let error = setup.start().run().unwrap_err();
         assert_eq!(error.kind, ErrorKind::CONFIG, "{error}");
         assert!(error.message.contains(NEW), "{error}");
         assert!(error.hint.unwrap().contains(&format!("--accept-host {NEW}")));
         assert!(!reached(&org, NEW), "nothing was sent there");
-        let grant = setup.store.grant();
+        let grant = setup.grant();
         assert_eq!(grant["instance_host"], before["instance_host"]);
         assert_eq!(grant["offered_host"], NEW);
         assert_ne!(grant["access_token"], before["access_token"]);
@@ -76,7 +76,7 @@ fn a_yes_to_a_host_that_was_not_offered_or_is_not_salesforces_is_refused() {
         refused(host);
     }
     assert!(org.journal().is_empty(), "nothing was sent");
-    assert_eq!(setup.store.grant()["offered_host"], NEW);
+    assert_eq!(setup.grant()["offered_host"], NEW);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_foreign_instance_in_an_answer_costs_no_token_and_gets_none() {
     let error = setup.start().run().unwrap_err();
     assert_eq!(error.kind, ErrorKind::AUTH, "{error}");
     assert!(!error.message.contains("evil"), "{error}");
-    let grant = setup.store.grant();
+    let grant = setup.grant();
     assert_eq!(grant["refresh_token"], "5Aep861rotated==", "the rotated token was kept");
     assert_eq!(grant["instance_host"], org.my_domain_host());
     assert_well_behaved(&org);

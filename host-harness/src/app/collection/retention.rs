@@ -2,10 +2,11 @@
 
 use chrono::Duration;
 
+use super::settle::settle;
 use crate::error::HostError;
-use crate::position::base;
-use crate::position::inputs::RuleSettings;
 use crate::redact;
+use position::inputs::RuleSettings;
+
 use crate::settings::Config;
 use crate::store::{Connector, RunStatus, Store};
 use crate::time;
@@ -49,7 +50,7 @@ impl RetentionPolicy {
         }
         if matches!(status, RunStatus::Complete | RunStatus::Partial)
             && let Err(error) =
-                base::settle(store, connector.id, &self.rules, self.activity_retention_days)
+                settle(store, connector.id, &self.rules, self.activity_retention_days)
         {
             log::warn!(
                 "the snapshot is published; what reports prepare from it is not: {}",

@@ -11,17 +11,18 @@ use std::path::{Path, PathBuf};
 
 use connector_api::manifest::{DatasetSpec, Manifest};
 use connector_api::message::DatasetStatus;
-use rusqlite::Connection;
 use serde::Serialize;
 
+use crate::app::{App, snapshots};
 use crate::error::HostError;
-use crate::position::{NOT_COLLECTED, plain_reason};
 use crate::safe_file::{self, SafeFile};
-use crate::store::DatasetInfo;
+use crate::store::{DatasetInfo, SnapshotReader, Value};
+use crate::time::rfc3339;
+use position::evidence::{NOT_COLLECTED, plain_reason};
 use row::{Row, RowWriter};
 
 /// The file formats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// RFC 4180, UTF-8, with a head line; null and empty text are both empty.
@@ -54,6 +55,22 @@ pub struct Options {
     pub datasets: Vec<String>,
     /// CSV only: write texts as they are, even those a spreadsheet takes for a formula.
     pub raw: bool,
+}
+
+/// An export of a snapshot.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExportView {
+    /// The connector's name.
+    pub connector: String,
+    /// The snapshot.
+    pub snapshot: i64,
+    /// When it was taken, in RFC 3339.
+    pub as_of: String,
+    /// The file format.
+    pub format: Format,
+    /// Its files.
+    #[serde(flatten)]
+    pub exported: Exported,
 }
 
 /// What an export wrote and what it left out.
@@ -89,23 +106,59 @@ pub struct ExportedFile {
 pub struct Skipped {
     /// The dataset.
     pub dataset: String,
-    /// How it stands.
+    /// Its status.
     pub status: &'static str,
     /// Why, as one sentence.
     pub reason: String,
 }
 
-/// Writes the datasets of a snapshot to files; each appears whole or not at all, and replaces one
-/// of an earlier export.
+/// Exports a snapshot of a connector: the last one, or the one that `as_of` names.
 ///
-/// `connection` shows each dataset as in [`position::compute`](crate::position::compute). A dataset
-/// of which nothing was read gets no file.
+/// # Errors
+/// Of kind usage for an unknown connector or dataset, of kind failed without snapshot or when a file
+/// cannot be written.
+pub fn export(
+    app: &App,
+    name: &str,
+    as_of: Option<&str>,
+    options: &Options,
+) -> Result<ExportView, HostError> {
+    let (store, snapshot) = snapshots::find(app, name, as_of)?;
+    let records = store.reader(&snapshot, None)?;
+    let exported = write(&records, &snapshot.manifest, &snapshot.datasets, options)?;
+    Ok(ExportView {
+        connector: snapshot.connector_name,
+        snapshot: snapshot.id,
+        as_of: rfc3339(snapshot.as_of),
+        format: options.format,
+        exported,
+    })
+}
+
+/// Passes on one record, its values in the order of the manifest's fields.
+type Each<'a> = dyn FnMut(&[Value<'_>]) -> Result<(), HostError> + 'a;
+
+/// Where records come from.
+pub(crate) trait Records {
+    /// Passes on the records of a dataset in the order of its key.
+    fn each(&self, spec: &DatasetSpec, each: &mut Each<'_>) -> Result<(), HostError>;
+}
+
+impl Records for SnapshotReader {
+    fn each(&self, spec: &DatasetSpec, each: &mut Each<'_>) -> Result<(), HostError> {
+        let columns: Vec<&str> = spec.fields.iter().map(|field| field.name.as_str()).collect();
+        self.dataset(&spec.name, &columns, each)
+    }
+}
+
+/// Writes the datasets of a snapshot to files; each file appears complete or not at all, and replaces
+/// one of an earlier export. A dataset of which nothing was read gets no file.
 ///
 /// # Errors
 /// Of kind usage for an unknown dataset, before anything is written; otherwise when a file cannot
 /// be written or a record does not fit the manifest. Files finished until then stay.
-pub fn export(
-    connection: &Connection,
+pub(crate) fn write(
+    records: &impl Records,
     manifest: &Manifest,
     datasets: &[DatasetInfo],
     options: &Options,
@@ -119,7 +172,7 @@ pub fn export(
         let info = datasets.iter().find(|info| info.dataset == spec.name);
         match info {
             Some(info) if has_records(info.status) => {
-                exported.files.push(write_dataset(connection, spec, info, options)?);
+                exported.files.push(write_dataset(records, spec, info, options)?);
             }
             _ => {
                 let status = info.map_or(NOT_COLLECTED, |info| info.status.as_str());
@@ -148,7 +201,7 @@ fn has_records(status: DatasetStatus) -> bool {
 }
 
 fn write_dataset(
-    connection: &Connection,
+    records: &impl Records,
     spec: &DatasetSpec,
     info: &DatasetInfo,
     options: &Options,
@@ -161,7 +214,7 @@ fn write_dataset(
             Format::Jsonl => Box::new(jsonl::Writer::new(&mut file, spec)?),
             Format::Parquet => Box::new(parquet::Writer::new(&mut file, spec)?),
         };
-        copy_rows(connection, spec, writer.as_mut())?
+        copy_rows(records, spec, writer.as_mut())?
     };
     let bytes = file.finish()?;
     Ok(ExportedFile {
@@ -187,17 +240,15 @@ fn file_path(folder: &Path, dataset: &str, format: Format) -> Result<PathBuf, Ho
 }
 
 fn copy_rows(
-    connection: &Connection,
+    records: &impl Records,
     spec: &DatasetSpec,
     writer: &mut dyn RowWriter,
 ) -> Result<u64, HostError> {
-    let mut statement = connection.prepare(&row::select(spec))?;
-    let mut rows = statement.query([])?;
     let mut number = 0;
-    while let Some(row) = rows.next()? {
-        writer.write(&Row::new(row, spec))?;
+    records.each(spec, &mut |values| {
         number += 1;
-    }
+        writer.write(&Row::new(values, spec))
+    })?;
     writer.finish()?;
     Ok(number)
 }

@@ -1,12 +1,12 @@
 //! The licence position for a terminal: the answer first, then what it rests on.
 
 use crate::cli::Table;
-use crate::cli::findings::rule_table;
-use crate::findings::RuleResult;
-use crate::money::{Amount, Amounts};
-use crate::position::show::{self, FamilyTable};
-use crate::position::{Position, grouped};
+use crate::cli::rule_table::rule_table;
 use crate::redact;
+use crate::report::show::{self, FamilyTable};
+use position::grouped;
+use position::model::Position;
+use position::money::{Amount, Amounts};
 
 /// Renders the report. Data in it is harmless to a terminal.
 pub(super) fn render(position: &Position) -> String {
@@ -31,8 +31,7 @@ pub(super) fn render(position: &Position) -> String {
     text.push('\n');
     push_money(&mut text, position);
     section(&mut text, "What the rules found");
-    let rules: Vec<&RuleResult> = position.rules.iter().collect();
-    text.push_str(&rule_table(&rules));
+    text.push_str(&rule_table(&position.rules));
     push_footnotes(&mut text, position);
     push_reconciliation(&mut text, position);
     push_incomplete(&mut text, position);
@@ -76,7 +75,7 @@ fn push_money(text: &mut String, position: &Position) {
         "WORTH",
         "FORECAST",
     ];
-    let mut table = Table::new(&head).right(&[1, 3, 4, 5, 6, 7]);
+    let mut table = Table::new(&head).right(&[1, 3, 4, 5, 6, 7]).optional(&[8, 2, 1]);
     let number = |value: Option<i64>| value.map_or_else(|| "?".to_owned(), grouped);
     for license in position.licenses.iter().filter(|license| license.money.paid) {
         let money = &license.money;
@@ -187,7 +186,7 @@ mod tests {
     use connector_api::message::DatasetStatus;
 
     use super::*;
-    use crate::position::test_estate::Estate;
+    use crate::test_estate::Estate;
 
     #[test]
     fn the_answer_comes_first_and_every_figure_has_its_unit() {

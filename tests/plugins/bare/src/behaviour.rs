@@ -4,11 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use abi_stable::std_types::{ROk, RString};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use connector_api::abi::{BatchSinkBox, HostBox, PResult};
 use connector_api::batch::ArrowBatch;
-use connector_api::guard::{error_to_wire, from_wire};
+use connector_api::ffi::abi::{BatchSinkBox, HostBox, PResult, from_wire};
+use connector_api::ffi::by_hand::{RErr, ROk, RString};
 use connector_api::message::{CollectSummary, ConfigureRequest, DatasetStatus, DatasetSummary};
 use connector_api::{Error, ErrorKind};
 
@@ -36,7 +35,7 @@ pub(super) fn act(behaviour: &str, host: &HostBox, mut sink: BatchSinkBox) -> PR
     };
     match rows.map(summary) {
         Ok(summary) => ROk(serde_json::to_string(&summary).unwrap_or_default().into()),
-        Err(error) => abi_stable::std_types::RErr(error_to_wire(error)),
+        Err(error) => RErr(error.into()),
     }
 }
 

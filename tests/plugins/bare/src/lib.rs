@@ -10,13 +10,11 @@ mod behaviour;
 
 use std::sync::{Mutex, PoisonError};
 
-use abi_stable::erased_types::TD_Opaque;
-use abi_stable::prefix_type::PrefixTypeTrait;
-use abi_stable::std_types::{ROk, RStr, RString};
-use connector_api::abi::{
+use connector_api::ffi::abi::{
     BatchSinkBox, ConnectorMod, ConnectorMod_Ref, HostBox, PResult, RawConnector, RawConnector_TO,
     RawConnectorBox,
 };
+use connector_api::ffi::by_hand::{PrefixTypeTrait, ROk, RStr, RString, TD_Opaque};
 use connector_api::manifest::{DatasetSpec, FieldSpec, FieldType, Manifest, SettingSpec};
 use connector_api::module::{
     __LibHeader, __RootModuleResult, __call_root_module_loader, Handshake, library_header,

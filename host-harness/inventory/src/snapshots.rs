@@ -1,0 +1,308 @@
+//! The read side: published snapshots, for reports and exports. Never writes, never waits for a run.
+
+use chrono::{DateTime, Utc};
+use connector_api::manifest::Manifest;
+use connector_api::message::DatasetStatus;
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{StoreError, StoreErrorKind};
+use crate::folder::Folder;
+use crate::schema::{self, quote};
+use crate::store::Store;
+
+/// The store, opened for reading.
+#[derive(Debug)]
+pub struct ReadStore {
+    folder: Folder,
+    connection: Connection,
+}
+
+/// A connector as reports name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectorInfo {
+    /// The store's number for it.
+    pub id: i64,
+    /// Its name, unique on this endpoint server.
+    pub name: String,
+    /// What it is for, in the administrator's words.
+    pub description: String,
+    /// The feature (connector library) it belongs to.
+    pub feature: String,
+    /// The domain as entered.
+    pub domain: String,
+}
+
+/// What one complete or partial run published.
+#[derive(Clone, Debug)]
+pub struct SnapshotInfo {
+    /// Also the id of the run.
+    pub id: i64,
+    /// The connector.
+    pub connector_id: i64,
+    /// Its name.
+    pub connector_name: String,
+    /// When the run started: the data is at least as fresh as this.
+    pub as_of: DateTime<Utc>,
+    /// When the run ended.
+    pub finished_at: DateTime<Utc>,
+    /// `complete` or `partial`.
+    pub status: String,
+    /// One entry for each dataset of the manifest that was ever asked for, in the manifest's order.
+    pub datasets: Vec<DatasetInfo>,
+    /// The manifest the run was made with.
+    pub manifest: Manifest,
+}
+
+impl SnapshotInfo {
+    /// The dataset of that name.
+    pub fn dataset(&self, name: &str) -> Option<&DatasetInfo> {
+        self.datasets.iter().find(|dataset| dataset.dataset == name)
+    }
+}
+
+/// How one dataset stands in a snapshot.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DatasetInfo {
+    /// The dataset.
+    pub dataset: String,
+    /// How its reading ended.
+    pub status: DatasetStatus,
+    /// Records read.
+    pub rows: u64,
+    /// Records the vendor counted.
+    pub expected: Option<u64>,
+    /// Wanted fields that were not shown.
+    pub missing_fields: Vec<String>,
+    /// Why it is not complete.
+    pub reason: Option<String>,
+    /// The start of the run that read it: earlier than the snapshot's when that run left it out.
+    pub as_of: DateTime<Utc>,
+}
+
+impl Store {
+    /// Opens the store in that folder for reading.
+    ///
+    /// # Errors
+    /// When there is none, it is newer than this program, or it cannot be read.
+    pub fn open_read(folder: &Folder) -> Result<ReadStore, StoreError> {
+        let connection = schema::open_read_only(&folder.store_file())?;
+        Ok(ReadStore { folder: folder.clone(), connection })
+    }
+}
+
+impl ReadStore {
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The folder the store lies in.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// All connectors by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn connectors(&self) -> Result<Vec<ConnectorInfo>, StoreError> {
+        let mut statement = self.connection.prepare(&connector_sql("ORDER BY name"))?;
+        let connectors = statement.query_map([], connector_row)?.collect::<Result<_, _>>()?;
+        Ok(connectors)
+    }
+
+    /// The last snapshot published up to an instant.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn snapshot_at(
+        &self,
+        connector_id: i64,
+        at: DateTime<Utc>,
+    ) -> Result<Option<SnapshotInfo>, StoreError> {
+        self.find(
+            "WHERE s.connector_id = ?1 AND s.as_of <= ?2 ORDER BY s.run_id DESC LIMIT 1",
+            [connector_id, at.timestamp_millis()],
+        )
+    }
+
+    /// How the last run of a connector that ended went: its status and when it ended.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn last_run(
+        &self,
+        connector_id: i64,
+    ) -> Result<Option<(String, DateTime<Utc>)>, StoreError> {
+        let last = self
+            .connection
+            .query_row(
+                "SELECT status, finished_at FROM run
+                 WHERE connector_id = ?1 AND finished_at IS NOT NULL ORDER BY id DESC LIMIT 1",
+                [connector_id],
+                |row| Ok((row.get(0)?, crate::time::from_ms(row.get(1)?))),
+            )
+            .optional()?;
+        Ok(last)
+    }
+
+    /// Whether records of a dataset were added, changed or removed between two snapshots.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn has_changes(
+        &self,
+        snapshot: &SnapshotInfo,
+        dataset: &str,
+        after: i64,
+        until: i64,
+    ) -> Result<bool, StoreError> {
+        let feature = &snapshot.manifest.id;
+        let Some(table) = schema::dataset_table(&self.connection, feature, dataset)? else {
+            return Ok(false);
+        };
+        let sql = format!(
+            "SELECT EXISTS(SELECT 1 FROM {table} WHERE _connector = ?1 AND _from > ?2 AND _from <= ?3)
+                 OR EXISTS(SELECT 1 FROM {table} WHERE _connector = ?1 AND _to > ?2 AND _to <= ?3)",
+            table = quote(&table)
+        );
+        let params = [snapshot.connector_id, after, until];
+        Ok(self.connection.query_row(&sql, params, |row| row.get(0))?)
+    }
+
+    /// The connector of that name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn connector(&self, name: &str) -> Result<Option<ConnectorInfo>, StoreError> {
+        let sql = connector_sql("WHERE name = ?1");
+        Ok(self.connection.query_row(&sql, [name], connector_row).optional()?)
+    }
+
+    /// The last snapshot a connector published.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn latest_snapshot(&self, connector_id: i64) -> Result<Option<SnapshotInfo>, StoreError> {
+        self.find("WHERE s.connector_id = ?1 ORDER BY s.run_id DESC LIMIT 1", [connector_id])
+    }
+
+    /// The one that a connector published before a snapshot, as far as it is still there.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn snapshot_before(
+        &self,
+        snapshot: &SnapshotInfo,
+    ) -> Result<Option<SnapshotInfo>, StoreError> {
+        self.find(
+            "WHERE s.connector_id = ?1 AND s.run_id < ?2 ORDER BY s.run_id DESC LIMIT 1",
+            [snapshot.connector_id, snapshot.id],
+        )
+    }
+
+    /// The snapshot of that number, if it is one of this connector.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn snapshot(&self, connector_id: i64, id: i64) -> Result<Option<SnapshotInfo>, StoreError> {
+        self.find("WHERE s.connector_id = ?1 AND s.run_id = ?2", [connector_id, id])
+    }
+
+    /// The numbers of all snapshots of a connector, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn snapshot_ids(&self, connector_id: i64) -> Result<Vec<i64>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare("SELECT run_id FROM snapshot WHERE connector_id = ?1 ORDER BY run_id")?;
+        let ids =
+            statement.query_map([connector_id], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        Ok(ids)
+    }
+
+    fn find(
+        &self,
+        condition: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<Option<SnapshotInfo>, StoreError> {
+        let sql = format!(
+            "SELECT s.run_id, s.connector_id, c.name, s.as_of, s.finished_at, s.status, s.datasets, s.manifest
+             FROM snapshot s JOIN connector c ON c.id = s.connector_id {condition}"
+        );
+        let found = self
+            .connection
+            .query_row(&sql, params, |row| {
+                Ok((
+                    SnapshotInfo {
+                        id: row.get(0)?,
+                        connector_id: row.get(1)?,
+                        connector_name: row.get(2)?,
+                        as_of: crate::time::from_ms(row.get(3)?),
+                        finished_at: crate::time::from_ms(row.get(4)?),
+                        status: row.get(5)?,
+                        datasets: Vec::new(),
+                        manifest: Manifest::new("", "", ""),
+                    },
+                    row.get::<_, String>(6)?,
+                    row.get::<_, String>(7)?,
+                ))
+            })
+            .optional()?;
+        let Some((mut snapshot, datasets, manifest)) = found else { return Ok(None) };
+        let damaged = |error: serde_json::Error| {
+            StoreError::new(
+                StoreErrorKind::Unusable,
+                format_args!("snapshot {} in the store is damaged", snapshot.id),
+            )
+            .because(error)
+        };
+        let (datasets, manifest) = (
+            serde_json::from_str(&datasets).map_err(damaged)?,
+            serde_json::from_str(&manifest).map_err(damaged)?,
+        );
+        (snapshot.datasets, snapshot.manifest) = (datasets, manifest);
+        Ok(Some(snapshot))
+    }
+}
+
+fn connector_sql(condition: &str) -> String {
+    format!("SELECT id, name, description, feature, domain FROM connector {condition}")
+}
+
+fn connector_row(row: &Row<'_>) -> rusqlite::Result<ConnectorInfo> {
+    Ok(ConnectorInfo {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        description: row.get(2)?,
+        feature: row.get(3)?,
+        domain: row.get(4)?,
+    })
+}
+
+impl Store {
+    /// Makes what changed between two snapshots quick to find in these datasets of a feature.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn index_changes(&self, feature: &str, datasets: &[&str]) -> Result<(), StoreError> {
+        // One at a time: others must be able to write in between.
+        for dataset in datasets {
+            self.write(|transaction| {
+                if let Some(table) = schema::dataset_table(transaction, feature, dataset)? {
+                    let (name, table) = (table.clone(), quote(&table));
+                    transaction.execute_batch(&format!(
+                        "CREATE INDEX IF NOT EXISTS {} ON {table}(_connector, _from);
+                         CREATE INDEX IF NOT EXISTS {} ON {table}(_connector, _to)
+                             WHERE _to IS NOT NULL",
+                        quote(&format!("{name}_by_from")),
+                        quote(&format!("{name}_by_to")),
+                    ))?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}

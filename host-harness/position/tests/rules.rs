@@ -1,0 +1,715 @@
+//! Every rule: found in its true case, silent in its cautions, withheld without its input.
+
+#[allow(dead_code, reason = "each program of tests uses its part")]
+mod estate;
+
+use connector_api::manifest::FieldType;
+use connector_api::message::DatasetStatus;
+use connector_api::position::{CanonicalTable, LicenseTier, PositionView, UseRule};
+
+use estate::{Estate, Member, NOW, ago, spec};
+use position::inputs::Leaver;
+use position::rules::{Exemption, RULES, RuleResult, explain, list};
+use position::{DatasetInfo, compute, money};
+
+/// The small estate with everything rules look at: identities, holds, activations, roles, meters.
+struct Case {
+    estate: Estate,
+}
+
+impl Case {
+    /// 1,000 seats bought of plan `P1`, and two people at work, one of whom is the oldest use.
+    fn new() -> Case {
+        use FieldType::{Boolean, Integer, Text, Timestamp};
+        let mut estate = Estate::with_plan(1_000, 2);
+        let mut add = |name: &str, fields: &[(&str, FieldType)]| {
+            let spec = spec(name, &[fields[0].0], fields);
+            let columns: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+            estate
+                .connection
+                .execute_batch(&format!("CREATE TABLE \"{name}\"({})", columns.join(", ")))
+                .unwrap();
+            estate
+                .datasets
+                .push(DatasetInfo { dataset: name.into(), ..estate.datasets[0].clone() });
+            estate.manifest.datasets.push(spec);
+        };
+        let who = [("MemberId", Text), ("Own", Boolean), ("Login", Text), ("Mail", Text)];
+        add("badge", &[&who[..], &[("Staff", Text), ("Admin", Boolean)]].concat());
+        add("hold", &[("MemberId", Text), ("Since", Timestamp)]);
+        add("audit", &[("MemberId", Text), ("At", Timestamp)]);
+        add("role_given", &[("MemberId", Text), ("RoleId", Text)]);
+        add("role_right", &[("RoleId", Text), ("Kind", Text), ("What", Text)]);
+        add("contingent", &[("PlanId", Text), ("Often", Text), ("Starts", Timestamp)]);
+        add(
+            "offer",
+            &[
+                ("Id", Text),
+                ("Family", Text),
+                ("Key", Text),
+                ("State", Text),
+                ("Bought", Integer),
+                ("Used", Integer),
+                ("Ends", Timestamp),
+            ],
+        );
+        let view = |table, family: &str, needs: &str, sql: &str| PositionView {
+            table,
+            family: family.into(),
+            needs: vec![needs.into()],
+            sql: sql.into(),
+        };
+        use CanonicalTable::{Activation, Activity, Frozen, Holding, Identity, License, Meter};
+        use CanonicalTable::{Right, Seat, Use};
+        let views = &mut estate.manifest.position.views;
+        views.retain(|view| view.table != Activity);
+        views.push(view(Use, "", "use", r#"SELECT "MemberId", "At", CASE WHEN "Machine" THEN 'api' ELSE 'web' END, '', '', 1 FROM "use""#));
+        views.push(view(
+            Identity,
+            "",
+            "badge",
+            r#"SELECT "MemberId", "Own", "Login", "Mail", "Staff", "Admin" FROM "badge""#,
+        ));
+        views.push(view(Frozen, "", "hold", r#"SELECT "MemberId", "Since" FROM "hold""#));
+        views.push(view(Activation, "", "audit", r#"SELECT "MemberId", "At" FROM "audit""#));
+        views.push(view(
+            Holding,
+            "",
+            "role_given",
+            r#"SELECT "MemberId", "RoleId" FROM "role_given""#,
+        ));
+        for kind in ["object", "license", "privilege"] {
+            let sql = format!(
+                r#"SELECT "RoleId", "Kind", "What" FROM "role_right" WHERE "Kind" = '{kind}'"#
+            );
+            views.push(view(Right, kind, "role_right", &sql));
+        }
+        views.push(view(
+            Meter,
+            "usage",
+            "contingent",
+            r#"SELECT 'usage', "PlanId", "Often", "Starts", NULL FROM "contingent""#,
+        ));
+        for family in ["permission_set", "feature", "package", "usage"] {
+            let sql = format!(
+                r#"SELECT "Family", "Id", "Key", "Key", "State", 'seats', "Bought", "Used", NULL, "Ends" FROM "offer" WHERE "Family" = '{family}'"#
+            );
+            views.push(view(License, family, "offer", &sql));
+            let sql = format!(
+                r#"SELECT '{family}', "PlanId", "MemberId" FROM "grant" WHERE "PlanId" LIKE '{family}%'"#
+            );
+            views.push(view(Seat, family, "grant", &sql));
+        }
+        let model = &mut estate.manifest.position;
+        model.classification =
+            vec![UseRule { method: "api".into(), kind: "machine".into(), ..UseRule::default() }];
+        model.free_licenses = vec!["KEY_FREE".into()];
+        model.tiers = vec![LicenseTier {
+            from: "KEY_P1".into(),
+            to: "KEY_LESS".into(),
+            objects: vec!["Deal".into()],
+        }];
+        estate.plan("FREE", "user", "active", "seats", Some(10), Some(0));
+        let case = Case { estate };
+        for id in ["today_1", "today_2"] {
+            case.badge(id);
+            case.run("INSERT INTO role_given VALUES(?1, 'seller')", id);
+        }
+        case.run("INSERT INTO role_right VALUES('seller', 'object', ?1)", "Deal");
+        case
+    }
+
+    fn run(&self, sql: &str, value: &str) -> &Case {
+        self.estate.connection.execute(sql, [value]).unwrap();
+        self
+    }
+
+    fn badge(&self, id: &str) -> &Case {
+        self.run("INSERT INTO badge VALUES(?1, 1, ?1, NULL, NULL, 0)", id)
+    }
+
+    /// An employee's account.
+    fn person(&self, id: &str, member: Member) -> &Case {
+        self.estate.person(id, member);
+        self.badge(id)
+    }
+
+    /// An account that a person used so many days ago, its last login then.
+    fn used(&self, id: &str, days: i64) -> &Case {
+        self.person(id, Member { last_login: ago(days), ..Member::default() });
+        self.estate.uses(id, false, ago(days));
+        self
+    }
+
+    fn offer(&self, id: &str, state: &str, bought: i64, used: i64, ends: Option<i64>) -> &Case {
+        let family = id.rsplit_once('_').unwrap().0;
+        let sql = "INSERT INTO offer VALUES(?1, ?2, ?1, ?3, ?4, ?5, ?6)";
+        let values = rusqlite::params![id, family, state, bought, used, ends];
+        self.estate.connection.execute(sql, values).unwrap();
+        self
+    }
+
+    /// Who a rule finds, and what came of it.
+    fn rule(&self, id: &str) -> (Vec<String>, RuleResult) {
+        let snapshot = self.estate.snapshot();
+        let analysis = compute(&self.estate, &snapshot, &self.estate.inputs).unwrap();
+        let listing = list(&analysis, &self.estate, &[id.to_owned()], 100).unwrap();
+        let result = analysis.position.rules.iter().find(|rule| rule.id == id).unwrap().clone();
+        let who: Vec<String> = listing
+            .seats
+            .iter()
+            .filter(|finding| finding.exempt.is_none())
+            .map(|finding| finding.person_id.clone())
+            .collect();
+        let pools = listing.pools.iter().filter(|(_, pool)| pool.exempt.is_none());
+        let who: Vec<String> =
+            who.into_iter().chain(pools.map(|(_, pool)| pool.key.clone())).collect();
+        assert_eq!(who.len() as i64, result.findings, "{id}: the list and the count differ");
+        (who, result)
+    }
+
+    #[track_caller]
+    fn finds(&self, id: &str, expected: &[&str]) {
+        let (mut who, result) = self.rule(id);
+        who.sort();
+        assert_eq!(who, expected, "{id}: {result:#?}");
+        assert_eq!(result.status, if expected.is_empty() { "none" } else { "found" });
+    }
+}
+
+#[test]
+fn r01_finds_who_never_logged_in_and_spares_starters_services_and_the_reactivated() {
+    let case = Case::new();
+    case.person("never", Member::default());
+    case.person("starter", Member { created: ago(10), ..Member::default() });
+    case.person("robot", Member { robot: true, ..Member::default() });
+    case.person("left", Member { enabled: Some(false), ..Member::default() });
+    case.person("free", Member { plan: Some("FREE"), ..Member::default() });
+    case.person("back", Member::default());
+    case.run(&format!("INSERT INTO audit VALUES(?1, {})", NOW - 5 * 86_400_000), "back");
+    case.estate.person("customer", Member::default());
+    case.run("INSERT INTO badge VALUES(?1, 0, NULL, NULL, NULL, 0)", "customer");
+    // A login without a last login is a fault of the data, not a person who never came.
+    case.person("sso", Member::default());
+    case.estate.uses("sso", false, ago(100));
+    case.finds("R01", &["never"]);
+    case.finds("R02", &[]);
+}
+
+#[test]
+fn r02_finds_the_inactive_and_not_who_came_within_the_limit() {
+    let case = Case::new();
+    case.used("idle", 120).used("back", 89).used("today", 0);
+    case.person("old", Member { last_login: ago(400), ..Member::default() });
+    case.finds("R02", &["idle", "old"]);
+    assert_eq!(case.rule("R02").1.weak, 1, "the last-login field alone is weak evidence");
+}
+
+#[test]
+fn r03_finds_machines_on_paid_seats_only() {
+    let case = Case::new();
+    for id in ["machine", "both", "free"] {
+        let plan = if id == "free" { "FREE" } else { "P1" };
+        case.person(id, Member { plan: Some(plan), last_login: ago(1), ..Member::default() });
+        case.estate.uses(id, true, ago(1));
+    }
+    case.estate.uses("both", false, ago(150));
+    case.finds("R03", &["machine"]);
+}
+
+#[test]
+fn r04_finds_frozen_paid_seats_after_two_weeks() {
+    let case = Case::new();
+    for (id, days) in [("frozen", 20), ("lately", 3), ("gone", 50), ("free", 50)] {
+        let plan = if id == "free" { "FREE" } else { "P1" };
+        case.person(
+            id,
+            Member { plan: Some(plan), enabled: Some(id != "gone"), ..Member::default() },
+        );
+        case.run(&format!("INSERT INTO hold VALUES(?1, {})", NOW - days * 86_400_000), id);
+    }
+    case.finds("R04", &["frozen"]);
+}
+
+#[test]
+fn what_our_own_snapshots_saw_stands_in_for_dates_the_vendor_does_not_keep() {
+    let case = Case::new();
+    let estate = &case.estate;
+    estate.connection.execute_batch("CREATE TABLE _sighting(kind, person_id, at)").unwrap();
+    let saw = |kind: &str, id: &str, days: i64| {
+        let values = rusqlite::params![kind, id, ago(days)];
+        estate.connection.execute("INSERT INTO _sighting VALUES(?1, ?2, ?3)", values).unwrap();
+    };
+    for id in ["back", "back_long_ago"] {
+        case.person(id, Member::default());
+    }
+    case.used("idle_back", 120).used("idle", 120);
+    for (id, days) in [("back", 29), ("back_long_ago", 31), ("idle_back", 10)] {
+        saw("activated", id, days);
+    }
+    case.finds("R01", &["back_long_ago"]);
+    case.finds("R02", &["idle"]);
+    // The audit trail knows of a later time than our snapshots.
+    case.run(&format!("INSERT INTO audit VALUES(?1, {})", NOW - 5 * 86_400_000), "back_long_ago");
+    case.finds("R01", &[]);
+
+    // The record of a frozen account changed again lately; we saw it frozen before.
+    for id in ["frozen", "lately", "released"] {
+        case.person(id, Member::default());
+        saw("frozen", id, if id == "lately" { 13 } else { 20 });
+        if id != "released" {
+            case.run(&format!("INSERT INTO hold VALUES(?1, {})", NOW - 86_400_000), id);
+        }
+    }
+    case.finds("R04", &["frozen"]);
+}
+
+#[test]
+fn r05_finds_sparse_use_of_accounts_that_are_old_enough() {
+    let case = Case::new();
+    case.used("sparse", 40).used("often", 40);
+    case.estate.uses("sparse", false, ago(41)).uses("sparse", false, ago(41));
+    for day in 1..5 {
+        case.estate.uses("often", false, ago(day));
+    }
+    case.person("young", Member { created: ago(60), last_login: ago(40), ..Member::default() });
+    case.estate.uses("young", false, ago(40));
+    // The two at work came on one day of the window only.
+    case.finds("R05", &["sparse", "today_1", "today_2"]);
+}
+
+#[test]
+fn r05_says_nothing_when_uses_were_read_for_less_than_its_window() {
+    let case = Case::new();
+    case.estate.connection.execute("DELETE FROM \"use\" WHERE At < ?1", [ago(50)]).unwrap();
+    case.used("sparse", 40);
+    case.finds("R05", &[]);
+}
+
+#[test]
+fn r06_finds_who_has_no_access_to_what_the_licence_is_for() {
+    let case = Case::new();
+    case.used("plain", 0).used("seller", 0);
+    case.run("INSERT INTO role_given VALUES(?1, 'seller')", "seller");
+    case.person("other_plan", Member { plan: Some("FREE"), ..Member::default() });
+    case.person("starter", Member { created: ago(3), ..Member::default() });
+    case.finds("R06", &["plain"]);
+    case.estate.connection.execute("DELETE FROM role_right", []).unwrap();
+    assert_eq!(case.rule("R06").1.status, "withheld", "nobody with access is no evidence");
+}
+
+#[test]
+fn r07_is_withheld_because_business_records_are_not_read() {
+    let (_, result) = Case::new().rule("R07");
+    assert_eq!(result.status, "withheld");
+    assert!(result.reason.unwrap().contains("business records"));
+}
+
+#[test]
+fn r08_and_r09_judge_permission_set_licences_by_holder_and_by_consumer() {
+    let case = Case::new();
+    case.offer("permission_set_1", "active", 10, 4, None);
+    case.used("idle", 120).used("at_work", 0).used("in_group", 0);
+    case.person("gone", Member { enabled: Some(false), ..Member::default() });
+    for id in ["idle", "at_work", "gone", "in_group"] {
+        case.estate.grant("permission_set_1", id);
+    }
+    case.run("INSERT INTO role_right VALUES('tool', 'license', ?1)", "permission_set_1");
+    for id in ["idle", "in_group"] {
+        case.run("INSERT INTO role_given VALUES(?1, 'tool')", id);
+    }
+    case.finds("R08", &["gone", "idle"]);
+    case.finds("R09", &["at_work", "gone"]);
+}
+
+#[test]
+fn r10_finds_idle_features_and_r11_idle_and_ended_packages() {
+    let case = Case::new();
+    case.offer("feature_1", "active", 10, 2, None);
+    case.offer("package_1", "active", 10, 2, None).offer("package_2", "expired", 10, 1, None);
+    case.used("idle", 120).used("at_work", 0);
+    for pool in ["feature_1", "package_1"] {
+        case.estate.grant(pool, "idle").grant(pool, "at_work");
+    }
+    case.estate.grant("package_2", "today_1");
+    case.finds("R10", &["idle"]);
+    case.finds("R11", &["idle", "today_1"]);
+}
+
+#[test]
+fn r12_finds_what_was_never_assigned_and_leaves_the_headroom() {
+    let case = Case::new();
+    case.finds("R12", &["KEY_P1"]);
+    let (_, result) = case.rule("R12");
+    assert_eq!(result.details[0].quantity, 1_000 - 2 - 50);
+    assert_eq!((result.unpriced, result.saving_per_year.is_empty()), (948, true), "never 0");
+    case.run("UPDATE plan SET Used = ?1 WHERE Id = 'P1'", "950");
+    case.finds("R12", &[]);
+}
+
+#[test]
+fn r12_keeps_what_was_assigned_in_the_last_year() {
+    let mut case = Case::new();
+    let points =
+        vec![money::Point { at: NOW - 300 * 86_400_000, purchased: Some(1_000), assigned: 990 }];
+    let key = ("user".to_owned(), "KEY_P1".to_owned());
+    case.estate.inputs.imported.trend.insert(key, points);
+    case.finds("R12", &[]);
+}
+
+#[test]
+fn r13_finds_more_assigned_than_bought() {
+    let case = Case::new();
+    case.finds("R13", &[]);
+    case.run("UPDATE plan SET Used = ?1 WHERE Id = 'P1'", "1010");
+    case.finds("R13", &["KEY_P1"]);
+    case.run("UPDATE plan SET Bought = ?1 WHERE Id = 'P1'", "-1");
+    case.finds("R13", &[]);
+}
+
+#[test]
+fn r14_finds_two_accounts_of_one_person_unless_one_is_an_administrator_s_or_closed() {
+    let case = Case::new();
+    for (group, enabled, admin) in [("same", true, 0), ("admin", true, 1), ("former", false, 0)] {
+        for number in 1..=2 {
+            let id = format!("{group}_{number}");
+            let enabled = Some(enabled || number == 1);
+            case.estate.person(&id, Member { enabled, ..Member::default() });
+            let admin = if number == 1 { admin } else { 0 };
+            let sql = format!(
+                "INSERT INTO badge VALUES(?1, 1, NULL, ' {}@x.example', NULL, {admin})",
+                if number == 1 { group.to_uppercase() } else { group.to_owned() }
+            );
+            case.run(&sql, &id);
+        }
+    }
+    case.finds("R14", &["same_1", "same_2"]);
+}
+
+#[test]
+fn r15_wants_a_staff_list_and_then_finds_who_has_left() {
+    let mut case = Case::new();
+    case.used("leaver", 0).used("stays", 0);
+    let (_, withheld) = case.rule("R15");
+    assert_eq!(withheld.status, "withheld");
+    assert!(withheld.reason.unwrap().contains("no staff list"));
+    case.estate.inputs.imported.leavers = Some(vec![Leaver {
+        ended_on: "2026-01-31".into(),
+        federation_id: Some("LEAVER".into()),
+        ..Leaver::default()
+    }]);
+    case.finds("R15", &["leaver"]);
+}
+
+#[test]
+fn r16_compares_logins_with_members_once_both_have_a_price() {
+    let mut case = Case::new();
+    case.estate.plan("SITE", "user", "active", "logins", Some(10_000), Some(500));
+    for id in ["visitor_1", "visitor_2"] {
+        case.person(id, Member { plan: Some("SITE"), ..Member::default() });
+    }
+    assert_eq!(case.rule("R16").1.status, "withheld");
+    let mut price = |login: u32, member: u32| {
+        let book = format!(
+            "license,unit_price,currency,period,alternative_to\n\
+             user/KEY_SITE,{login},EUR,month,user/KEY_P1\nuser/KEY_P1,{member},EUR,month,\n"
+        );
+        case.estate.inputs.imported.prices = Some(money::prices(&book).unwrap());
+        let (who, result) = case.rule("R16");
+        let saving: Vec<String> = result
+            .details
+            .iter()
+            .filter_map(|d| Some(d.saving_per_year.as_ref()?.decimal()))
+            .collect();
+        (who, saving)
+    };
+    // 500 logins so far cost 500; two people as members 20. The other two, on one day of 90 each,
+    // would cost 1 instead of 20.
+    let both = vec!["KEY_P1".to_owned(), "KEY_SITE".to_owned()];
+    assert_eq!(price(1, 10), (both, vec!["228.00".to_owned(), "5760.00".to_owned()]));
+    // As members they would cost more than the logins so far; what the month's first hours would
+    // come to is not projected.
+    assert_eq!(price(1, 300).0, ["KEY_P1"]);
+    // A login costs more than a member.
+    assert_eq!(price(30, 10).0, ["KEY_SITE"]);
+}
+
+#[test]
+fn r16_says_nothing_of_members_whose_uses_were_not_read_for_long_enough() {
+    let mut case = Case::new();
+    case.estate.plan("SITE", "user", "active", "logins", Some(10_000), Some(0));
+    let book = "license,unit_price,currency,period,alternative_to\n\
+                user/KEY_SITE,1,EUR,month,user/KEY_P1\nuser/KEY_P1,10,EUR,month,\n";
+    case.estate.inputs.imported.prices = Some(money::prices(book).unwrap());
+    case.finds("R16", &["KEY_P1"]);
+    case.estate.connection.execute("DELETE FROM \"use\" WHERE At < ?1", [ago(50)]).unwrap();
+    case.finds("R16", &[]);
+    case.estate.status("use", DatasetStatus::Denied);
+    case.finds("R16", &[]);
+}
+
+#[test]
+fn r17_finds_a_month_s_logins_that_run_out() {
+    let case = Case::new();
+    case.estate.plan("SITE", "user", "active", "logins", Some(100), Some(79));
+    case.finds("R17", &[]);
+    case.run("UPDATE plan SET Used = ?1 WHERE Id = 'SITE'", "80");
+    case.finds("R17", &["KEY_SITE"]);
+}
+
+#[test]
+fn how_far_back_and_how_early_pools_are_judged_are_settings() {
+    let mut case = Case::new();
+    case.estate.plan("SITE", "user", "active", "logins", Some(100), Some(50));
+    case.finds("R17", &[]);
+    case.estate.inputs.settings.login_pool_elapsed_percent = 0.0;
+    case.finds("R17", &["KEY_SITE"]);
+    case.estate.inputs.settings.login_pool_used_percent = 51.0;
+    case.finds("R17", &[]);
+    let peak = money::Point { at: ago(200).unwrap(), purchased: None, assigned: 990 };
+    let key = ("user".to_owned(), "KEY_P1".to_owned());
+    case.estate.inputs.imported.trend.insert(key, vec![peak]);
+    case.finds("R12", &[]);
+    case.estate.inputs.settings.peak_days = 199;
+    case.finds("R12", &["KEY_P1"]);
+}
+
+#[test]
+fn r18_finds_overuse_by_pace_and_spares_what_is_not_metered_or_does_not_repeat() {
+    let case = Case::new();
+    // The year is half over.
+    let start = NOW - 182 * 86_400_000;
+    for (id, used, often) in [
+        ("usage_over", Some(120), "once"),
+        ("usage_pace", Some(60), "yearly"),
+        ("usage_fine", Some(40), "yearly"),
+        ("usage_once", Some(90), "once"),
+        ("usage_none", None, "yearly"),
+    ] {
+        case.offer(id, "active", 100, 0, None);
+        let sql = "UPDATE offer SET Used = ?2 WHERE Id = ?1";
+        case.estate.connection.execute(sql, rusqlite::params![id, used]).unwrap();
+        case.run(&format!("INSERT INTO contingent VALUES(?1, '{often}', {start})"), id);
+    }
+    case.finds("R18", &["usage_over", "usage_pace"]);
+}
+
+#[test]
+fn r19_finds_an_allowance_that_is_nearly_used_up() {
+    let case = Case::new();
+    case.estate.plan("L1", "limit", "active", "MB", Some(100), Some(80));
+    case.estate.plan("L2", "limit", "active", "MB", Some(100), Some(79));
+    case.estate.plan("L3", "limit", "active", "MB", Some(0), Some(0));
+    case.finds("R19", &["KEY_L1"]);
+}
+
+#[test]
+fn r20_finds_pools_and_contracts_that_end() {
+    let mut case = Case::new();
+    case.offer("package_soon", "active", 1, 1, ago(-80));
+    case.offer("package_later", "active", 1, 1, ago(-100));
+    case.offer("package_over", "expired", 1, 1, ago(10));
+    case.finds("R20", &["package_soon"]);
+    let contract = "contract,product,quantity,start_on,end_on,notice_days,licenses\n\
+                    C-1,A,1,2025-01-01,2026-07-31,60,user/KEY_P1\n\
+                    C-2,B,1,2025-01-01,2026-12-31,60,user/KEY_P1\n";
+    case.estate.inputs.imported.contract = Some(money::contract(contract).unwrap());
+    case.finds("R20", &["C-1", "package_soon"]);
+}
+
+#[test]
+fn r21_wants_a_contract_and_then_compares_quantities() {
+    let mut case = Case::new();
+    assert_eq!(case.rule("R21").1.status, "withheld");
+    let contract = |quantity: i64| {
+        let text = format!(
+            "contract,product,quantity,start_on,end_on,licenses\n\
+             C-1,A,{quantity},2025-01-01,2026-12-31,user/KEY_P1\n"
+        );
+        Some(money::contract(&text).unwrap())
+    };
+    case.estate.inputs.imported.contract = contract(1_000);
+    case.finds("R21", &[]);
+    case.estate.inputs.imported.contract = contract(900);
+    case.finds("R21", &["KEY_P1"]);
+}
+
+#[test]
+fn r22_finds_privileges_nobody_used_for_a_month() {
+    let case = Case::new();
+    case.used("idle_admin", 40).used("admin", 1).used("plain", 40);
+    case.run("INSERT INTO role_right VALUES('admins', 'privilege', ?1)", "EverythingRight");
+    for id in ["idle_admin", "admin"] {
+        case.run("INSERT INTO role_given VALUES(?1, 'admins')", id);
+    }
+    case.finds("R22", &["idle_admin"]);
+    assert!(case.rule("R22").1.saving_per_year.is_empty(), "a risk saves nothing");
+}
+
+#[test]
+fn a_rule_without_its_input_is_withheld_and_names_what_frees_it() {
+    let inputs: [(&str, &[&str]); 8] = [
+        ("use", &["R01", "R02", "R03", "R05", "R08", "R10", "R11", "R22"]),
+        ("member", &["R01", "R02", "R03", "R04", "R05", "R06", "R08", "R10", "R11", "R14", "R22"]),
+        ("badge", &["R01", "R02", "R05", "R14"]),
+        ("hold", &["R04"]),
+        ("role_given", &["R06", "R09", "R22"]),
+        ("role_right", &["R06", "R09", "R22"]),
+        ("plan", &["R12", "R13", "R17", "R19"]),
+        ("contingent", &["R18"]),
+    ];
+    let always = ["R07", "R15", "R16", "R21"];
+    let mut case = Case::new();
+    for (dataset, rules) in inputs {
+        for status in [DatasetStatus::Denied, DatasetStatus::PartialSelf] {
+            case.estate.status(dataset, status);
+            for rule in &RULES {
+                if always.contains(&rule.id) {
+                    continue;
+                }
+                let (_, result) = case.rule(rule.id);
+                if rules.contains(&rule.id) {
+                    assert_eq!(result.status, "withheld", "{} without {dataset}", rule.id);
+                    assert_eq!(result.findings, 0);
+                    let label = format!("See {dataset}");
+                    assert!(
+                        result.permissions.iter().any(|permission| permission.label == label),
+                        "{} without {dataset}: {result:?}",
+                        rule.id
+                    );
+                } else if dataset != "plan" && dataset != "member" {
+                    assert_ne!(result.status, "withheld", "{} needs no {dataset}", rule.id);
+                }
+            }
+        }
+        case.estate.status(dataset, DatasetStatus::Complete);
+    }
+}
+
+#[test]
+fn accounts_that_were_not_seen_withhold_the_rules_about_silence() {
+    let case = Case::new();
+    case.person("never", Member::default());
+    case.finds("R01", &["never"]);
+    case.run("UPDATE plan SET Used = ?1 WHERE Id = 'P1'", "900");
+    for id in ["R01", "R02", "R05", "R08"] {
+        let (who, result) = case.rule(id);
+        assert_eq!((who.len(), result.status), (0, "withheld"), "{id}");
+        assert_eq!(result.permissions[0].label, "See member", "{id} says what would show them");
+    }
+    assert_eq!(case.rule("R06").1.status, "found");
+}
+
+#[test]
+fn an_exemption_keeps_a_seat_until_its_last_day() {
+    let mut case = Case::new();
+    case.person("never", Member::default());
+    let exemption = |rule: &str, until: &str| Exemption {
+        id: 1,
+        rule: rule.into(),
+        subject: "never".into(),
+        subject_name: "never".into(),
+        reason: "starts in May".into(),
+        owner: "HR".into(),
+        expires_on: until.parse().unwrap(),
+    };
+    for (rule, until, exempt) in [
+        ("R01", "2026-03-01", 1),
+        ("", "2026-12-31", 1),
+        ("R02", "2026-12-31", 0),
+        ("R01", "2026-02-28", 0),
+    ] {
+        case.estate.inputs.imported.exemptions = vec![exemption(rule, until)];
+        let (who, result) = case.rule("R01");
+        assert_eq!((result.exempt, who.len() as i64), (exempt, 1 - exempt), "{rule} {until}");
+    }
+}
+
+#[test]
+fn the_explanation_of_every_person_agrees_with_the_findings() {
+    let case = Case::new();
+    case.person("never", Member::default());
+    case.used("idle", 120).used("today", 0);
+    case.person("starter", Member { created: ago(3), ..Member::default() });
+    let snapshot = case.estate.snapshot();
+    let analysis = compute(&case.estate, &snapshot, &case.estate.inputs).unwrap();
+    let listing = list(&analysis, &case.estate, &[], 1_000).unwrap();
+    let mut explained = 0;
+    for id in ["never", "idle", "today", "starter", "today_1"] {
+        let explanation = explain(&analysis, &case.estate, id).unwrap();
+        for rule in explanation.rules.iter().filter(|rule| rule.outcome != "withheld") {
+            let listed = listing
+                .seats
+                .iter()
+                .any(|finding| finding.person_id == id && finding.rule == rule.rule);
+            let all = rule.conditions.iter().all(|(_, holds)| *holds == Some(true));
+            assert_eq!((listed, rule.outcome == "found"), (all, all), "{id} {}", rule.rule);
+            explained += 1;
+        }
+    }
+    assert!(explained > 20);
+    assert!(explain(&analysis, &case.estate, "nobody").is_err());
+}
+
+#[test]
+fn money_is_two_numbers_and_what_has_no_price_stays_seats() {
+    let mut case = Case::new();
+    case.person("never", Member::default());
+    case.run("UPDATE plan SET Used = ?1 WHERE Id = 'P1'", "3");
+    let money = |case: &Case| {
+        let position = case.estate.position();
+        let license = position.licenses.iter().find(|license| license.id == "P1").unwrap().clone();
+        (license.money, position.money)
+    };
+    let (unpriced, total) = money(&case);
+    assert_eq!((unpriced.price, unpriced.cost_per_year), (None, None));
+    assert_eq!(unpriced.reclaimable, Some(1));
+    assert_eq!(unpriced.needed, Some(3), "two at work, and headroom");
+    assert_eq!(unpriced.reducible_at_renewal, Some(997));
+    assert!(total.unpriced_reducible_seats >= 997 && total.cost_per_year.is_empty());
+    let contract = "contract,product,quantity,unit_price,currency,period,start_on,end_on,term_years,planned_adds,licenses\n\
+                    C-1,A,1000,10,EUR,month,2025-01-01,2026-03-10,2,5,user/KEY_P1\n";
+    case.estate.inputs.imported.contract = Some(money::contract(contract).unwrap());
+    let (priced, total) = money(&case);
+    assert_eq!(priced.price.unwrap().basis, "contract");
+    assert_eq!(priced.cost_per_year.unwrap().to_string(), "120,000.00 EUR");
+    assert_eq!(priced.reusable_now, Some(1));
+    assert_eq!(priced.reusable_now_amount.unwrap().to_string(), "3.29 EUR", "ten days of a year");
+    assert_eq!(priced.reducible_at_renewal_amount.unwrap().to_string(), "239,280.00 EUR");
+    assert!(!total.list_price_estimate);
+    let what_if = "currency = 'USD'\ngrowth_percent = 100\nheadroom_percent = 0\n[prices]\n'user/KEY_P1' = 1\n";
+    let what_if = money::WhatIf::parse(what_if).unwrap();
+    let inputs = &mut case.estate.inputs;
+    (inputs.settings, inputs.imported) = what_if.over(&inputs.settings, &inputs.imported);
+    inputs.what_if = what_if;
+    let (supposed, _) = money(&case);
+    assert_eq!(supposed.price.unwrap().basis, "what_if");
+    assert_eq!(supposed.needed, Some(4));
+    assert_eq!(case.estate.position().supposed["growth_percent"], "100");
+}
+
+#[test]
+fn the_vendor_s_own_measurement_is_held_against_what_was_counted() {
+    let mut case = Case::new();
+    let midnight = NOW - NOW.rem_euclid(86_400_000);
+    let measure = |active: i64| PositionView {
+        table: CanonicalTable::Measure,
+        family: "user".into(),
+        needs: vec!["plan".into()],
+        sql: format!(
+            r#"SELECT 'user', "Id", {midnight}, NULL, "Used", {active} FROM "plan" WHERE "Id" = 'P1'"#
+        ),
+    };
+    let line = |case: &Case| {
+        let lines = case.estate.position().reconciliation;
+        let line = lines.iter().find(|line| line.id == "I4").unwrap();
+        (line.left, line.right, line.status.as_str())
+    };
+    case.used("idle", 40).used("today", 0);
+    case.estate.manifest.position.views.push(measure(3));
+    assert_eq!(line(&case), (Some(3), Some(3), "ok"));
+    *case.estate.manifest.position.views.last_mut().unwrap() = measure(9);
+    assert_eq!(line(&case), (Some(3), Some(9), "difference"));
+    case.estate.status("use", DatasetStatus::Denied);
+    assert_eq!(line(&case), (None, None, "not_assessed"));
+}

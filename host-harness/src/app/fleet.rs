@@ -1,0 +1,291 @@
+//! The licence positions of all connectors. What failed or is old is named and never left out; copies
+//! for tests are shown and never added to production.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::app::analysis;
+use crate::app::reports::Limits;
+use crate::error::HostError;
+use crate::source::StoreSource;
+use crate::store::{ConnectorInfo, ReadStore};
+use crate::time::{now, rfc3339};
+use position::grouped;
+use position::inputs::RuleSettings;
+use position::model::{MoneyTotal, Position};
+use position::money::{Amounts, WhatIf};
+
+/// All connectors together.
+#[derive(Debug, Serialize)]
+pub struct FleetView {
+    /// Whether every production organization is in the sums, freshly read.
+    pub complete: bool,
+    /// The connectors, by name.
+    pub connectors: Vec<FleetEntry>,
+    /// Sums over production, by feature, family and key; null as soon as one figure is unknown.
+    pub totals: Vec<FleetTotal>,
+    /// Amounts over production.
+    pub money: MoneyTotal,
+    /// What is wrong with the sums, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// Whether a connector's figures can be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FleetStatus {
+    /// Everything was read lately.
+    Ok,
+    /// The licences of some families were not read.
+    Partial,
+    /// It was read too long ago.
+    Stale,
+    /// Its last run failed, or its kind is not known.
+    Failed,
+    /// Nothing was read yet.
+    NeverRead,
+}
+
+impl FleetStatus {
+    /// The word used in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FleetStatus::Ok => "ok",
+            FleetStatus::Partial => "partial",
+            FleetStatus::Stale => "stale",
+            FleetStatus::Failed => "failed",
+            FleetStatus::NeverRead => "never_read",
+        }
+    }
+}
+
+/// One connector.
+#[derive(Debug, Serialize)]
+pub struct FleetEntry {
+    /// Its name.
+    pub connector: String,
+    /// Its feature.
+    pub feature: String,
+    /// Whether its figures can be relied on.
+    pub status: FleetStatus,
+    /// Why not.
+    pub reason: Option<String>,
+    /// Whether its figures are in the sums.
+    pub summed: bool,
+    /// The organization's name.
+    pub organization: Option<String>,
+    /// Whether it is a copy for tests; `None` if the organization does not show it.
+    pub is_sandbox: Option<bool>,
+    /// The snapshot.
+    pub snapshot: Option<i64>,
+    /// When it was taken, in RFC 3339.
+    pub as_of: Option<String>,
+    /// Its licence position in one sentence.
+    pub headline: Option<String>,
+}
+
+/// One licence over all production organizations.
+#[derive(Clone, Debug, Serialize)]
+pub struct FleetTotal {
+    /// The feature.
+    pub feature: String,
+    /// The licence's family.
+    pub family: String,
+    /// The vendor's key of the licence.
+    pub key: String,
+    /// Its name.
+    pub name: String,
+    /// What it is counted in.
+    pub unit: String,
+    /// Number of organizations that have it.
+    pub organizations: i64,
+    /// Sums in that unit; `None` once a figure is unknown.
+    pub purchased: Option<i64>,
+    /// See `purchased`.
+    pub assigned: Option<i64>,
+    /// See `purchased`.
+    pub active: Option<i64>,
+    /// See `purchased`.
+    pub reclaimable: Option<i64>,
+    /// See `purchased`.
+    pub reducible_at_renewal: Option<i64>,
+}
+
+/// Reports on all connectors together; a snapshot older than `stale_hours` is stale.
+///
+/// # Errors
+/// Of kind usage without connectors.
+pub fn fleet(app: &App, limits: Limits, stale_hours: u32) -> Result<FleetView, HostError> {
+    let settings = limits.over(&app.config().rules);
+    let store = app.read_store()?.ok_or_else(|| {
+        HostError::usage("there are no connectors").with_hint("create one with `connectors new`")
+    })?;
+    let mut view = FleetView {
+        complete: true,
+        connectors: Vec::new(),
+        totals: Vec::new(),
+        money: MoneyTotal { list_price_estimate: true, ..MoneyTotal::default() },
+        warnings: Vec::new(),
+    };
+    let mut totals = BTreeMap::new();
+    for connector in store.connectors()? {
+        let (entry, position) = look(&store, &connector, &settings, stale_hours);
+        if entry.status != FleetStatus::Ok {
+            view.complete = false;
+            view.warnings.push(format!(
+                "{}: {}{}",
+                entry.connector,
+                entry.reason.clone().unwrap_or_default(),
+                match (entry.summed, entry.status) {
+                    (false, _) => "; it is not in the sums",
+                    (true, FleetStatus::Partial) => "; the sums are without them",
+                    (true, _) => "; its old figures are in the sums",
+                }
+            ));
+        }
+        if let Some(position) = position.filter(|_| entry.summed) {
+            add(&mut totals, &entry.feature, &position);
+            add_money(&mut view.money, &position.money);
+        }
+        view.connectors.push(entry);
+    }
+    view.totals = totals.into_values().collect();
+    Ok(view)
+}
+
+fn look(
+    store: &ReadStore,
+    connector: &ConnectorInfo,
+    settings: &RuleSettings,
+    stale_hours: u32,
+) -> (FleetEntry, Option<Position>) {
+    let mut entry = FleetEntry {
+        connector: connector.name.clone(),
+        feature: connector.feature.clone(),
+        status: FleetStatus::Ok,
+        reason: None,
+        summed: false,
+        organization: None,
+        is_sandbox: None,
+        snapshot: None,
+        as_of: None,
+        headline: None,
+    };
+    let (position, unread) = match position(store, connector, settings) {
+        Ok(Some(found)) => found,
+        Ok(None) => {
+            (entry.status, entry.reason) =
+                (FleetStatus::NeverRead, Some("nothing was read yet".into()));
+            return (entry, None);
+        }
+        Err(error) => {
+            (entry.status, entry.reason) = (FleetStatus::Failed, Some(error.message));
+            return (entry, None);
+        }
+    };
+    entry.organization.clone_from(&position.org.name);
+    entry.is_sandbox = position.org.is_sandbox;
+    entry.snapshot = Some(position.snapshot);
+    entry.as_of = Some(rfc3339(position.as_of));
+    entry.headline = Some(position.headline.clone());
+    // An organization that does not say whether it is a copy could be one.
+    entry.summed = position.org.is_sandbox == Some(false);
+    if position.org.is_sandbox.is_none() {
+        (entry.status, entry.reason) = (
+            FleetStatus::Failed,
+            Some("it was not shown whether this is production or a copy for tests".into()),
+        );
+    }
+    let age = now() - position.as_of;
+    let last = store.last_run(connector.id);
+    if let Ok(Some((status, at))) = last
+        && ["failed", "paused"].contains(&status.as_str())
+    {
+        entry.status = FleetStatus::Failed;
+        entry.reason = Some(format!(
+            "the last run {status} at {}; its figures are as of {}",
+            rfc3339(at),
+            rfc3339(position.as_of)
+        ));
+    } else if age.num_hours() > i64::from(stale_hours) {
+        entry.status = FleetStatus::Stale;
+        entry.reason = Some(format!("it was last read {} hours ago", grouped(age.num_hours())));
+    } else if !unread.is_empty() && entry.status == FleetStatus::Ok {
+        entry.status = FleetStatus::Partial;
+        entry.reason =
+            Some(format!("its licences of these families were not read: {}", unread.join(", ")));
+    }
+    (entry, Some(position))
+}
+
+/// The position, and the families whose pools were not read.
+fn position(
+    store: &ReadStore,
+    connector: &ConnectorInfo,
+    settings: &RuleSettings,
+) -> Result<Option<(Position, Vec<String>)>, HostError> {
+    let Some(snapshot) = store.latest_snapshot(connector.id)? else { return Ok(None) };
+    let inputs = analysis::inputs(store, &snapshot, settings, WhatIf::default())?;
+    let source = StoreSource::open(store, &snapshot)?;
+    let position = analysis::analyse(&source, &inputs)?.position;
+    Ok(Some((position, position::unread_families(&source.snapshot))))
+}
+
+type Totals = BTreeMap<(String, String, String, String), FleetTotal>;
+
+fn add(totals: &mut Totals, feature: &str, position: &Position) {
+    for license in position.licenses.iter().filter(|license| !license.is_dormant()) {
+        let key =
+            (feature.to_owned(), license.family.clone(), license.key.clone(), license.unit.clone());
+        let figures = [
+            license.purchased,
+            license.assigned,
+            license.active,
+            license.money.reclaimable,
+            license.money.reducible_at_renewal,
+        ];
+        let fresh = FleetTotal {
+            feature: feature.to_owned(),
+            family: license.family.clone(),
+            key: license.key.clone(),
+            name: license.name.clone(),
+            unit: license.unit.clone(),
+            organizations: 0,
+            purchased: Some(0),
+            assigned: Some(0),
+            active: Some(0),
+            reclaimable: Some(0),
+            reducible_at_renewal: Some(0),
+        };
+        let total = totals.entry(key).or_insert(fresh);
+        total.organizations += 1;
+        for (sum, figure) in [
+            &mut total.purchased,
+            &mut total.assigned,
+            &mut total.active,
+            &mut total.reclaimable,
+            &mut total.reducible_at_renewal,
+        ]
+        .into_iter()
+        .zip(figures)
+        {
+            // Unknown once is unknown in the sum.
+            *sum = sum.zip(figure).map(|(sum, figure)| sum + figure);
+        }
+    }
+}
+
+fn add_money(total: &mut MoneyTotal, money: &MoneyTotal) {
+    let sums: [(&mut Amounts, &Amounts); 3] = [
+        (&mut total.cost_per_year, &money.cost_per_year),
+        (&mut total.reusable_now, &money.reusable_now),
+        (&mut total.reducible_at_renewal, &money.reducible_at_renewal),
+    ];
+    for (sum, amounts) in sums {
+        amounts.iter().for_each(|amount| sum.add(&amount));
+    }
+    total.unpriced_reducible_seats += money.unpriced_reducible_seats;
+    total.list_price_estimate &= money.list_price_estimate;
+}
