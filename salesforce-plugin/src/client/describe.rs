@@ -58,6 +58,8 @@ pub(crate) struct Catalogue<'a> {
     session: &'a Session,
     pub(crate) version: u16,
     known: Mutex<HashMap<String, Option<Arc<Describe>>>>,
+    /// What was said about hidden objects.
+    refusals: Mutex<HashMap<String, Refusal>>,
 }
 
 impl<'a> Catalogue<'a> {
@@ -81,7 +83,7 @@ impl<'a> Catalogue<'a> {
         };
         let version = version
             .ok_or_else(|| ApiError::Malformed("the org offers no known API version".into()))?;
-        Ok(Catalogue { session, version, known: Mutex::default() })
+        Ok(Catalogue { session, version, known: Mutex::default(), refusals: Mutex::default() })
     }
 
     /// The object as this user sees it; `None` if it is hidden or does not exist.
@@ -104,11 +106,19 @@ impl<'a> Catalogue<'a> {
         });
         let described = match described {
             Ok(describe) => Some(Arc::new(describe)).filter(|describe| describe.queryable),
-            Err(ApiError::Refused(refusal)) if refusal.is_hidden() => None,
+            Err(ApiError::Refused(refusal)) if refusal.is_hidden() => {
+                self.refusals.lock().insert(object.to_owned(), refusal);
+                None
+            }
             Err(error) => return Err(error),
         };
         known().insert(object.to_owned(), described.clone());
         Ok(described)
+    }
+
+    /// Why an object is hidden, in Salesforce's words.
+    pub(crate) fn refusal(&self, object: &str) -> Option<Refusal> {
+        self.refusals.lock().get(object).cloned()
     }
 
     /// Forgets the object, so that it is described again when it is needed next.

@@ -7,4 +7,5 @@ mod catalogue;
 mod changes;
 mod doctor;
 mod faults;
+mod gateways;
 mod host;
