@@ -11,7 +11,7 @@ use crate::auth::oauth_error::as_json;
 use crate::client::api_error::verdict;
 use crate::read::csv_rows::Results;
 use crate::read::page::{Columns, Page};
-use crate::settings::domain::is_org_host;
+use crate::settings::org_host::is_org_host;
 use crate::settings::org_url::OrgHost;
 use crate::transport::answer::{Answer, Unfinished};
 use crate::transport::proof::Expected;
@@ -48,7 +48,7 @@ pub fn csv_results(bytes: &[u8]) {
     let [cut, batch, body @ ..] = bytes else { return };
     let most = usize::from(*batch % 5) + 1;
     let read = |results: &mut Results, body: &mut dyn Read, rows: &mut u64| {
-        results.read(body, &columns, most, &mut |batch| {
+        results.read(body, &columns, most, &mut |batch, _| {
             *rows += batch.num_rows() as u64;
             true
         })

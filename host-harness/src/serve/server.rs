@@ -47,14 +47,14 @@ impl std::fmt::Debug for Server {
     }
 }
 
-/// What the server shows of itself.
+/// The server's state, for metrics and health.
 #[derive(Clone, Debug, Default)]
 pub struct StatusView {
-    /// When the loop last came around.
+    /// When the loop last turned.
     pub turned_at: Option<Instant>,
-    /// How the connectors stand.
+    /// The connectors' schedules.
     pub connectors: Vec<JobView>,
-    /// How the libraries stand.
+    /// The libraries' states.
     pub plugins: BTreeMap<String, PluginState>,
     /// Runs since the start, by connector and status.
     pub runs: BTreeMap<(String, &'static str), u64>,
@@ -85,7 +85,7 @@ impl Server {
     /// # Errors
     /// When the store cannot be read at the start, or is found to be damaged: it is checked while the
     /// server comes up, and no run begins before. Later failures of the store are logged, and the server
-    /// goes on with what it knows.
+    /// continues with what it knows.
     pub fn serve(self, stop: &Cancel) -> Result<(), HostError> {
         let server = Arc::new(self);
         let app = &server.app;
@@ -95,7 +95,7 @@ impl Server {
         }
         let zone = settings.zone;
         let mut scheduler =
-            Scheduler::new(settings, store.schedule_states()?, store.plugin_states()?);
+            Scheduler::new(settings, store.schedule().jobs()?, store.schedule().libraries()?);
         scheduler.recover(time::now());
         let (finish, finished) = channel();
         let mut main_loop = MainLoop {
@@ -138,18 +138,18 @@ struct MainLoop<'a> {
     check: Option<Receiver<Result<(), StoreError>>>,
 }
 
-/// Checks the store beside what else is done; that takes long where it is large.
+/// Checks the store in a thread of its own; that takes long if it is large.
 fn check(folder: &Folder) -> Result<Receiver<Result<(), StoreError>>, HostError> {
     let store = Store::open_read(folder)?;
-    let (tell, told) = channel();
+    let (sender, receiver) = channel();
     std::thread::Builder::new()
         .name("store-check".into())
         .spawn(move || {
             // Nobody listens any more if the server is stopped meanwhile.
-            let _ = tell.send(store.quick_check());
+            let _ = sender.send(store.quick_check());
         })
         .map_err(|error| HostError::failed(format_args!("no thread for the check: {error}")))?;
-    Ok(told)
+    Ok(receiver)
 }
 
 impl MainLoop<'_> {
@@ -167,7 +167,7 @@ impl MainLoop<'_> {
         Ok(true)
     }
 
-    /// Once around: what changed, what ended, what is due.
+    /// One turn: what changed, what ended, what is due.
     fn turn(&mut self) -> Result<(), HostError> {
         if self.looked.is_none_or(|at| at.elapsed() >= LOOK)
             && let Err(error) = self.look()
@@ -283,7 +283,9 @@ impl MainLoop<'_> {
     fn remember(&mut self) {
         let (jobs, plugins) = self.scheduler.take_changes();
         let store = self.server.app.store();
-        if let Err(error) = store.and_then(|store| Ok(store.remember_schedule(&jobs, &plugins)?)) {
+        if let Err(error) =
+            store.and_then(|store| Ok(store.schedule().remember(&jobs, &plugins)?))
+        {
             log::error!("the state of the schedule cannot be stored: {error}");
         }
     }

@@ -9,12 +9,11 @@ use crate::client::allow_list;
 use crate::client::api_error::{
     ApiError, Verdict, refused_after_renewal, verdict, verdict_on_failure,
 };
-use crate::client::session::Session;
+use crate::client::session::{Request, Session};
 use crate::settings::org_url::OrgUrl;
-use crate::transport::answer::{Answer, AnswerKind, Consume, Unfinished};
+use crate::transport::answer::{Answer, Consume, Unfinished};
 use crate::transport::http_error::HttpError;
 use crate::transport::pause::backoff;
-use crate::transport::proof::Expected;
 
 /// Longest wait within a run; a longer one that the server asks for is left to the next run.
 const LONGEST_RETRY_AFTER_S: u64 = 15 * 60;
@@ -24,51 +23,6 @@ const CROWDED_PAUSE_MS: u64 = 5_000;
 const LONGEST_EXCHANGE: Duration = Duration::from_secs(300);
 /// How often a session that another reader renewed meanwhile is taken over for one request.
 const MOST_TAKEOVERS: u32 = 3;
-
-/// A request to the data API.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Request<'a> {
-    pub(crate) method: &'static str,
-    /// With its query.
-    pub(crate) path: &'a str,
-    /// The sObject it is about, for the journal.
-    pub(crate) object: Option<&'a str>,
-    /// JSON.
-    pub(crate) body: Option<&'a str>,
-    pub(crate) accept: &'static str,
-}
-
-impl<'a> Request<'a> {
-    /// A GET that asks for JSON.
-    pub(crate) fn get(path: &'a str, object: Option<&'a str>) -> Request<'a> {
-        Request { method: "GET", path, object, body: None, accept: "application/json" }
-    }
-
-    /// Whether sending it twice does what sending it once does.
-    fn may_repeat(&self) -> bool {
-        self.method != "POST"
-    }
-
-    fn expected(&self) -> Expected {
-        match (self.method, self.accept) {
-            ("DELETE", _) => Expected::Nothing,
-            (_, "text/csv") => Expected::Csv,
-            _ => Expected::Json,
-        }
-    }
-
-    /// The kind of its answer, by the resource it asks for.
-    pub(crate) fn answer_kind(&self) -> AnswerKind {
-        let resource = self.path.split('?').next().unwrap_or_default();
-        if resource.ends_with("/describe") {
-            AnswerKind::Describe
-        } else if resource.contains("/query") {
-            AnswerKind::Page
-        } else {
-            AnswerKind::Small
-        }
-    }
-}
 
 /// Reads an answer; counts its records too.
 type ReadAnswer<'a, T> = &'a mut dyn FnMut(&Answer) -> Result<(T, u64), String>;

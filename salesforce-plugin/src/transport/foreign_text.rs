@@ -1,14 +1,12 @@
 //! A text from outside, as it may become part of an error, a reason or a log line.
 
-use crate::transport::masker::is_invisible;
-
 /// Characters that are kept.
 const MOST_SHOWN: usize = 300;
 /// Characters that are looked at.
 const MOST_READ: usize = 2_000;
 
-/// Words of an org, a proxy or the network: masked, on one line, at most 300 characters. Made only by
-/// [`Masker::text`](crate::transport::masker::Masker::text).
+/// Words of an org, a proxy or the network: masked, on one line, at most 300 characters. Made only by a
+/// `Masker`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ForeignText(String);
 
@@ -38,6 +36,17 @@ impl std::fmt::Display for ForeignText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Characters that show nothing, or change the direction of what follows.
+pub(crate) fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 #[cfg(test)]

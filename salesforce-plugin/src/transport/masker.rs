@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use connector_api::Secret;
 use parking_lot::RwLock;
 
-use crate::transport::foreign_text::ForeignText;
+use crate::transport::foreign_text::{ForeignText, is_invisible};
 
 const MASK: &str = "[secret]";
 /// Secrets that are remembered; the oldest go first.
@@ -199,17 +199,6 @@ fn is_separator(c: char) -> bool {
         || c.is_control()
         || is_invisible(c)
         || matches!(c, '"' | '\'' | '`' | '\\' | '\u{2018}' | '\u{2019}' | '\u{201c}' | '\u{201d}')
-}
-
-/// Characters that show nothing, or change the direction of what follows.
-pub(crate) fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-            | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}'
-    )
 }
 
 fn whole_words(text: &str, word: &str) -> Vec<Range<usize>> {

@@ -9,3 +9,4 @@ mod doctor;
 mod faults;
 mod gateways;
 mod host;
+mod proof;
