@@ -9,7 +9,9 @@ use serde_json::json;
 
 use estate::{DAY, Estate, Member, NOW, ago};
 use position::Inputs;
-use position::model::{DifferenceReason, License, Line, LineId, LineStatus, Position, ReadStatus};
+use position::model::{
+    Bound, DifferenceReason, License, Line, LineId, LineStatus, Position, ReadStatus,
+};
 
 fn line<'a>(position: &'a Position, id: LineId, subject: &str) -> &'a Line {
     position
