@@ -10,8 +10,8 @@ use estate::case::Case;
 use estate::{Member, NOW, ago};
 use position::inputs::Leaver;
 use position::model::{Family, LineId, PriceBasis, RuleStatus, SeatOutcome};
-use position::rules::{Confidence, Exemption, RULES, RuleId, explain, list};
-use position::{compute, money};
+use position::rules::{Confidence, Exemption, RULES, RuleId, Wanted, explain};
+use position::{compute_kept, money};
 
 #[test]
 fn r01_finds_who_never_logged_in_and_spares_starters_services_and_the_reactivated() {
@@ -509,8 +509,11 @@ fn the_explanation_of_every_person_agrees_with_the_findings() {
     case.used("idle", 120).used("today", 0);
     case.person("starter", Member { created: ago(3), ..Member::default() });
     let snapshot = case.estate.snapshot();
-    let analysis = compute(&case.estate, &snapshot, &case.estate.inputs).unwrap();
-    let listing = list(&analysis, &case.estate, &[], 1_000).unwrap();
+    let wanted = Wanted { rules: Vec::new(), limit: 1_000 };
+    let (source, inputs) = (&case.estate, &case.estate.inputs);
+    let mut analysis =
+        compute_kept(source, &snapshot, inputs, Some(wanted), None, &|| None).unwrap();
+    let listing = analysis.take_listing(source).unwrap();
     let mut explained = 0;
     for id in ["never", "idle", "today", "starter", "today_1"] {
         let explanation = explain(&analysis, &case.estate, id).unwrap();
@@ -621,8 +624,11 @@ fn a_last_login_that_no_use_shows_makes_a_finding_weak_and_is_said_in_its_row() 
     case.person("unread", Member { last_login: ago(100), ..Member::default() });
     case.estate.uses("unread", false, ago(150));
     let snapshot = case.estate.snapshot();
-    let analysis = compute(&case.estate, &snapshot, &case.estate.inputs).unwrap();
-    let listing = list(&analysis, &case.estate, &[RuleId::R02], 10).unwrap();
+    let wanted = Wanted { rules: vec![RuleId::R02], limit: 10 };
+    let (source, inputs) = (&case.estate, &case.estate.inputs);
+    let mut analysis =
+        compute_kept(source, &snapshot, inputs, Some(wanted), None, &|| None).unwrap();
+    let listing = analysis.take_listing(source).unwrap();
     let rows: Vec<(&str, bool, bool)> = listing
         .seats
         .iter()

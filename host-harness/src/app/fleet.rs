@@ -275,7 +275,7 @@ fn position(
     let Some(snapshot) = store.snapshots().latest(connector.id)? else { return Ok(None) };
     let inputs = analysis::inputs(store, &snapshot, settings, WhatIf::default())?;
     let source = StoreSource::open(store, &snapshot)?;
-    let position = analysis::analyse(&source, &inputs)?.position;
+    let position = analysis::analyse(&source, &inputs, None)?.position;
     Ok(Some((position, position::unread_families(&source.snapshot))))
 }
 

@@ -140,7 +140,7 @@ pub fn template(app: &App, kind: ImportKind, name: Option<&str>) -> Result<Templ
         ImportKind::Prices => {
             let inputs = analysis::inputs(&reader, &snapshot, &app.config().rules, <_>::default())?;
             let source = StoreSource::open(&reader, &snapshot)?;
-            let analysis = analysis::analyse(&source, &inputs)?;
+            let analysis = analysis::analyse(&source, &inputs, None)?;
             for license in &analysis.position.licenses {
                 if license.unit == Unit::Requests || license.is_dormant() {
                     continue;

@@ -33,6 +33,9 @@ pub(crate) struct Context<'a> {
     pub(crate) tier_objects: Vec<String>,
 }
 
+/// The oldest use of an organization is seldom as old as the vendor would keep it.
+const RETENTION_SLACK_DAYS: u32 = 7;
+
 impl Context<'_> {
     /// Whether uses were read for so many days.
     pub(crate) fn covers(&self, days: u32) -> bool {
@@ -46,7 +49,7 @@ impl Context<'_> {
     pub(crate) fn covers_account(&self, created_at: Option<i64>) -> bool {
         let since_creation =
             self.covered_from.zip(created_at).is_some_and(|(from, created)| from <= created);
-        since_creation || self.covers(self.retention_days)
+        since_creation || self.covers(self.retention_days.saturating_sub(RETENTION_SLACK_DAYS))
     }
 
     /// Whether an account's last login may have been a machine's that was not read: the vendor
@@ -209,15 +212,20 @@ impl<'a> RuleEvaluator<'a> {
         self.exempt.get(&(person_no, rule)).copied()
     }
 
-    /// Evaluates one seat.
-    pub(crate) fn see(&mut self, pool: &PoolKey, facts: &SeatFacts, class: Option<(Class, bool)>) {
+    /// Evaluates one seat; returns the rules that find it.
+    pub(crate) fn see(
+        &mut self,
+        pool: &PoolKey,
+        facts: &SeatFacts,
+        class: Option<(Class, bool)>,
+    ) -> Vec<&'static Rule> {
         let weak = class.is_some_and(|(_, weak)| weak);
         let hits: Vec<&Rule> = self.hits(pool, facts, class.map(|(class, _)| class)).collect();
         if hits.is_empty() {
-            return;
+            return hits;
         }
         let (mut reclaim, mut kept) = (false, false);
-        for rule in hits {
+        for rule in &hits {
             let exempt = self.exemption(facts.person_no, rule.id).is_some();
             let count = self.counts.entry((rule.id, pool.0.clone(), pool.1.clone())).or_default();
             if exempt {
@@ -232,6 +240,7 @@ impl<'a> RuleEvaluator<'a> {
         if reclaim && !kept {
             *self.reclaimable.entry(pool.clone()).or_default() += 1;
         }
+        hits
     }
 
     /// Why rules about a family could not look that find most of the seats that can be taken back.

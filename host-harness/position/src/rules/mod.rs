@@ -11,7 +11,7 @@ mod condition;
 pub(crate) mod evaluator;
 mod exemption;
 mod id;
-mod listing;
+pub(crate) mod listing;
 pub(crate) mod pool;
 
 use connector_api::manifest::PermissionSpec;
@@ -23,7 +23,9 @@ use crate::money::{Amount, Amounts};
 pub use catalogue::{Confidence, Effect, RULES, Rule, Subject, rule};
 pub use exemption::Exemption;
 pub use id::RuleId;
-pub use listing::{Explanation, Listing, RuleExplanation, SeatFinding, explain, find_person, list};
+pub use listing::{
+    Explanation, Listing, RuleExplanation, SeatFinding, Wanted, explain, find_person,
+};
 
 /// What came of one rule.
 #[derive(Clone, Debug, Serialize)]

@@ -3,8 +3,8 @@
 use connector_api::manifest::FieldType;
 use connector_api::position::{CanonicalTable, LicenseTier, PositionView, UseRule};
 use position::model::RuleStatus;
-use position::rules::{RuleId, RuleResult, list};
-use position::{DatasetInfo, compute};
+use position::rules::{RuleId, RuleResult, Wanted};
+use position::{DatasetInfo, compute_kept};
 
 use super::{Estate, Member, ago, spec};
 
@@ -155,8 +155,11 @@ impl Case {
     /// Who a rule finds, and what came of it.
     pub(crate) fn rule(&self, id: RuleId) -> (Vec<String>, RuleResult) {
         let snapshot = self.estate.snapshot();
-        let analysis = compute(&self.estate, &snapshot, &self.estate.inputs).unwrap();
-        let listing = list(&analysis, &self.estate, &[id], 100).unwrap();
+        let wanted = Wanted { rules: vec![id], limit: 100 };
+        let (source, inputs) = (&self.estate, &self.estate.inputs);
+        let mut analysis =
+            compute_kept(source, &snapshot, inputs, Some(wanted), None, &|| None).unwrap();
+        let listing = analysis.take_listing(source).unwrap();
         let result = analysis.position.rules.iter().find(|rule| rule.id == id).unwrap().clone();
         let who: Vec<String> = listing
             .seats
