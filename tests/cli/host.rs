@@ -46,14 +46,6 @@ fn hear_interrupts() {
     }
 }
 
-/// Lets time pass, at most until that process ended.
-pub(crate) fn wait(child: &mut Child, duration: Duration) {
-    let until = Instant::now() + duration;
-    while Instant::now() < until && child.try_wait().expect("a status").is_none() {
-        std::thread::park_timeout(Duration::from_micros(200));
-    }
-}
-
 impl Host {
     /// A host with the Salesforce plugin and no network settings.
     pub(crate) fn new() -> Host {
