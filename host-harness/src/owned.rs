@@ -11,7 +11,7 @@ pub(crate) struct Owned {
     pub(crate) files: usize,
 }
 
-/// As it is now; none where the system does not tell.
+/// The present figures; `None` if the system does not provide them.
 pub(crate) fn owned() -> Option<Owned> {
     let count = |folder: &str| fs::read_dir(folder).ok().map(Iterator::count);
     let status = fs::read_to_string("/proc/self/status").ok()?;

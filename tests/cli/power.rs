@@ -9,12 +9,12 @@ use std::path::Path;
 
 use host_harness::store::{Folder, Store};
 use salesforce_sim::SimulatedOrg;
+use testkit::State;
 
 use crate::dice::{Dice, number};
 use crate::disk_image::Disk;
 use crate::failing::{self, Note, RUN};
 use crate::host::{Host, NAME, Ran};
-use crate::store_state::State;
 
 const IMAGES: u64 = 1_200;
 /// So many images, evenly spread, are also gone on with by the program.
@@ -90,7 +90,7 @@ impl Recording {
 
         let store = Store::open(&Folder::new(home)).map_err(|error| error.to_string())?;
         store.quick_check().map_err(|error| error.to_string())?;
-        let connector = store.connector(NAME).map_err(|error| error.to_string())?;
+        let connector = store.connectors().named(NAME).map_err(|error| error.to_string())?;
         drop(store);
         let state = State::of(home)?;
         for (_, said) in self.said.iter().filter(|(calls, _)| *calls <= cut) {

@@ -44,9 +44,7 @@ fn a_host_killed_around_a_refresh_loses_no_grant_but_the_provably_unknown_one() 
             testkit::pass(child.id(), Duration::from_micros(moment));
         } else {
             // The moments after Salesforce replaced the token.
-            while org.refreshes() == refreshed && child.try_wait().expect("a status").is_none() {
-                std::thread::park_timeout(Duration::from_micros(50));
-            }
+            assert!(org.wait_for_refresh(refreshed, Duration::from_secs(60)), "round {round}");
             let moment = dice.below(3_000);
             testkit::pass(child.id(), Duration::from_micros(moment));
         }

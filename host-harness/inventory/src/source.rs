@@ -14,7 +14,7 @@ use crate::daily;
 use crate::error::StoreError;
 use crate::schema::{self, quote};
 use crate::sightings::{self, Sighting};
-use crate::snapshots::{ReadStore, SnapshotInfo};
+use crate::snapshots::{Published, SnapshotInfo};
 
 /// The view of the daily sums of uses, if they reach up to the snapshot.
 const DAILY: &str = "_use_day";
@@ -34,6 +34,18 @@ pub enum Value<'a> {
     Real(f64),
     /// A text.
     Text(&'a str),
+}
+
+impl Value<'_> {
+    /// The word for the type, in messages.
+    pub fn type_name(self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Integer(_) => "integer",
+            Value::Real(_) => "real",
+            Value::Text(_) => "text",
+        }
+    }
 }
 
 /// The records of a dataset that were added, changed or removed between two snapshots.
@@ -96,7 +108,7 @@ pub struct SnapshotReader {
     keys: BTreeMap<String, Vec<String>>,
 }
 
-impl ReadStore {
+impl Published<'_> {
     /// A reader of a snapshot. Each dataset has exactly the manifest's columns in their order; a
     /// column the store does not have is null, a dataset it does not have is empty. With `only` one
     /// dataset shows nothing but the records that changed.
@@ -114,24 +126,12 @@ impl ReadStore {
         Ok(SnapshotReader { connection, keys })
     }
 
-    /// The connection of a [`ReadStore::reader`] of the whole snapshot.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn snapshot_connection(&self, snapshot: &SnapshotInfo) -> Result<Connection, StoreError> {
-        self.restricted_connection(snapshot, None)
-    }
-
-    /// The connection of a [`ReadStore::reader`].
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn restricted_connection(
+    fn restricted_connection(
         &self,
         snapshot: &SnapshotInfo,
         only: Option<Changed<'_>>,
     ) -> Result<Connection, StoreError> {
-        let mut connection = schema::open_read_only(&self.folder().store_file())?;
+        let mut connection = schema::open_read_only(&self.0.folder().store_file())?;
         for dataset in &snapshot.manifest.datasets {
             let only = only.filter(|only| only.dataset == dataset.name);
             connection.execute_batch(&dataset_view(&connection, snapshot, dataset, only)?)?;

@@ -109,7 +109,7 @@ impl Deployment {
     /// A settings error with all problems by field.
     pub fn create(&self, plugin: &Plugin, draft: &Draft) -> Result<i64, HostError> {
         self.validate(plugin, draft, None)?;
-        Ok(self.store.insert_connector(&draft.plain, |id| self.seal(id, draft))?)
+        Ok(self.store.connectors().insert(&draft.plain, |id| self.seal(id, draft))?)
     }
 
     /// Checks and stores a changed connector; all or nothing.
@@ -124,7 +124,7 @@ impl Deployment {
     ) -> Result<(), HostError> {
         self.validate(plugin, draft, Some(connector))?;
         let sealed = self.seal(connector.id, draft)?;
-        Ok(self.store.update_connector(connector.id, &draft.plain, &sealed)?)
+        Ok(self.store.connectors().update(connector.id, &draft.plain, &sealed)?)
     }
 
     /// Deletes a connector with its secrets, runs and records.
@@ -133,7 +133,7 @@ impl Deployment {
     /// When a run of it is in progress, or the store cannot be written.
     pub fn delete(&self, connector: &Connector) -> Result<(), HostError> {
         let _lock = RunLock::take(self.store.folder(), connector)?;
-        Ok(self.store.delete_connector(connector)?)
+        Ok(self.store.connectors().delete(connector)?)
     }
 
     fn seal(&self, id: i64, draft: &Draft) -> Result<Sealed, StoreError> {
@@ -175,7 +175,7 @@ impl Deployment {
         let mut problems = host_problems(&plugin.manifest, draft);
         let mut present: BTreeMap<String, bool> = BTreeMap::new();
         if let Some(existing) = existing {
-            for name in self.store.secret_names(existing.id)? {
+            for name in self.store.secrets().names(existing.id)? {
                 present.insert(name, true);
             }
         }
@@ -254,13 +254,13 @@ impl Deployment {
     }
 }
 
-/// Takes back runs whose process is gone; answers how many.
+/// Takes back runs whose process is gone; returns how many.
 ///
 /// # Errors
 /// When the store cannot be written.
 pub fn recover_runs(store: &Store, own: Option<i64>) -> Result<usize, HostError> {
     let recovered =
-        store.recover_runs(|id| own != Some(id) && RunLock::is_held(store.folder(), id))?;
+        store.runs().recover(|id| own != Some(id) && RunLock::is_held(store.folder(), id))?;
     for run in &recovered {
         log::warn!(
             "run {} of `{}` was taken back: its process ended before it did",
@@ -299,18 +299,10 @@ pub(crate) fn configure_request(
     plugin: &Plugin,
     connector: &Connector,
 ) -> Result<ConfigureRequest, Error> {
-    let for_run = |error: HostError| {
-        let kind = match error.kind {
-            crate::error::Kind::Config => ErrorKind::CONFIG,
-            _ => ErrorKind::OTHER,
-        };
-        Error { hint: error.hint, ..Error::new(kind, error.message) }
-    };
-    let draft = deployment.draft(connector).map_err(for_run)?;
-    let names =
-        deployment.store.secret_names(connector.id).map_err(|error| for_run(error.into()))?;
+    let draft = deployment.draft(connector)?;
+    let names = deployment.store.secrets().names(connector.id).map_err(HostError::from)?;
     let names: Vec<&String> = names.iter().collect();
-    deployment.request(&plugin.manifest, &draft, &names).map_err(for_run)
+    Ok(deployment.request(&plugin.manifest, &draft, &names)?)
 }
 
 /// A connector that does not accept settings it accepted before.
@@ -400,7 +392,7 @@ fn host_problems(manifest: &Manifest, draft: &Draft) -> Vec<Problem> {
     problems
 }
 
-/// One error that carries all problems; a single one is told in its first line.
+/// One error that carries all problems; a single problem becomes the message itself.
 fn refuse(problems: Vec<Problem>) -> Result<(), HostError> {
     let error = match problems.as_slice() {
         [] => return Ok(()),

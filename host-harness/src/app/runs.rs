@@ -1,7 +1,7 @@
 //! Collections so far, and the requests they sent.
 
 use chrono::{DateTime, Utc};
-use connector_api::message::DatasetSummary;
+use connector_api::message::{CollectMode, DatasetSummary};
 use serde::Serialize;
 
 use crate::app::App;
@@ -18,8 +18,8 @@ pub struct RunView {
     pub connector: String,
     /// Its status.
     pub status: RunStatus,
-    /// `full` or `incremental`.
-    pub mode: String,
+    /// How much it read.
+    pub mode: CollectMode,
     /// When it began.
     #[serde(with = "time::in_rfc3339")]
     pub started_at: DateTime<Utc>,
@@ -63,7 +63,7 @@ impl From<&Run> for RunView {
             run_id: run.id,
             connector: run.connector.clone(),
             status: run.status,
-            mode: run.mode.clone(),
+            mode: run.mode,
             started_at: run.started_at,
             finished_at: run.finished_at,
             api_calls: run.api_calls,
@@ -78,8 +78,8 @@ impl From<&Run> for RunView {
 /// Of kind usage for an unknown connector.
 pub fn list(app: &App, connector: Option<&str>, limit: u32) -> Result<Vec<RunView>, HostError> {
     let store = app.store()?;
-    let connector = connector.map(|name| store.connector(name)).transpose()?;
-    Ok(store.runs(connector.as_ref(), limit)?.iter().map(RunView::from).collect())
+    let connector = connector.map(|name| store.connectors().named(name)).transpose()?;
+    Ok(store.runs().list(connector.as_ref(), limit)?.iter().map(RunView::from).collect())
 }
 
 /// One run.
@@ -97,7 +97,7 @@ pub fn show(app: &App, id: i64) -> Result<RunDetails, HostError> {
 /// Of kind usage for an unknown run.
 pub fn journal(app: &App, id: i64) -> Result<JournalView, HostError> {
     let run = find(app, id)?;
-    let requests = app.store()?.journal(run.id)?;
+    let requests = app.store()?.journal().of_run(run.id)?;
     Ok(JournalView {
         run_id: run.id,
         connector: run.connector,
@@ -108,7 +108,7 @@ pub fn journal(app: &App, id: i64) -> Result<JournalView, HostError> {
 }
 
 fn find(app: &App, id: i64) -> Result<Run, HostError> {
-    app.store()?.run(id)?.ok_or_else(|| {
+    app.store()?.runs().numbered(id)?.ok_or_else(|| {
         HostError::usage(format_args!("there is no run {id}"))
             .with_hint("`runs list` shows the latest ones")
     })

@@ -14,6 +14,7 @@ mod findings;
 mod imports;
 mod interrupt;
 mod logging;
+mod outcome;
 mod plugin_check;
 mod plugins;
 mod progress;
@@ -38,21 +39,9 @@ use crate::error::HostError;
 use crate::settings::Environment;
 
 pub(crate) use interrupt::cancel_on_interrupt;
+pub(crate) use outcome::Outcome;
 pub(crate) use reporter::Reporter;
 pub(crate) use table::Table;
-
-/// How a command ended; its exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Outcome(pub(crate) u8);
-
-impl Outcome {
-    /// Done.
-    pub(crate) const DONE: Outcome = Outcome(0);
-    /// Done, with findings or only partly.
-    pub(crate) const FINDINGS: Outcome = Outcome(4);
-    /// Done, but a connector library was refused.
-    pub(crate) const REFUSED: Outcome = Outcome(6);
-}
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -90,16 +79,19 @@ struct Cli {
     /// Look for connector libraries in this folder only
     ///
     /// Otherwise CONNECTOR_PLUGINS, `plugins` of config.toml, the `plugins` folder in the home
-    /// folder and the one beside this program.
+    /// folder and the one next to this program.
     #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
     plugins: Option<PathBuf>,
     /// Print one JSON document on standard output, and nothing else there
     #[arg(long, global = true, help_heading = "Everywhere")]
     json: bool,
-    /// Say more on standard error; repeat for more still
+    /// Let tables be wider than the terminal
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    wide: bool,
+    /// Show more on standard error; repeat for still more
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Everywhere")]
     verbose: u8,
-    /// Say nothing but errors
+    /// Show only errors
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Everywhere")]
     quiet: bool,
     #[command(subcommand)]
@@ -127,12 +119,12 @@ enum Command {
     Runs(runs::Command),
     /// Show the licence position of a connector
     Report(report::Args),
-    /// Say what the rules found: seats not used, pools that run out, contracts that end
+    /// Show what the rules found: seats not used, pools that run out, contracts that end
     Findings(findings::Args),
     /// Exempt accounts or pools from rules, with a reason, an owner and an end
     #[command(subcommand)]
     Exemptions(exemptions::Command),
-    /// Add lists: prices, contracts, staff, who stands behind a use
+    /// Add lists: prices, contracts, staff, which uses are a person's or a machine's
     #[command(subcommand)]
     Imports(imports::Command),
     /// Compare two snapshots of a connector
@@ -141,10 +133,10 @@ enum Command {
     Export(export::Args),
     /// Run collections by their schedules, until stopped
     ///
-    /// Changes by other commands are seen within seconds. A slot missed while the server was down
-    /// is made up for by one run; a failed run is tried again after 5 minutes, then ever later, up
-    /// to 6 hours; one that a person has to mend waits until settings or grant change. `status`
-    /// says how everything stands. SIGTERM or Ctrl-C stops it within 10 seconds, a second one at
+    /// Changes by other commands take effect within seconds. Slots missed while the server was down
+    /// are made up for by one run. A failed run is retried after 5 minutes, then at growing intervals
+    /// of up to 6 hours; one without a grant or with wrong settings waits until these change. `status`
+    /// shows the schedule. SIGTERM or Ctrl-C stops the server within 10 seconds, a second one at
     /// once. Settings in config.toml: time_zone, parallel_runs, jitter_minutes, on_failure, metrics,
     /// retention_days.
     Serve(serve::Args),
@@ -176,7 +168,7 @@ pub fn main(environment: Environment) -> ExitCode {
     ExitCode::from(run(environment, &arguments))
 }
 
-/// Runs a command line; answers its exit code.
+/// Runs a command line; returns its exit code.
 pub fn run(environment: Environment, arguments: &[std::ffi::OsString]) -> u8 {
     let cli = match parse(arguments) {
         Ok(cli) => cli,
@@ -187,6 +179,9 @@ pub fn run(environment: Environment, arguments: &[std::ffi::OsString]) -> u8 {
         return crate::worker::run();
     }
     logging::install(cli.verbose, cli.quiet, cli.log_format());
+    if cli.wide {
+        table::allow_wide();
+    }
     let reporter = Reporter::new(cli.json, cli.quiet);
     let result =
         App::open(cli.options(environment)).and_then(|app| dispatch(app, reporter, &cli.command));
@@ -210,7 +205,7 @@ impl Cli {
         }
     }
 
-    /// How a server's log looks; none for other commands.
+    /// The format of a server's log; `None` for other commands.
     fn log_format(&self) -> Option<serve::LogFormat> {
         match &self.command {
             Command::Serve(args) => Some(args.log_format),
@@ -266,7 +261,7 @@ fn dispatch(app: App, out: Reporter, command: &Command) -> Result<Outcome, HostE
         // Begun before anything of this process was set up.
         Command::Worker => Ok(Outcome::DONE),
         Command::Store(command) => store::run(&app, out, command),
-        Command::Shell(command) => shell::run(out, command),
+        Command::Shell(command) => shell::run(out, command, Cli::command()),
     }
 }
 

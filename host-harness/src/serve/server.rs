@@ -2,18 +2,19 @@
 //! remembers what it decided.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use connector_api::ErrorKind;
+use parking_lot::Mutex;
 
-use crate::app::collection::run::Outcome;
+use crate::app::collection::outcome::{Outcome, recorded};
 use crate::app::collection::{self, Request};
 use crate::app::{App, schedules};
 use crate::cancel::Cancel;
-use crate::error::HostError;
+use crate::error::{HostError, Kind};
 use crate::plugin_dir::Loading;
 use crate::schedule::scheduler::{Ended, Entry, JobView, PluginState, Scheduler};
 use crate::serve::failure_hook::FailureHook;
@@ -46,14 +47,14 @@ impl std::fmt::Debug for Server {
     }
 }
 
-/// What the server shows of itself.
+/// The server's state, for metrics and health.
 #[derive(Clone, Debug, Default)]
 pub struct StatusView {
-    /// When the loop last came around.
+    /// When the loop last turned.
     pub turned_at: Option<Instant>,
-    /// How the connectors stand.
+    /// The connectors' schedules.
     pub connectors: Vec<JobView>,
-    /// How the libraries stand.
+    /// The libraries' states.
     pub plugins: BTreeMap<String, PluginState>,
     /// Runs since the start, by connector and status.
     pub runs: BTreeMap<(String, &'static str), u64>,
@@ -84,7 +85,7 @@ impl Server {
     /// # Errors
     /// When the store cannot be read at the start, or is found to be damaged: it is checked while the
     /// server comes up, and no run begins before. Later failures of the store are logged, and the server
-    /// goes on with what it knows.
+    /// continues with what it knows.
     pub fn serve(self, stop: &Cancel) -> Result<(), HostError> {
         let server = Arc::new(self);
         let app = &server.app;
@@ -94,10 +95,10 @@ impl Server {
         }
         let zone = settings.zone;
         let mut scheduler =
-            Scheduler::new(settings, store.schedule_states()?, store.plugin_states()?);
+            Scheduler::new(settings, store.schedule().jobs()?, store.schedule().libraries()?);
         scheduler.recover(time::now());
         let (finish, finished) = channel();
-        let mut work = Work {
+        let mut main_loop = MainLoop {
             server: &server,
             scheduler,
             cancels: BTreeMap::new(),
@@ -107,24 +108,24 @@ impl Server {
             looked: None,
             check: Some(check(store.folder())?),
         };
-        work.look()?;
+        main_loop.look()?;
         log::info!(
             "the server is ready: {} connectors, {} libraries, time zone {}",
-            work.scheduler.view(time::now()).len(),
+            main_loop.scheduler.view(time::now()).len(),
             scan.plugins.len(),
             zone
         );
         service_manager::ready();
         while !stop.is_set() {
-            work.turn()?;
+            main_loop.turn()?;
         }
         service_manager::stopping();
-        work.wind_down();
+        main_loop.wind_down();
         Ok(())
     }
 }
 
-struct Work<'a> {
+struct MainLoop<'a> {
     server: &'a Arc<Server>,
     scheduler: Scheduler,
     cancels: BTreeMap<i64, Cancel>,
@@ -137,21 +138,21 @@ struct Work<'a> {
     check: Option<Receiver<Result<(), StoreError>>>,
 }
 
-/// Checks the store beside what else is done; that takes long where it is large.
+/// Checks the store in a thread of its own; that takes long if it is large.
 fn check(folder: &Folder) -> Result<Receiver<Result<(), StoreError>>, HostError> {
     let store = Store::open_read(folder)?;
-    let (tell, told) = channel();
+    let (sender, receiver) = channel();
     std::thread::Builder::new()
         .name("store-check".into())
         .spawn(move || {
             // Nobody listens any more if the server is stopped meanwhile.
-            let _ = tell.send(store.quick_check());
+            let _ = sender.send(store.quick_check());
         })
         .map_err(|error| HostError::failed(format_args!("no thread for the check: {error}")))?;
-    Ok(told)
+    Ok(receiver)
 }
 
-impl Work<'_> {
+impl MainLoop<'_> {
     /// Whether the store was found sound; not yet while it is being checked.
     fn is_sound(&mut self) -> Result<bool, HostError> {
         let Some(check) = &self.check else { return Ok(true) };
@@ -166,7 +167,7 @@ impl Work<'_> {
         Ok(true)
     }
 
-    /// Once around: what changed, what ended, what is due.
+    /// One turn: what changed, what ended, what is due.
     fn turn(&mut self) -> Result<(), HostError> {
         if self.looked.is_none_or(|at| at.elapsed() >= LOOK)
             && let Err(error) = self.look()
@@ -228,7 +229,7 @@ impl Work<'_> {
 
     fn end(&mut self, finished: Finished, stopping: bool) {
         self.cancels.remove(&finished.id);
-        let ended = judge(&finished.result, stopping);
+        let ended = ended(&finished.result, stopping);
         self.count(&finished);
         if let (Ended::Badly { .. }, Some(hook)) = (&ended, &self.server.on_failure) {
             hook.call(&finished.connector, &finished.result);
@@ -263,7 +264,7 @@ impl Work<'_> {
     }
 
     fn count(&self, finished: &Finished) {
-        let mut shown = lock(&self.server.status);
+        let mut shown = self.server.status.lock();
         let name = finished.connector.clone();
         let status = match &finished.result {
             Ok(outcome) => outcome.status.as_str(),
@@ -282,13 +283,15 @@ impl Work<'_> {
     fn remember(&mut self) {
         let (jobs, plugins) = self.scheduler.take_changes();
         let store = self.server.app.store();
-        if let Err(error) = store.and_then(|store| Ok(store.remember_schedule(&jobs, &plugins)?)) {
+        if let Err(error) =
+            store.and_then(|store| Ok(store.schedule().remember(&jobs, &plugins)?))
+        {
             log::error!("the state of the schedule cannot be stored: {error}");
         }
     }
 
     fn show(&self) {
-        let mut shown = lock(&self.server.status);
+        let mut shown = self.server.status.lock();
         shown.turned_at = Some(Instant::now());
         shown.connectors = self.scheduler.view(time::now());
         shown.plugins.clone_from(self.scheduler.plugins());
@@ -335,21 +338,13 @@ impl Server {
     }
 }
 
-fn judge(result: &Result<Outcome, HostError>, stopping: bool) -> Ended {
+/// How a run ended, as far as the schedule is concerned.
+fn ended(result: &Result<Outcome, HostError>, stopping: bool) -> Ended {
     let outcome = match result {
         Ok(outcome) => outcome,
-        Err(error) if error.kind == crate::error::Kind::Busy => return Ended::Busy,
+        Err(error) if error.kind == Kind::Busy => return Ended::Busy,
         Err(error) => {
-            let kind = match error.kind {
-                crate::error::Kind::Config => ErrorKind::CONFIG,
-                _ => ErrorKind::OTHER,
-            };
-            let error = crate::store::RunError {
-                kind,
-                message: error.message.clone(),
-                hint: error.hint.clone(),
-                retry_after_ms: None,
-            };
+            let error = recorded(error.clone().into());
             return Ended::Badly { status: RunStatus::Failed, error };
         }
     };
@@ -359,8 +354,4 @@ fn judge(result: &Result<Outcome, HostError>, stopping: bool) -> Ended {
         Some(error) if error.kind == ErrorKind::CANCELLED => Ended::Withdrawn,
         Some(error) => Ended::Badly { status: outcome.status, error: error.clone() },
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! A run that was paused, for an allowance or because it was asked to stop, goes on where it stopped,
+//! A run that was paused, for an allowance or because it was asked to stop, continues where it stopped,
 //! under its old number.
 
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::sync::Arc;
 use chrono::Duration;
 use connector_api::message::{CollectMode, DatasetStatus, DatasetSummary};
 
-use crate::app::collection::run::Options;
+use crate::app::collection::options::Options;
 use crate::error::HostError;
 use crate::plugin::Plugin;
 use crate::store::{Connector, Run, Store};
 use crate::time;
 
-/// What was read longer ago is read anew: one snapshot should show one time.
+/// Longest pause after which a run continues: one snapshot should show one time.
 const LONGEST_PAUSE_DAYS: i64 = 3;
 
 /// The run to make, and what it read before it was paused.
@@ -22,12 +22,12 @@ pub(crate) struct RunPlan {
     pub(crate) run: Run,
     /// How it reads: a first run, and one that began so, reads everything.
     pub(crate) mode: CollectMode,
-    /// How its datasets stood when it was paused; empty for a new run.
+    /// Its datasets when it was paused; empty for a new run.
     pub(crate) earlier: Vec<DatasetSummary>,
 }
 
 impl RunPlan {
-    /// Whether it goes on.
+    /// Whether it continues a paused run.
     pub(crate) fn goes_on(&self) -> bool {
         !self.earlier.is_empty()
     }
@@ -54,7 +54,7 @@ impl RunPlan {
     }
 }
 
-/// Begins a run, or lets the paused one go on where it asks for the same.
+/// Begins a run, or continues the paused one if it asks for the same.
 ///
 /// # Errors
 /// When the store cannot be written.
@@ -64,7 +64,7 @@ pub(crate) fn begin(
     connector: &Connector,
     options: &Options,
 ) -> Result<RunPlan, HostError> {
-    if let Some(run) = store.paused_run(connector.id)? {
+    if let Some(run) = store.runs().paused(connector.id)? {
         let young =
             run.finished_at.is_some_and(|at| time::now() - at < Duration::days(LONGEST_PAUSE_DAYS));
         let asked = asked(plugin, options);
@@ -76,17 +76,17 @@ pub(crate) fn begin(
         let same = asked.iter().filter(needed).all(had)
             && run.datasets.iter().all(|one| asked.contains(&one.dataset));
         if young && same && options.mode == CollectMode::Incremental {
-            store.reopen_run(&run)?;
-            log::info!("run {} of `{}` goes on", run.id, connector.name);
-            return Ok(RunPlan { earlier: run.datasets.clone(), mode: run.collect_mode(), run });
+            store.runs().reopen(&run)?;
+            log::info!("run {} of `{}` continues", run.id, connector.name);
+            return Ok(RunPlan { earlier: run.datasets.clone(), mode: run.mode, run });
         }
     }
-    store.drop_paused(connector.id, &plugin.manifest.id)?;
-    let mode = match store.has_snapshot(connector.id)? {
+    store.runs().drop_paused(connector.id, &plugin.manifest.id)?;
+    let mode = match store.snapshots().exist(connector.id)? {
         true => options.mode,
         false => CollectMode::Full,
     };
-    let run = store.begin_run(connector.id, mode)?;
+    let run = store.runs().begin(connector.id, mode)?;
     log::info!("run {} of `{}` began", run.id, connector.name);
     Ok(RunPlan { run, mode, earlier: Vec::new() })
 }

@@ -34,7 +34,7 @@ impl RetentionPolicy {
         }
     }
 
-    /// Does what follows a run of that connector. What only reports need may fail: it is then said
+    /// Removes old snapshots after a run and prepares reports. What only reports need may fail: that is
     /// in a warning, and the snapshot stays published.
     ///
     /// # Errors
@@ -46,7 +46,9 @@ impl RetentionPolicy {
         status: RunStatus,
     ) -> Result<(), HostError> {
         if let Some(days) = self.retention_days {
-            store.forget_before(connector, time::now() - Duration::days(i64::from(days)))?;
+            store
+                .snapshots()
+                .forget_before(connector, time::now() - Duration::days(i64::from(days)))?;
         }
         if matches!(status, RunStatus::Complete | RunStatus::Partial)
             && let Err(error) =
