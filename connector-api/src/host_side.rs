@@ -113,6 +113,12 @@ pub trait Instance: Send + Sync {
     /// Those of the connector.
     fn collect_json(&self, request_json: &str, sink: Box<dyn RecordSink>) -> Result<String, Error>;
 
+    /// Ends whatever the instance does, at once; it is of no use afterwards. False where its code runs
+    /// in this process: a thread cannot be ended, only left behind.
+    fn kill(&self) -> bool {
+        false
+    }
+
     /// Hands the settings over; returns all problems.
     ///
     /// # Errors

@@ -3,17 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use connector_api::Error;
 use connector_api::host_side::{HostApi, Instance, Module};
 use connector_api::manifest::Manifest;
 use connector_api::module::Handshake;
-use connector_api::{Error, ErrorKind};
 
 use crate::library;
 use crate::manifest_check;
 use crate::preflight::{self, Refusal};
 use crate::sealed::Sealed;
 use crate::trust::Trust;
-use crate::worker::{self, Limits};
+use crate::worker::{Isolated, Limits};
 
 /// A loaded connector library. Never unloaded: code and data of it live as long as the process.
 #[derive(Clone)]
@@ -28,7 +28,32 @@ pub struct Plugin {
     pub digest: String,
     /// Why it is trusted.
     pub trust: Trust,
-    module: Option<Module>,
+    library: Arc<dyn Library>,
+}
+
+/// A library as its way of running decides: in this process ([`Module`]) or in worker processes.
+pub trait Library: Send + Sync {
+    /// Returns the manifest as JSON.
+    ///
+    /// # Errors
+    /// Those of the connector.
+    fn describe(&self) -> Result<String, Error>;
+
+    /// Makes an instance.
+    ///
+    /// # Errors
+    /// Those of the connector.
+    fn instance(&self, host: Arc<dyn HostApi>) -> Result<Box<dyn Instance>, Error>;
+}
+
+impl Library for Module {
+    fn describe(&self) -> Result<String, Error> {
+        Module::describe(self)
+    }
+
+    fn instance(&self, host: Arc<dyn HostApi>) -> Result<Box<dyn Instance>, Error> {
+        Module::instance(self, host)
+    }
 }
 
 impl std::fmt::Debug for Plugin {
@@ -38,16 +63,16 @@ impl std::fmt::Debug for Plugin {
 }
 
 impl Plugin {
-    /// A plugin from a root module in this process.
+    /// A plugin of a library, which is asked what it is.
     ///
     /// # Errors
     /// Why it is refused.
-    pub fn from_module(
+    pub fn of(
         path: PathBuf,
         handshake: Handshake,
-        module: Module,
+        library: Arc<dyn Library>,
     ) -> Result<Plugin, String> {
-        let json = module
+        let json = library
             .describe()
             .map_err(|error| format!("it cannot describe itself: {}", error.message))?;
         let manifest: Manifest = serde_json::from_str(&json)
@@ -60,16 +85,16 @@ impl Plugin {
             handshake,
             digest: String::new(),
             trust: Trust::ByPolicy,
-            module: Some(module),
+            library,
         })
     }
 
-    /// What it says about itself, asked once more, as JSON.
+    /// Asks it once more what it is; JSON.
     ///
     /// # Errors
     /// Those of the connector.
     pub(crate) fn describe_again(&self) -> Result<String, Error> {
-        self.module.map_or_else(|| Err(elsewhere()), |module| module.describe())
+        self.library.describe()
     }
 
     /// The contract it was built with, as people write it.
@@ -82,12 +107,8 @@ impl Plugin {
     /// # Errors
     /// Those of the connector.
     pub fn instance(&self, host: Arc<dyn HostApi>) -> Result<Box<dyn Instance>, Error> {
-        self.module.map_or_else(|| Err(elsewhere()), |module| module.instance(host))
+        self.library.instance(host)
     }
-}
-
-fn elsewhere() -> Error {
-    Error::new(ErrorKind::STATE, "this library runs in worker processes only")
 }
 
 /// A library of which everything was checked that can be checked without running it.
@@ -143,18 +164,18 @@ impl Checked {
         // library is refused below.
         std::mem::forget(file);
         let module = library::open(&bytes).map_err(Refusal::Bad)?;
-        let plugin = Plugin::from_module(path, handshake, module).map_err(Refusal::Bad)?;
+        let plugin = Plugin::of(path, handshake, Arc::new(module)).map_err(Refusal::Bad)?;
         Ok(Plugin { digest, trust, ..plugin })
     }
 
-    /// Gets to know a library without running anything of it in this process: a worker is asked.
-    /// It has no instances here.
+    /// Gets to know a library that runs in worker processes only: nothing of it runs in this one.
     ///
     /// # Errors
     /// Why it is refused.
-    pub(crate) fn describe(self, limits: Limits) -> Result<Plugin, Refusal> {
-        let Checked { path, sealed, handshake, trust } = self;
-        let manifest = worker::describe(&path, &sealed.digest, limits).map_err(Refusal::Bad)?;
-        Ok(Plugin { path, manifest, handshake, digest: sealed.digest, trust, module: None })
+    pub(crate) fn isolate(self, limits: Limits) -> Result<Plugin, Refusal> {
+        let Checked { path, sealed: Sealed { digest, .. }, handshake, trust } = self;
+        let library = Isolated { path: path.clone(), digest: digest.clone(), limits };
+        let plugin = Plugin::of(path, handshake, Arc::new(library)).map_err(Refusal::Bad)?;
+        Ok(Plugin { digest, trust, ..plugin })
     }
 }

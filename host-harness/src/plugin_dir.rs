@@ -162,7 +162,7 @@ fn scan_folder(
         let loaded = checked
             .and_then(|checked| match loading {
                 Loading::Here => checked.load(),
-                Loading::Isolated(limits) => checked.describe(limits),
+                Loading::Isolated(limits) => checked.isolate(limits),
             })
             .and_then(|plugin| {
                 pins.refuse_older(&plugin.manifest).map(|()| plugin).map_err(Refusal::Bad)

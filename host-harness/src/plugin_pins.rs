@@ -114,7 +114,7 @@ pub fn install(
     };
     let checked =
         Checked::new(file, |_, _| Ok(Trust::ByPolicy)).map_err(|error| refused(error.reason()))?;
-    let plugin = checked.describe(limits).map_err(|error| refused(error.reason()))?;
+    let plugin = checked.isolate(limits).map_err(|error| refused(error.reason()))?;
     let mut pins = Pins::read(folder)?;
     if !allow_downgrade {
         pins.refuse_older(&plugin.manifest).map_err(|reason| refused(&reason))?;

@@ -20,8 +20,6 @@ use crate::services::{Context, Secrets};
 use crate::settings::Network;
 use crate::store::{Connector, NewConnector, SETTINGS, Sealed, SealedChanges, Store, StoreError};
 
-/// The name under which a connector's settings are sealed; no secret can have it.
-
 /// Settings that have columns of their own.
 const OWN_COLUMNS: [&str; 2] = ["domain", "client_id"];
 

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use connector_api::host_side::Instance;
 use connector_api::message::{
-    CollectMode, CollectRequest, CollectSummary, ConfigureRequest, DatasetStatus, DatasetSummary,
+    CollectMode, CollectRequest, CollectSummary, DatasetStatus, DatasetSummary,
 };
 use connector_api::{Error, ErrorKind};
 use serde::Serialize;
 
 use crate::app::collection::plan::{self, RunPlan};
 use crate::app::collection::plausible;
-use crate::app::deployment::{Deployment, configure_request, configured};
+use crate::app::deployment::{Deployment, configured};
 use crate::cancel::Cancel;
 use crate::error::{HostError, Kind};
 use crate::locks::RunLock;
@@ -26,7 +26,6 @@ use crate::services::{Context, Watcher, for_connector};
 use crate::sink::{Arrived, RunSink};
 use crate::store::{Connector, RowWriter, Run, RunEnd, RunError, RunStatus};
 use crate::time;
-use crate::worker::{Limits, Worker};
 
 /// How often a run looks whether its feature is still enabled.
 const FEATURE_POLL: Duration = Duration::from_millis(500);
@@ -46,8 +45,6 @@ pub struct Options {
     pub grace: Duration,
     /// A run may take so long.
     pub longest: Duration,
-    /// Run the connector in a process of its own, with these limits.
-    pub isolate: Option<Limits>,
 }
 
 impl Default for Options {
@@ -59,7 +56,6 @@ impl Default for Options {
             silence: Duration::from_secs(600),
             grace: Duration::from_secs(30),
             longest: Duration::from_secs(24 * 3_600),
-            isolate: None,
         }
     }
 }
@@ -217,45 +213,26 @@ fn attempt(
     if begun.goes_on() && request.datasets.is_empty() {
         return Ok((CollectSummary::default(), BTreeMap::new()));
     }
-    let ready = match options.isolate {
-        None => {
-            let instance = configured(deployment, plugin, connector, context)?;
-            instance.enable()?;
-            Ready::Here(instance)
-        }
-        Some(limits) => Ready::Isolated(limits, configure_request(deployment, plugin, connector)?),
-    };
+    let instance: Arc<dyn Instance> = configured(deployment, plugin, connector, context)?.into();
+    instance.enable()?;
     let writer =
         RowWriter::open(&deployment.store, run, &plugin.manifest.id).map_err(for_connector)?;
     let sink = RunSink::new(Arc::clone(context), Arc::new(plugin.manifest.clone()), writer);
-    let receiving = Box::new(sink.clone());
-    let summary = match ready {
-        Ready::Here(instance) => {
-            let work = move || {
-                let result = instance.collect(&request, receiving);
-                if !matches!(&result, Err(error) if error.kind == ErrorKind::PANIC)
-                    && let Err(error) = instance.disable()
-                {
-                    log::warn!("the connector could not be disabled after the run: {error}");
-                }
-                result
-            };
-            let leave = || log::error!("the connector did not stop: it is left behind");
-            in_own_thread(work, leave, &sink, options, context)
+    let (receiving, working) = (Box::new(sink.clone()), Arc::clone(&instance));
+    let work = move || {
+        let result = working.collect(&request, receiving);
+        if !matches!(&result, Err(error) if error.kind == ErrorKind::PANIC)
+            && let Err(error) = working.disable()
+        {
+            log::warn!("the connector could not be disabled after the run: {error}");
         }
-        Ready::Isolated(limits, configure) => {
-            let (worker, mut output) =
-                Worker::collect(&plugin.path, &plugin.digest, limits, configure, request)?;
-            let (services, cancel) = (Arc::clone(context), context.cancel.clone());
-            let serving = worker.clone();
-            let work = move || serving.serve(&mut output, services, receiving, &cancel);
-            let leave = || {
-                log::error!("the connector did not stop: its process is ended");
-                worker.kill();
-            };
-            in_own_thread(work, leave, &sink, options, context)
-        }
+        result
     };
+    let leave = || match instance.kill() {
+        true => log::error!("the connector did not stop: its process is ended"),
+        false => log::error!("the connector did not stop: it is left behind"),
+    };
+    let summary = in_own_thread(work, leave, &sink, options, context);
     if summary.is_err() {
         sink.close();
         return summary.map(|summary| (summary, BTreeMap::new()));
@@ -267,12 +244,6 @@ fn attempt(
         stored?;
     }
     Ok((summary, arrived))
-}
-
-/// A connector that accepted its settings, or one that will be asked in its own process.
-enum Ready {
-    Here(Box<dyn Instance>),
-    Isolated(Limits, ConfigureRequest),
 }
 
 /// Collects in a thread of its own, so that one that hangs can be left behind.
