@@ -9,13 +9,13 @@ use connector_api::host::{NOTICE, TOKEN};
 use connector_api::host_side::HostApi;
 use connector_api::message::JournalEntry;
 use connector_api::{Error, ErrorKind, Secret};
+use inventory::locks::Lease;
+use inventory::vault::Vault;
+use inventory::{Store, StoreError};
 
 use crate::cancel::Cancel;
-use crate::error::HostError;
-use crate::locks::Lease;
+use crate::error::chain;
 use crate::redact;
-use crate::secret_store::Vault;
-use crate::store::Store;
 
 /// Pause between two tries to take a lease that another holder has.
 const LEASE_POLL: Duration = Duration::from_millis(100);
@@ -132,10 +132,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A failure of the host as the connector sees it.
-pub(crate) fn for_connector(error: impl Into<HostError>) -> Error {
-    let error: HostError = error.into();
-    Error { hint: error.hint, ..Error::new(ErrorKind::OTHER, error.message) }
+/// A failure of the store as the connector sees it.
+pub fn for_connector(error: StoreError) -> Error {
+    Error { hint: error.hint.clone(), ..Error::new(ErrorKind::OTHER, chain(&error)) }
 }
 
 thread_local! {

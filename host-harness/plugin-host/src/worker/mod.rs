@@ -19,6 +19,7 @@
 mod child;
 mod frame;
 mod parent;
+mod process;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,7 +28,7 @@ use connector_api::Error;
 use connector_api::message::JournalEntry;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use child::run;
+pub use child::run;
 pub(crate) use parent::{Isolated, how_it_ended, program};
 
 /// What a worker may use.

@@ -9,9 +9,9 @@ use connector_api::batch::ArrowBatch;
 use connector_api::host_side::RecordSink;
 use connector_api::manifest::{DatasetSpec, FieldType, Manifest};
 use connector_api::{Error, ErrorKind};
+use inventory::RowWriter;
 
 use crate::services::{Context, for_connector};
-use crate::store::RowWriter;
 
 /// Most rows of one dataset that wait in memory for their checkpoint; more are stored before it. They
 /// stay invisible until the run is published, so nothing is lost or shown by that.

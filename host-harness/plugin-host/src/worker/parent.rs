@@ -16,8 +16,12 @@ use connector_api::{Error, ErrorKind, Secret};
 use super::frame::{self, BATCH};
 use super::{Answer, Call, Job, Limits, Start, ToHost, ToWorker, environment};
 use crate::cancel::Cancel;
-use crate::plugin::Library;
+use crate::checked::Checked;
+use crate::library::Library;
+use crate::plugin::Plugin;
+use crate::preflight::Refusal;
 use crate::redact;
+use crate::sealed::Sealed;
 
 /// Time limit for what needs no network: `describe`, a new instance, `configure`, `enable`, `disable`.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
@@ -35,15 +39,25 @@ const MOST_LINES: usize = 100;
 /// A library that runs in worker processes only.
 #[derive(Clone, Debug)]
 pub(crate) struct Isolated {
-    /// The file.
-    pub(crate) path: PathBuf,
-    /// Its SHA-256; another file is not loaded.
-    pub(crate) digest: String,
+    path: PathBuf,
+    /// The file's SHA-256; another file is not loaded.
+    digest: String,
     /// What each worker may use.
-    pub(crate) limits: Limits,
+    limits: Limits,
 }
 
 impl Isolated {
+    /// Gets to know a library that runs in worker processes only: nothing of it runs in this one.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub(crate) fn plugin(checked: Checked, limits: Limits) -> Result<Plugin, Refusal> {
+        let Checked { path, sealed: Sealed { digest, .. }, handshake, trust } = checked;
+        let library = Isolated { path: path.clone(), digest: digest.clone(), limits };
+        let plugin = Plugin::of(path, handshake, Arc::new(library)).map_err(Refusal::Bad)?;
+        Ok(Plugin { digest, trust, ..plugin })
+    }
+
     fn start(&self, job: Job) -> Result<(Worker, BufReader<ChildStdout>), Error> {
         Worker::start(Start {
             library: self.path.clone(),

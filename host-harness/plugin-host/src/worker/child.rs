@@ -15,10 +15,11 @@ use connector_api::message::JournalEntry;
 use connector_api::{Error, ErrorKind, Secret};
 
 use super::frame::{self, BATCH};
+use super::process;
 use super::{Answer, Call, Job, Start, ToHost, ToWorker};
 use crate::cancel::Cancel;
-use crate::plugin::{Checked, Plugin};
-use crate::process;
+use crate::checked::Checked;
+use crate::plugin::Plugin;
 
 /// A sleeping connector says so at least this often.
 const SLICE: Duration = Duration::from_secs(10);
@@ -31,7 +32,7 @@ enum Task {
 }
 
 /// Runs the job of this process; returns its exit code.
-pub(crate) fn run() -> u8 {
+pub fn run() -> u8 {
     let Ok((mut input, output)) = process::take_standard_streams() else { return 1 };
     let Ok(Some((_, payload))) = frame::read(&mut input) else { return 1 };
     let Ok(ToWorker::Start(start)) = frame::message(&payload) else { return 1 };

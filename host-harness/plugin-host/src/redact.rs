@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use zeroize::Zeroizing;
 
 /// Shorter values are not masked: they would match by chance everywhere.
-pub(crate) const SHORTEST: usize = 6;
+pub const SHORTEST: usize = 6;
 /// So many values are remembered; the oldest go first.
 const MOST: u64 = 512;
 const MASK: &str = "[secret]";
@@ -36,7 +36,7 @@ pub fn remember(secret: &str) {
 }
 
 /// The forms in which a secret could appear.
-pub(crate) fn forms(secret: &str) -> [String; 6] {
+pub fn forms(secret: &str) -> [String; 6] {
     let percent: String = secret
         .bytes()
         .map(|byte| {
