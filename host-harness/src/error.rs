@@ -8,7 +8,7 @@ use connector_api::message::Problem;
 use inventory::{StatementError, StoreError, StoreErrorKind};
 use plugin_host::error::{PluginError, PluginErrorKind, chain};
 
-/// What kind of failure it is; decides the exit code and stands in JSON as one word.
+/// What kind of failure it is; decides the exit code, and is one word in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// None of the others.
@@ -27,7 +27,7 @@ pub enum Kind {
     Cancelled,
     /// A connector panicked.
     Panic,
-    /// Another process is at it.
+    /// Another process is at work on the same thing.
     Busy,
 }
 
@@ -152,6 +152,21 @@ impl From<connector_api::Error> for HostError {
     }
 }
 
+/// A failure of the host as a connector, or the record of a run, sees it.
+impl From<HostError> for connector_api::Error {
+    fn from(error: HostError) -> connector_api::Error {
+        let kind = match error.kind {
+            Kind::Config => ErrorKind::CONFIG,
+            Kind::Auth => ErrorKind::AUTH,
+            Kind::Cancelled => ErrorKind::CANCELLED,
+            Kind::RateLimited => ErrorKind::RATE_LIMITED,
+            Kind::Panic => ErrorKind::PANIC,
+            Kind::Failed | Kind::Usage | Kind::Plugin | Kind::Busy => ErrorKind::OTHER,
+        };
+        connector_api::Error { hint: error.hint, ..connector_api::Error::new(kind, error.message) }
+    }
+}
+
 impl From<StoreError> for HostError {
     fn from(error: StoreError) -> HostError {
         let kind = match error.kind {
@@ -194,12 +209,6 @@ impl From<StatementError> for HostError {
     }
 }
 
-impl From<rusqlite::Error> for HostError {
-    fn from(error: rusqlite::Error) -> HostError {
-        StoreError::from(error).into()
-    }
-}
-
 impl From<position::Error> for HostError {
     fn from(error: position::Error) -> HostError {
         use position::Error;
@@ -231,6 +240,23 @@ impl From<position::Error> for HostError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kind_that_the_contract_knows_survives_the_way_there_and_back() {
+        for kind in [
+            ErrorKind::CONFIG,
+            ErrorKind::AUTH,
+            ErrorKind::CANCELLED,
+            ErrorKind::RATE_LIMITED,
+            ErrorKind::PANIC,
+            ErrorKind::OTHER,
+        ] {
+            let there = HostError::from(connector_api::Error::new(kind, "x").with_hint("y"));
+            let back = connector_api::Error::from(there);
+            assert_eq!((back.kind, back.message.as_str()), (kind, "x"));
+            assert_eq!(back.hint.as_deref(), Some("y"));
+        }
+    }
 
     #[test]
     fn kinds_of_the_contract_decide_the_exit_code() {

@@ -36,6 +36,18 @@ pub enum Value<'a> {
     Text(&'a str),
 }
 
+impl Value<'_> {
+    /// The word for the type, in messages.
+    pub fn type_name(self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Integer(_) => "integer",
+            Value::Real(_) => "real",
+            Value::Text(_) => "text",
+        }
+    }
+}
+
 /// The records of a dataset that were added, changed or removed between two snapshots.
 #[derive(Clone, Copy, Debug)]
 pub struct Changed<'a> {
@@ -114,19 +126,7 @@ impl ReadStore {
         Ok(SnapshotReader { connection, keys })
     }
 
-    /// The connection of a [`ReadStore::reader`] of the whole snapshot.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn snapshot_connection(&self, snapshot: &SnapshotInfo) -> Result<Connection, StoreError> {
-        self.restricted_connection(snapshot, None)
-    }
-
-    /// The connection of a [`ReadStore::reader`].
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn restricted_connection(
+    fn restricted_connection(
         &self,
         snapshot: &SnapshotInfo,
         only: Option<Changed<'_>>,

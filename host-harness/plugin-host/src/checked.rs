@@ -13,7 +13,7 @@ use crate::trust::Trust;
 
 /// A library of which everything was checked that can be checked without running it.
 #[derive(Debug)]
-pub struct Checked {
+pub(crate) struct Checked {
     /// Its path without links.
     pub(crate) path: PathBuf,
     pub(crate) sealed: Sealed,

@@ -1,15 +1,16 @@
 //! What may be shown: live secrets are masked, control characters and bidi controls are spelt out.
 
 use std::borrow::Cow;
-use std::sync::{PoisonError, RwLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use parking_lot::RwLock;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use zeroize::Zeroizing;
 
 /// Shorter values are not masked: they would match by chance everywhere.
 pub const SHORTEST: usize = 6;
-/// So many values are remembered; the oldest go first.
+/// Most values that are remembered; the oldest go first.
 const MOST: u64 = 512;
 const MASK: &str = "[secret]";
 
@@ -22,7 +23,7 @@ pub fn remember(secret: &str) {
     if secret.len() < SHORTEST {
         return;
     }
-    let mut live = LIVE.write().unwrap_or_else(PoisonError::into_inner);
+    let mut live = LIVE.write();
     let newest = live.iter().map(|(number, _)| *number).max().unwrap_or(0) + 1;
     for form in forms(secret) {
         match live.iter_mut().find(|(_, known)| **known == form) {
@@ -35,18 +36,12 @@ pub fn remember(secret: &str) {
     live.sort_by_key(|(_, form)| std::cmp::Reverse(form.len()));
 }
 
+/// Every character but the unreserved ones of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// The forms in which a secret could appear.
 pub fn forms(secret: &str) -> [String; 6] {
-    let percent: String = secret
-        .bytes()
-        .map(|byte| {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02X}")
-            }
-        })
-        .collect();
+    let percent = utf8_percent_encode(secret, RESERVED).to_string();
     let json = serde_json::to_string(secret).unwrap_or_default();
     [
         secret.to_owned(),
@@ -60,7 +55,7 @@ pub fn forms(secret: &str) -> [String; 6] {
 
 /// The text with every live secret masked.
 pub fn mask(text: &str) -> Cow<'_, str> {
-    let live = LIVE.read().unwrap_or_else(PoisonError::into_inner);
+    let live = LIVE.read();
     let mut text = Cow::Borrowed(text);
     for (_, secret) in live.iter() {
         if text.contains(secret.as_str()) {
@@ -116,7 +111,7 @@ pub fn has_url_credentials(text: &str) -> bool {
 pub fn remember_url_password(url: &str) {
     if let Some((_, password)) = url_user_info(url).and_then(|user| user.split_once(':')) {
         remember(password);
-        remember(&percent_decoded(password));
+        remember(&percent_decode_str(password).decode_utf8_lossy());
     }
 }
 
@@ -124,21 +119,6 @@ fn url_user_info(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
     authority.rsplit_once('@').map(|(user, _)| user)
-}
-
-fn percent_decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = (bytes[at] == b'%')
-            .then(|| text.get(at + 1..at + 3))
-            .flatten()
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        decoded.push(hex.unwrap_or(bytes[at]));
-        at += if hex.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 #[cfg(test)]

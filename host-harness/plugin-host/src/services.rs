@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connector_api::host::{NOTICE, TOKEN};
@@ -12,6 +12,7 @@ use connector_api::{Error, ErrorKind, Secret};
 use inventory::locks::Lease;
 use inventory::vault::Vault;
 use inventory::{Store, StoreError};
+use parking_lot::Mutex;
 
 use crate::cancel::Cancel;
 use crate::error::chain;
@@ -68,14 +69,13 @@ pub struct Context {
     pub cancel: Cancel,
     /// Sees its progress.
     pub watcher: Arc<dyn Watcher>,
-    /// Its secrets.
-    pub secrets: Mutex<Secrets>,
+    secrets: Mutex<Secrets>,
     /// Datasets whose published checkpoint it has read.
-    pub resumed: Mutex<BTreeSet<String>>,
+    resumed: Mutex<BTreeSet<String>>,
     /// When it last did anything the host can see.
-    pub last_sign: Mutex<Instant>,
+    last_sign: Mutex<Instant>,
     /// The leases it holds.
-    pub leases: Mutex<Leases>,
+    leases: Mutex<Leases>,
 }
 
 /// Leases of one instance, by number.
@@ -109,27 +109,34 @@ impl Context {
         }
     }
 
+    /// The same context with its secrets elsewhere.
+    #[must_use]
+    pub fn with_secrets(self, secrets: Secrets) -> Context {
+        Context { secrets: Mutex::new(secrets), ..self }
+    }
+
+    /// Datasets whose published checkpoint the instance has read.
+    pub fn resumed(&self) -> BTreeSet<String> {
+        self.resumed.lock().clone()
+    }
+
     /// Notes that the instance did something.
     pub fn sign(&self) {
-        *lock(&self.last_sign) = Instant::now();
+        *self.last_sign.lock() = Instant::now();
     }
 
     /// When it last did something.
     pub fn last_sign(&self) -> Instant {
-        *lock(&self.last_sign)
+        *self.last_sign.lock()
     }
 
     /// What was put while secrets were held.
     pub fn take_held(&self) -> BTreeMap<String, Option<Secret>> {
-        match &mut *lock(&self.secrets) {
+        match &mut *self.secrets.lock() {
             Secrets::Held { changes, .. } => std::mem::take(changes),
             Secrets::Stored | Secrets::Memory(_) => BTreeMap::new(),
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A failure of the store as the connector sees it.
@@ -199,7 +206,7 @@ impl HostApi for Context {
     }
 
     fn secret_get(&self, name: &str) -> Result<Option<Secret>, Error> {
-        match &*lock(&self.secrets) {
+        match &*self.secrets.lock() {
             Secrets::Memory(secrets) => return Ok(secrets.get(name).cloned()),
             Secrets::Held { token, .. } if name == TOKEN => return Ok(Some(token.clone())),
             Secrets::Held { changes, .. } => {
@@ -230,7 +237,7 @@ impl HostApi for Context {
         if let Some(value) = value {
             redact::remember(value.expose());
         }
-        match &mut *lock(&self.secrets) {
+        match &mut *self.secrets.lock() {
             Secrets::Memory(_) => {
                 return Err(Error::new(
                     ErrorKind::STATE,
@@ -258,7 +265,7 @@ impl HostApi for Context {
         loop {
             let taken = Lease::try_take(self.store.folder(), self.connector_id, name);
             if let Some(lease) = taken.map_err(for_connector)? {
-                let mut leases = lock(&self.leases);
+                let mut leases = self.leases.lock();
                 leases.last += 1;
                 let number = leases.last;
                 leases.held.insert(number, lease);
@@ -280,7 +287,7 @@ impl HostApi for Context {
 
     fn lease_release(&self, name: &str, lease: u64) {
         self.sign();
-        if lock(&self.leases).held.remove(&lease).is_none() {
+        if self.leases.lock().held.remove(&lease).is_none() {
             log::warn!("the lease `{name}` was released twice");
         }
     }
@@ -290,7 +297,7 @@ impl HostApi for Context {
         let found =
             self.store.checkpoint(self.connector_id, dataset, going_on).map_err(for_connector)?;
         if let Some((_, true)) = &found {
-            lock(&self.resumed).insert(dataset.into());
+            self.resumed.lock().insert(dataset.into());
         }
         Ok(found.map(|(state, _)| state))
     }

@@ -19,7 +19,7 @@ use crate::error::HostError;
 use crate::locks::ServerLock;
 use crate::redact;
 use crate::safe_file::SafeFile;
-use crate::schedule::scheduler::Standing;
+use crate::schedule::scheduler::ScheduleStatus;
 use crate::store::{Connector, RunError};
 use crate::time;
 
@@ -66,7 +66,7 @@ pub struct ListedConnector {
     #[serde(flatten)]
     pub connector: ConnectorView,
     /// Its status in the schedule.
-    pub standing: Option<Standing>,
+    pub standing: Option<ScheduleStatus>,
     /// When it runs next.
     #[serde(with = "time::option_in_rfc3339")]
     pub next_run: Option<DateTime<Utc>>,

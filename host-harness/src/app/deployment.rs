@@ -1,7 +1,7 @@
 //! Connectors as an administrator handles them: create, change, delete, and make ready for use.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use connector_api::host_side::Instance;
 use connector_api::manifest::Manifest;
@@ -215,7 +215,7 @@ impl Deployment {
             self.context(existing.map_or(0, |connector| connector.id), Cancel::default());
         if existing.is_none() {
             let secrets = draft.secrets.iter();
-            context.secrets = Mutex::new(Secrets::Memory(
+            context = context.with_secrets(Secrets::Memory(
                 secrets.filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect(),
             ));
         }
@@ -297,18 +297,10 @@ pub(crate) fn configure_request(
     plugin: &Plugin,
     connector: &Connector,
 ) -> Result<ConfigureRequest, Error> {
-    let for_run = |error: HostError| {
-        let kind = match error.kind {
-            crate::error::Kind::Config => ErrorKind::CONFIG,
-            _ => ErrorKind::OTHER,
-        };
-        Error { hint: error.hint, ..Error::new(kind, error.message) }
-    };
-    let draft = deployment.draft(connector).map_err(for_run)?;
-    let names =
-        deployment.store.secret_names(connector.id).map_err(|error| for_run(error.into()))?;
+    let draft = deployment.draft(connector)?;
+    let names = deployment.store.secret_names(connector.id).map_err(HostError::from)?;
     let names: Vec<&String> = names.iter().collect();
-    deployment.request(&plugin.manifest, &draft, &names).map_err(for_run)
+    Ok(deployment.request(&plugin.manifest, &draft, &names)?)
 }
 
 /// A connector that does not accept settings it accepted before.

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::error::HostError;
 use crate::plugin::Plugin;
 use crate::plugin_dir::Scan;
-use crate::schedule::scheduler::{Entry, JobView, Scheduler, Standing};
+use crate::schedule::scheduler::{Entry, JobView, ScheduleStatus, Scheduler};
 use crate::store::{Connector, Store};
 use crate::time;
 
@@ -21,7 +21,7 @@ pub struct ScheduleView {
     /// Its schedule, as entered.
     pub schedule: Option<String>,
     /// Its status.
-    pub standing: Standing,
+    pub standing: ScheduleStatus,
     /// When it runs next; `None` without a server, or if that is not decided by time.
     #[serde(with = "time::option_in_rfc3339")]
     pub next_run: Option<DateTime<Utc>>,

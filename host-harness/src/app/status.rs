@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::app::schedules::{self, ScheduleView};
 use crate::error::HostError;
 use crate::locks::ServerLock;
-use crate::schedule::scheduler::Standing;
+use crate::schedule::scheduler::ScheduleStatus;
 use crate::time;
 
 /// An endpoint server at a glance.
@@ -73,6 +73,6 @@ pub fn status(app: &App) -> Result<StatusView, HostError> {
 }
 
 fn needs_attention(job: &ScheduleView) -> bool {
-    matches!(job.standing, Standing::Stopped | Standing::BackingOff)
-        || job.standing == Standing::Held && job.schedule.is_some()
+    matches!(job.standing, ScheduleStatus::Stopped | ScheduleStatus::BackingOff)
+        || job.standing == ScheduleStatus::Held && job.schedule.is_some()
 }

@@ -288,7 +288,8 @@ fn list_table(list: &ConnectorList) -> String {
         "NEXT RUN",
         "LAST RUN",
         "DESCRIPTION",
-    ]);
+    ])
+    .optional(&[7, 1, 4]);
     for listed in &list.connectors {
         let connector = &listed.connector;
         let schedule = connector.schedule.as_deref();

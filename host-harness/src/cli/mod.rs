@@ -14,6 +14,7 @@ mod findings;
 mod imports;
 mod interrupt;
 mod logging;
+mod outcome;
 mod plugin_check;
 mod plugins;
 mod progress;
@@ -38,21 +39,9 @@ use crate::error::HostError;
 use crate::settings::Environment;
 
 pub(crate) use interrupt::cancel_on_interrupt;
+pub(crate) use outcome::Outcome;
 pub(crate) use reporter::Reporter;
 pub(crate) use table::Table;
-
-/// How a command ended; its exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Outcome(pub(crate) u8);
-
-impl Outcome {
-    /// Done.
-    pub(crate) const DONE: Outcome = Outcome(0);
-    /// Done, with findings or only partly.
-    pub(crate) const FINDINGS: Outcome = Outcome(4);
-    /// Done, but a connector library was refused.
-    pub(crate) const REFUSED: Outcome = Outcome(6);
-}
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -96,6 +85,9 @@ struct Cli {
     /// Print one JSON document on standard output, and nothing else there
     #[arg(long, global = true, help_heading = "Everywhere")]
     json: bool,
+    /// Let tables be wider than the terminal
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    wide: bool,
     /// Say more on standard error; repeat for more still
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Everywhere")]
     verbose: u8,
@@ -187,6 +179,9 @@ pub fn run(environment: Environment, arguments: &[std::ffi::OsString]) -> u8 {
         return crate::worker::run();
     }
     logging::install(cli.verbose, cli.quiet, cli.log_format());
+    if cli.wide {
+        table::allow_wide();
+    }
     let reporter = Reporter::new(cli.json, cli.quiet);
     let result =
         App::open(cli.options(environment)).and_then(|app| dispatch(app, reporter, &cli.command));
@@ -270,7 +265,7 @@ fn dispatch(app: App, out: Reporter, command: &Command) -> Result<Outcome, HostE
         // Begun before anything of this process was set up.
         Command::Worker => Ok(Outcome::DONE),
         Command::Store(command) => store::run(&app, out, command),
-        Command::Shell(command) => shell::run(out, command),
+        Command::Shell(command) => shell::run(out, command, Cli::command()),
     }
 }
 

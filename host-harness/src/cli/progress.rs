@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Local};
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+use parking_lot::Mutex;
 
 use super::Reporter;
 use crate::redact;
@@ -18,7 +18,7 @@ static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
 
 /// Writes to standard error above the bars, if there are any.
 pub(crate) fn above(write: impl FnOnce()) {
-    let bars = BARS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let bars = BARS.lock().clone();
     match bars {
         Some(bars) => bars.suspend(write),
         None => write(),
@@ -47,14 +47,14 @@ struct Lines {
     at_end: bool,
 }
 
-/// Without a terminal, a dataset says how far it is so often.
+/// Interval between two lines about a dataset, without a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 impl Progress {
     pub(crate) fn new(reporter: Reporter) -> Progress {
         let bars =
             (!reporter.is_quiet() && std::io::stderr().is_terminal()).then(MultiProgress::new);
-        *BARS.lock().unwrap_or_else(PoisonError::into_inner) = bars.clone();
+        *BARS.lock() = bars.clone();
         Progress { reporter, bars, state: Mutex::default() }
     }
 
@@ -63,7 +63,7 @@ impl Progress {
         if let Some(bars) = &self.bars {
             let _ = bars.clear();
         }
-        *BARS.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *BARS.lock() = None;
     }
 }
 
@@ -79,7 +79,7 @@ impl Watcher for Progress {
     }
 
     fn progress(&self, dataset: &str, rows: u64, expected: Option<u64>) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         let name = redact::shown(dataset);
         match &self.bars {
             Some(bars) => show(bars, &mut state.bars, name, rows, expected),
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_is_far_away_is_told_with_its_day() {
+    fn an_end_that_is_far_away_names_its_day() {
         let now = Local::now();
         assert!(ends(Duration::from_secs(90_000), now).starts_with("ends on "));
         assert_eq!(ends(Duration::MAX, now), "");

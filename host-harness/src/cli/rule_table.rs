@@ -16,7 +16,8 @@ pub(super) fn rule_table(rules: &[RuleResult]) -> String {
         "A YEAR COSTS",
         "REMARK",
     ])
-    .right(&[3, 4]);
+    .right(&[3, 4])
+    .optional(&[4, 5]);
     for rule in rules {
         let confidence = match rule.confidence {
             position::rules::Confidence::High => "high",

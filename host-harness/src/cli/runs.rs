@@ -71,7 +71,8 @@ pub(crate) fn run(app: &App, out: Reporter, command: &Command) -> Result<Outcome
 fn list(runs: &[RunView]) -> String {
     let mut table =
         Table::new(&["RUN", "CONNECTOR", "STATUS", "MODE", "STARTED", "SECONDS", "CALLS", "ERROR"])
-            .right(&[0, 5, 6]);
+            .right(&[0, 5, 6])
+            .optional(&[3, 6, 5]);
     for run in runs {
         let seconds = run.finished_at.map(|end| (end - run.started_at).num_seconds().to_string());
         table.row(vec![
@@ -121,7 +122,8 @@ fn print_journal(out: Reporter, journal: &JournalView) {
     }
     let mut table =
         Table::new(&["AT", "METHOD", "HOST", "PATH", "OBJECT", "STATUS", "ROWS", "BYTES", "MS"])
-            .right(&[5, 6, 7, 8]);
+            .right(&[5, 6, 7, 8])
+            .optional(&[7, 4, 1, 8]);
     let size = |number: u64| i64::try_from(number).map_or_else(|_| number.to_string(), grouped);
     for row in rows {
         let entry = &row.entry;

@@ -1,6 +1,8 @@
 //! `serve`: the endpoint server as a service.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::{Outcome, Reporter, cancel_on_interrupt};
 use crate::app::App;

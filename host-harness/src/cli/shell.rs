@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{CommandFactory, Subcommand};
+use clap::Subcommand;
 use clap_complete::Shell;
 
-use super::{Cli, Outcome, Reporter};
+use super::{Outcome, Reporter};
 use crate::error::HostError;
 
 /// Commands for shells and manuals.
@@ -23,17 +23,21 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) fn run(out: Reporter, command: &Command) -> Result<Outcome, HostError> {
+pub(crate) fn run(
+    out: Reporter,
+    command: &Command,
+    mut definition: clap::Command,
+) -> Result<Outcome, HostError> {
     match command {
         Command::Completions { shell } => {
             let mut text = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "host-harness", &mut text);
+            clap_complete::generate(*shell, &mut definition, "host-harness", &mut text);
             out.text(&String::from_utf8_lossy(&text));
         }
         Command::Manual { folder } => {
             let failed = |error: std::io::Error| HostError::io("write into", folder, &error);
             std::fs::create_dir_all(folder).map_err(failed)?;
-            clap_mangen::generate_to(Cli::command(), folder).map_err(failed)?;
+            clap_mangen::generate_to(definition, folder).map_err(failed)?;
         }
     }
     Ok(Outcome::DONE)

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::app::status::{self, StatusView};
 use crate::error::HostError;
 use crate::redact;
-use crate::schedule::scheduler::Standing;
+use crate::schedule::scheduler::ScheduleStatus;
 use crate::time::rfc3339;
 use position::grouped;
 
@@ -58,7 +58,7 @@ fn text(status: &StatusView) -> String {
 /// When a connector runs next, for people.
 pub(super) fn next_run(
     schedule: Option<&str>,
-    standing: Standing,
+    standing: ScheduleStatus,
     at: Option<DateTime<Utc>>,
     served: bool,
 ) -> String {
@@ -70,15 +70,15 @@ pub(super) fn next_run(
     }
 }
 
-fn word(standing: Standing) -> &'static str {
+fn word(standing: ScheduleStatus) -> &'static str {
     match standing {
-        Standing::Waiting => "waiting",
-        Standing::Queued => "queued",
-        Standing::Running => "running",
-        Standing::BackingOff => "backing off",
-        Standing::Paused => "paused",
-        Standing::Stopped => "stopped",
-        Standing::Held => "held",
-        Standing::Unscheduled => "no schedule",
+        ScheduleStatus::Waiting => "waiting",
+        ScheduleStatus::Queued => "queued",
+        ScheduleStatus::Running => "running",
+        ScheduleStatus::BackingOff => "backing off",
+        ScheduleStatus::Paused => "paused",
+        ScheduleStatus::Stopped => "stopped",
+        ScheduleStatus::Held => "held",
+        ScheduleStatus::Unscheduled => "no schedule",
     }
 }

@@ -2,37 +2,39 @@
 
 pub mod scheduler;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveTime, Timelike, Utc, Weekday};
 use chrono_tz::Tz;
 use croner::Cron;
 
 use crate::error::HostError;
 
-const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
-const MONTHS: [&str; 12] =
-    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+/// What the five cron fields are called, in their order.
+const FIELDS: [&str; 5] = ["minute", "hour", "day of month", "month", "day of week"];
 
 /// A schedule that was understood.
 #[derive(Clone, Debug)]
 pub struct Schedule(Cron);
 
 impl Schedule {
-    /// Reads a schedule as [`check`] accepts it.
+    /// Reads a schedule: `daily 02:30`, `weekly sun 03:00`, `monthly 1 04:00`, `hourly`, or five cron
+    /// fields such as `30 2 * * mon-fri`.
     ///
     /// # Errors
     /// A settings error that says which part is wrong.
     pub fn parse(text: &str) -> Result<Schedule, HostError> {
-        understood(text)?;
-        let wrong = |reason: &dyn std::fmt::Display| {
+        let parsed = fields(text).and_then(|fields| {
+            let cron = cron(&fields)?;
+            let schedule = Schedule(cron);
+            // `0 0 31 2 *` is well formed and never comes.
+            match schedule.next_after(Utc::now(), Tz::UTC) {
+                Some(_) => Ok(schedule),
+                None => Err("it names a day that never comes".to_owned()),
+            }
+        });
+        parsed.map_err(|reason| {
             HostError::config(format_args!("the schedule `{text}` is not understood: {reason}"))
                 .with_hint("for example `daily 02:30`, `weekly sun 03:00` or `30 2 * * mon-fri`")
-        };
-        let schedule = as_cron(text).parse().map(Schedule).map_err(|error| wrong(&error))?;
-        // `0 0 31 2 *` is well formed and never comes.
-        match schedule.next_after(Utc::now(), Tz::UTC) {
-            Some(_) => Ok(schedule),
-            None => Err(wrong(&"it names a day that never comes")),
-        }
+        })
     }
 
     /// The first slot after that instant, by the clocks of that zone. On the days on which the
@@ -61,27 +63,7 @@ pub fn zone(name: Option<&str>) -> Result<Tz, HostError> {
     }
 }
 
-/// Plain words as the five cron fields they stand for.
-fn as_cron(text: &str) -> String {
-    let lower = text.trim().to_ascii_lowercase();
-    let words: Vec<&str> = lower.split_whitespace().collect();
-    let time = |at: &str| {
-        let (hour, minute) = at.split_once(':').unwrap_or((at, "0"));
-        format!("{minute} {hour}")
-    };
-    match words.as_slice() {
-        ["hourly"] => "0 * * * *".into(),
-        ["daily", at] => format!("{} * * *", time(at)),
-        ["weekly", day, at] => {
-            format!("{} * * {}", time(at), day.get(..3).unwrap_or(day))
-        }
-        ["monthly", day, at] => format!("{} {day} * *", time(at)),
-        _ => words.join(" "),
-    }
-}
-
-/// Checks a schedule: `daily 02:30`, `weekly sun 03:00`, `monthly 1 04:00`, `hourly`, or five cron
-/// fields such as `30 2 * * mon-fri`. It is stored as typed.
+/// Checks a schedule as [`Schedule::parse`] reads it. It is stored as typed.
 ///
 /// # Errors
 /// A settings error that says which part is wrong.
@@ -89,89 +71,52 @@ pub fn check(text: &str) -> Result<(), HostError> {
     Schedule::parse(text).map(drop)
 }
 
-fn understood(text: &str) -> Result<(), HostError> {
+/// The five cron fields that a text is, or that its plain words mean.
+fn fields(text: &str) -> Result<[String; 5], String> {
     let lower = text.trim().to_ascii_lowercase();
     let words: Vec<&str> = lower.split_whitespace().collect();
-    let result = match words.as_slice() {
-        ["hourly"] => Ok(()),
-        ["daily", at] => time_of_day(at),
-        ["weekly", day, at] => day_name(day).and_then(|()| time_of_day(at)),
-        ["monthly", day, at] => number(day, 1, 31).map(drop).and_then(|()| time_of_day(at)),
+    let fields = match words.as_slice() {
+        ["hourly"] => ["0".into(), "*".into(), "*".into(), "*".into(), "*".into()],
+        ["daily", at] => at_time(at, "*", "*")?,
+        ["weekly", day, at] => {
+            let weekday: Weekday =
+                day.parse().map_err(|_| format!("`{day}` is not a day such as `sun`"))?;
+            at_time(at, "*", &weekday.num_days_from_sunday().to_string())?
+        }
+        ["monthly", day, at] => at_time(at, day, "*")?,
         ["hourly" | "daily" | "weekly" | "monthly", ..] => {
-            Err("it needs a time, e.g. `daily 02:30` or `weekly sun 03:00`".to_owned())
+            return Err("it needs a time, e.g. `daily 02:30` or `weekly sun 03:00`".into());
         }
-        [minute, hour, day, month, weekday] => field("minute", minute, 0, 59, &[])
-            .and_then(|()| field("hour", hour, 0, 23, &[]))
-            .and_then(|()| field("day of month", day, 1, 31, &[]))
-            .and_then(|()| field("month", month, 1, 12, &MONTHS))
-            .and_then(|()| field("day of week", weekday, 0, 7, &DAYS)),
-        _ => Err("it is neither five cron fields nor plain words".to_owned()),
+        [minute, hour, day, month, weekday] => {
+            [minute, hour, day, month, weekday].map(|&f| f.into())
+        }
+        _ => return Err("it is neither five cron fields nor plain words".into()),
     };
-    result.map_err(|reason| {
-        HostError::config(format_args!("the schedule `{text}` is not understood: {reason}"))
-            .with_hint("for example `daily 02:30`, `weekly sun 03:00` or `30 2 * * mon-fri`")
+    Ok(fields)
+}
+
+fn at_time(at: &str, day: &str, weekday: &str) -> Result<[String; 5], String> {
+    let time = NaiveTime::parse_from_str(at, "%H:%M").ok();
+    // chrono takes a minute of one digit as well.
+    let two_digits = at.split_once(':').is_some_and(|(_, minute)| minute.len() == 2);
+    let time =
+        time.filter(|_| two_digits).ok_or_else(|| format!("`{at}` is not a time such as 02:30"))?;
+    Ok([time.minute().to_string(), time.hour().to_string(), day.into(), "*".into(), weekday.into()])
+}
+
+/// Reads cron fields. The parser does not say which field is wrong, so each is tried alone.
+fn cron(fields: &[String; 5]) -> Result<Cron, String> {
+    let parsed = fields.join(" ").parse();
+    parsed.map_err(|error: croner::errors::CronError| {
+        for (at, (name, field)) in FIELDS.iter().zip(fields).enumerate() {
+            let mut alone = ["*"; 5];
+            alone[at] = field;
+            if alone.join(" ").parse::<Cron>().is_err() {
+                return format!("{name}: `{field}` is not a value, range, step or list of it");
+            }
+        }
+        error.to_string()
     })
-}
-
-fn number(text: &str, low: u32, high: u32) -> Result<u32, String> {
-    let digits = !text.is_empty() && text.len() <= 4 && text.bytes().all(|b| b.is_ascii_digit());
-    match text.parse() {
-        Ok(value) if digits && (low..=high).contains(&value) => Ok(value),
-        _ => Err(format!("`{text}` is not a number from {low} to {high}")),
-    }
-}
-
-fn time_of_day(text: &str) -> Result<(), String> {
-    let (hour, minute) =
-        text.split_once(':').ok_or_else(|| format!("`{text}` is not a time such as 02:30"))?;
-    number(hour, 0, 23)?;
-    if minute.len() != 2 {
-        return Err(format!("`{text}` is not a time such as 02:30"));
-    }
-    number(minute, 0, 59).map(drop)
-}
-
-fn day_name(text: &str) -> Result<(), String> {
-    let known = DAYS.contains(&text)
-        || ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
-            .contains(&text);
-    if known { Ok(()) } else { Err(format!("`{text}` is not a day such as `sun`")) }
-}
-
-/// One cron field: `*`, `5`, `1-5`, `*/10`, `1-30/5`, names, and lists of these.
-fn field(what: &str, text: &str, low: u32, high: u32, names: &[&str]) -> Result<(), String> {
-    let value = |text: &str| -> Result<u32, String> {
-        match names.iter().position(|name| *name == text) {
-            // Months count from 1, days of the week from 0: as `low` does.
-            Some(position) => Ok(low + u32::try_from(position).unwrap_or(0)),
-            None => number(text, low, high).map_err(|reason| format!("{what}: {reason}")),
-        }
-    };
-    for part in text.split(',') {
-        let (range, step) = match part.split_once('/') {
-            Some((range, step)) => (range, Some(step)),
-            None => (part, None),
-        };
-        if let Some(step) = step {
-            number(step, 1, high.max(1)).map_err(|reason| format!("{what}: step {reason}"))?;
-        }
-        if range == "*" {
-            continue;
-        }
-        match range.split_once('-') {
-            Some((from, to)) if value(from)? > value(to)? => {
-                return Err(format!("{what}: `{range}` runs backwards"));
-            }
-            Some(_) => {}
-            None if step.is_some() => {
-                return Err(format!("{what}: `{part}` needs a range before its step"));
-            }
-            None => {
-                value(range)?;
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -313,10 +258,10 @@ mod tests {
         for (words, cron) in [
             ("hourly", "0 * * * *"),
             ("Daily 2:30", "30 2 * * *"),
-            ("weekly Wednesday 23:59", "59 23 * * wed"),
-            ("monthly 15 04:00", "00 04 15 * *"),
+            ("weekly Wednesday 23:59", "59 23 * * 3"),
+            ("monthly 15 04:00", "0 4 15 * *"),
         ] {
-            assert_eq!(as_cron(words), cron);
+            assert_eq!(fields(words).unwrap().join(" "), cron);
         }
     }
 
@@ -349,20 +294,21 @@ mod tests {
         for (text, part) in [
             ("", "neither"),
             ("daily", "needs a time"),
-            ("daily 24:00", "`24`"),
+            ("daily 24:00", "`24:00`"),
             ("daily 02:5", "02:5"),
             ("weekly someday 03:00", "`someday`"),
             ("60 2 * * *", "minute: `60`"),
             ("0 2 0 * *", "day of month: `0`"),
             ("0 2 * 13 *", "month: `13`"),
             ("0 2 * * 8", "day of week: `8`"),
-            ("0 5-2 * * *", "backwards"),
-            ("5/10 * * * *", "needs a range"),
-            ("*/0 * * * *", "step"),
+            ("0 5-2 * * *", "hour: `5-2`"),
+            ("5/10 * * * *", "minute: `5/10`"),
+            ("*/0 * * * *", "minute: `*/0`"),
             ("0 0 31 2 *", "never comes"),
-            ("1,,2 * * * *", "minute"),
-            ("+1 * * * *", "minute"),
+            ("1,,2 * * * *", "minute: `1,,2`"),
+            ("+1 * * * *", "minute: `+1`"),
             ("0 2 * *", "neither"),
+            ("monthly 32 04:00", "day of month: `32`"),
         ] {
             let error = check(text).unwrap_err();
             assert!(error.message.contains(part), "{text}: {error}");

@@ -136,7 +136,7 @@ pub enum Ended {
 /// How a connector stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum ScheduleStatus {
     /// It waits for its next slot.
     Waiting,
     /// Its time has come, other runs have the place.
@@ -168,7 +168,7 @@ pub struct JobView {
     /// Its schedule, as entered.
     pub schedule: Option<String>,
     /// How it stands.
-    pub standing: Standing,
+    pub standing: ScheduleStatus,
     /// When it runs next; none where that is not decided by time.
     pub next_run: Option<DateTime<Utc>>,
     /// Why it does not simply follow its schedule.
@@ -446,23 +446,23 @@ impl Scheduler {
         let held = self.held(job, now);
         let state = &job.state;
         let standing = if state.running {
-            Standing::Running
+            ScheduleStatus::Running
         } else if state.stopped_at_fingerprint.is_some() {
-            Standing::Stopped
+            ScheduleStatus::Stopped
         } else if held.is_some() {
-            Standing::Held
+            ScheduleStatus::Held
         } else if job.due.is_some_and(|due| due <= now) {
-            Standing::Queued
+            ScheduleStatus::Queued
         } else if state.retry_at.is_some() {
-            if state.paused { Standing::Paused } else { Standing::BackingOff }
+            if state.paused { ScheduleStatus::Paused } else { ScheduleStatus::BackingOff }
         } else if job.due.is_none() {
-            Standing::Unscheduled
+            ScheduleStatus::Unscheduled
         } else {
-            Standing::Waiting
+            ScheduleStatus::Waiting
         };
         let reason = match standing {
-            Standing::Held => held.map(|(reason, _)| reason),
-            Standing::Waiting | Standing::Running => None,
+            ScheduleStatus::Held => held.map(|(reason, _)| reason),
+            ScheduleStatus::Waiting | ScheduleStatus::Running => None,
             _ => state.reason.clone(),
         };
         JobView {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::app::collection::run::Outcome;
+use crate::app::collection::outcome::Outcome;
 use crate::cancel::Cancel;
 use crate::error::HostError;
 

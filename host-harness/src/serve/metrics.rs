@@ -3,27 +3,29 @@
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::error::HostError;
 use crate::owned::owned;
-use crate::schedule::scheduler::Standing;
+use crate::schedule::scheduler::{JobView, ScheduleStatus};
 use crate::serve::server::StatusView;
 use crate::time;
 
-/// A client may take so long to ask and to read.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// A request may have so many bytes.
-const LONGEST: usize = 8 * 1024;
-/// The server's loop comes around four times a second; later than this it hangs.
+/// Read and write timeout of a client.
+const IO_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest request, in bytes.
+const MAX_REQUEST_BYTES: usize = 8 * 1024;
+/// Time without a turn of the server's loop after which it hangs; it turns four times a second.
 const HUNG: Duration = Duration::from_secs(30);
 
-/// Listens until the process ends; answers the address.
+/// Listens until the process ends; returns the address.
 ///
 /// # Errors
 /// When the address cannot be used.
-pub fn listen(at: SocketAddr, shown: Arc<Mutex<StatusView>>) -> Result<SocketAddr, HostError> {
+pub fn listen(at: SocketAddr, status: Arc<Mutex<StatusView>>) -> Result<SocketAddr, HostError> {
     let failed = |error: std::io::Error| {
         HostError::failed(format_args!("cannot listen on {at} for metrics: {error}"))
             .with_hint("choose another port with `metrics` in config.toml")
@@ -33,7 +35,7 @@ pub fn listen(at: SocketAddr, shown: Arc<Mutex<StatusView>>) -> Result<SocketAdd
     let answer_all = move || {
         for stream in listener.incoming().flatten() {
             // One at a time: a slow client delays only the next one.
-            if let Err(error) = answer(stream, bound, &shown) {
+            if let Err(error) = answer(stream, bound, &status) {
                 log::debug!("metrics: {error}");
             }
         }
@@ -46,20 +48,22 @@ pub fn listen(at: SocketAddr, shown: Arc<Mutex<StatusView>>) -> Result<SocketAdd
 fn answer(
     mut stream: TcpStream,
     bound: SocketAddr,
-    shown: &Mutex<StatusView>,
+    status: &Mutex<StatusView>,
 ) -> std::io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(IO_TIMEOUT))?;
+    stream.set_write_timeout(Some(IO_TIMEOUT))?;
     let mut request = Vec::new();
     let mut buffer = [0; 1024];
-    while !request.windows(4).any(|window| window == b"\r\n\r\n") && request.len() < LONGEST {
+    while !request.windows(4).any(|window| window == b"\r\n\r\n")
+        && request.len() < MAX_REQUEST_BYTES
+    {
         match stream.read(&mut buffer)? {
             0 => break,
             read => request.extend_from_slice(&buffer[..read]),
         }
     }
     let text = String::from_utf8_lossy(&request);
-    let (status, body) = page(&text, bound, shown);
+    let (status, body) = page(&text, bound, status);
     write!(
         stream,
         "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n\
@@ -70,7 +74,7 @@ fn answer(
 
 /// Only a request that names this very address is answered: a page in a browser whose own name
 /// leads here could otherwise read it.
-fn page(request: &str, bound: SocketAddr, shown: &Mutex<StatusView>) -> (&'static str, String) {
+fn page(request: &str, bound: SocketAddr, status: &Mutex<StatusView>) -> (&'static str, String) {
     let mut lines = request.lines();
     let first = lines.next().unwrap_or_default();
     let host = lines.find_map(|line| {
@@ -81,122 +85,150 @@ fn page(request: &str, bound: SocketAddr, shown: &Mutex<StatusView>) -> (&'stati
     if !host.is_some_and(|host| local.contains(&host)) {
         return ("403 Forbidden", "the request must name this address\n".into());
     }
-    let shown = shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let view = status.lock().clone();
     match first.split_whitespace().collect::<Vec<_>>().as_slice() {
-        ["GET", "/healthz", _] if shown.turned_at.is_some_and(|at| at.elapsed() < HUNG) => {
+        ["GET", "/healthz", _] if view.turned_at.is_some_and(|at| at.elapsed() < HUNG) => {
             ("200 OK", "ok\n".into())
         }
         ["GET", "/healthz", _] => ("503 Service Unavailable", "the server does not turn\n".into()),
-        ["GET", "/metrics", _] => ("200 OK", metrics(&shown)),
+        ["GET", "/metrics", _] => ("200 OK", metrics(&view)),
         ["GET", _, _] => ("404 Not Found", "there are /healthz and /metrics\n".into()),
         _ => ("405 Method Not Allowed", "only GET\n".into()),
     }
 }
 
-fn metrics(shown: &StatusView) -> String {
-    let mut text = String::new();
-    let mut family = |name: &str, kind: &str, help: &str, samples: Vec<(String, String)>| {
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+/// The metrics in Prometheus' text format.
+fn metrics(status: &StatusView) -> String {
+    let mut text = Exposition::default();
+    push_runs(&mut text, status);
+    push_connectors(&mut text, status);
+    push_libraries(&mut text, status);
+    push_process(&mut text);
+    text.0
+}
+
+#[derive(Default)]
+struct Exposition(String);
+
+impl Exposition {
+    /// A family of samples: labels and value.
+    fn family(
+        &mut self,
+        name: &str,
+        kind: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = (String, String)>,
+    ) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
         for (labels, value) in samples {
-            let _ = writeln!(text, "{name}{labels} {value}");
+            let _ = writeln!(self.0, "{name}{labels} {value}");
         }
-    };
-    let name = |connector: &str| format!("{{connector=\"{}\"}}", label(connector));
-    family(
+    }
+
+    fn gauge(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = (String, String)>,
+    ) {
+        self.family(name, "gauge", help, samples);
+    }
+}
+
+fn push_runs(text: &mut Exposition, status: &StatusView) {
+    let runs = status.runs.iter().map(|((connector, status), count)| {
+        let labels = format!("{{connector=\"{}\",status=\"{status}\"}}", label(connector));
+        (labels, count.to_string())
+    });
+    text.family(
         "endpoint_server_runs_total",
         "counter",
         "Runs since the start of the server.",
-        shown
-            .runs
-            .iter()
-            .map(|((connector, status), count)| {
-                let labels = format!("{{connector=\"{}\",status=\"{status}\"}}", label(connector));
-                (labels, count.to_string())
-            })
-            .collect(),
+        runs,
     );
-    family(
+    text.family(
         "endpoint_server_api_calls_total",
         "counter",
         "Requests that count against a vendor's allowance.",
-        shown.api_calls.iter().map(|(c, calls)| (name(c), calls.to_string())).collect(),
+        status.api_calls.iter().map(|(name, calls)| (of_connector(name), calls.to_string())),
     );
-    family(
+    text.gauge(
         "endpoint_server_last_run_seconds",
-        "gauge",
-        "How long the last run took.",
-        shown.last_run_seconds.iter().map(|(c, s)| (name(c), format!("{s:.3}"))).collect(),
+        "Duration of the last run.",
+        status.last_run_seconds.iter().map(|(name, s)| (of_connector(name), format!("{s:.3}"))),
     );
-    family(
+    text.gauge(
         "endpoint_server_last_published_timestamp_seconds",
-        "gauge",
         "When a run of this server last published something.",
-        shown.last_published.iter().map(|(c, at)| (name(c), at.timestamp().to_string())).collect(),
+        status
+            .last_published
+            .iter()
+            .map(|(name, at)| (of_connector(name), at.timestamp().to_string())),
     );
-    family(
+}
+
+fn push_connectors(text: &mut Exposition, status: &StatusView) {
+    let each = |value: fn(&JobView) -> Option<String>| {
+        status
+            .connectors
+            .iter()
+            .filter_map(move |job| Some((of_connector(&job.connector), value(job)?)))
+    };
+    text.gauge(
         "endpoint_server_next_run_timestamp_seconds",
-        "gauge",
         "When the connector runs next.",
-        shown
-            .connectors
-            .iter()
-            .filter_map(|job| Some((name(&job.connector), job.next_run?.timestamp().to_string())))
-            .collect(),
+        each(|job| job.next_run.map(|at| at.timestamp().to_string())),
     );
-    family(
+    text.gauge(
         "endpoint_server_consecutive_failures",
-        "gauge",
         "Failed runs in a row.",
-        shown.connectors.iter().map(|j| (name(&j.connector), j.failures.to_string())).collect(),
+        each(|job| Some(job.failures.to_string())),
     );
-    let flag = |on: bool| if on { "1" } else { "0" }.to_owned();
-    family(
+    text.gauge(
         "endpoint_server_stopped",
-        "gauge",
-        "1 where only a person can set the connector going again.",
-        shown
-            .connectors
-            .iter()
-            .map(|job| (name(&job.connector), flag(job.standing == Standing::Stopped)))
-            .collect(),
+        "1 if only a person can set the connector going again.",
+        each(|job| Some(flag(job.standing == ScheduleStatus::Stopped))),
     );
-    family(
+    text.gauge(
         "endpoint_server_running",
-        "gauge",
         "1 while a run of the connector is in progress.",
-        shown
-            .connectors
-            .iter()
-            .map(|job| (name(&job.connector), flag(job.standing == Standing::Running)))
-            .collect(),
+        each(|job| Some(flag(job.standing == ScheduleStatus::Running))),
     );
+}
+
+fn push_libraries(text: &mut Exposition, status: &StatusView) {
     let now = time::now();
-    family(
+    let held = status.plugins.iter().map(|(feature, plugin)| {
+        let held = plugin.held_until.is_some_and(|until| until > now);
+        (format!("{{feature=\"{}\"}}", label(feature)), flag(held))
+    });
+    text.gauge(
         "endpoint_server_library_held_back",
-        "gauge",
         "1 while a connector library is held back because it crashed.",
-        shown
-            .plugins
-            .iter()
-            .map(|(feature, plugin)| {
-                let held = plugin.held_until.is_some_and(|until| until > now);
-                (format!("{{feature=\"{}\"}}", label(feature)), flag(held))
-            })
-            .collect(),
+        held,
     );
-    if let Some(owned) = owned() {
-        let mut gauge = |name: &str, help: &str, value: u64| {
-            family(name, "gauge", help, vec![(String::new(), value.to_string())])
-        };
-        gauge(
-            "process_resident_memory_bytes",
-            "Memory of the server, without that of the runs' own processes.",
-            owned.memory_bytes,
-        );
-        gauge("process_open_fds", "Open files and connections of the server.", owned.files as u64);
-        gauge("process_threads", "Threads of the server.", owned.threads as u64);
-    }
-    text
+}
+
+fn push_process(text: &mut Exposition) {
+    let Some(owned) = owned() else { return };
+    let mut gauge = |name: &str, help: &str, value: u64| {
+        text.gauge(name, help, [(String::new(), value.to_string())]);
+    };
+    gauge(
+        "process_resident_memory_bytes",
+        "Memory of the server, without that of the runs' own processes.",
+        owned.memory_bytes,
+    );
+    gauge("process_open_fds", "Open files and connections of the server.", owned.files as u64);
+    gauge("process_threads", "Threads of the server.", owned.threads as u64);
+}
+
+fn of_connector(name: &str) -> String {
+    format!("{{connector=\"{}\"}}", label(name))
+}
+
+fn flag(on: bool) -> String {
+    if on { "1" } else { "0" }.to_owned()
 }
 
 fn label(text: &str) -> String {

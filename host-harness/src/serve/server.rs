@@ -2,18 +2,19 @@
 //! remembers what it decided.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use connector_api::ErrorKind;
+use parking_lot::Mutex;
 
-use crate::app::collection::run::Outcome;
+use crate::app::collection::outcome::{Outcome, recorded};
 use crate::app::collection::{self, Request};
 use crate::app::{App, schedules};
 use crate::cancel::Cancel;
-use crate::error::HostError;
+use crate::error::{HostError, Kind};
 use crate::schedule::scheduler::{Ended, Entry, JobView, PluginState, Scheduler};
 use crate::serve::failure_hook::FailureHook;
 use crate::serve::service_manager;
@@ -96,7 +97,7 @@ impl Server {
             Scheduler::new(settings, store.schedule_states()?, store.plugin_states()?);
         scheduler.recover(time::now());
         let (finish, finished) = channel();
-        let mut work = Work {
+        let mut main_loop = MainLoop {
             server: &server,
             scheduler,
             cancels: BTreeMap::new(),
@@ -106,24 +107,24 @@ impl Server {
             looked: None,
             check: Some(check(store.folder())?),
         };
-        work.look()?;
+        main_loop.look()?;
         log::info!(
             "the server is ready: {} connectors, {} libraries, time zone {}",
-            work.scheduler.view(time::now()).len(),
+            main_loop.scheduler.view(time::now()).len(),
             scan.plugins.len(),
             zone
         );
         service_manager::ready();
         while !stop.is_set() {
-            work.turn()?;
+            main_loop.turn()?;
         }
         service_manager::stopping();
-        work.wind_down();
+        main_loop.wind_down();
         Ok(())
     }
 }
 
-struct Work<'a> {
+struct MainLoop<'a> {
     server: &'a Arc<Server>,
     scheduler: Scheduler,
     cancels: BTreeMap<i64, Cancel>,
@@ -150,7 +151,7 @@ fn check(folder: &Folder) -> Result<Receiver<Result<(), StoreError>>, HostError>
     Ok(told)
 }
 
-impl Work<'_> {
+impl MainLoop<'_> {
     /// Whether the store was found sound; not yet while it is being checked.
     fn is_sound(&mut self) -> Result<bool, HostError> {
         let Some(check) = &self.check else { return Ok(true) };
@@ -227,7 +228,7 @@ impl Work<'_> {
 
     fn end(&mut self, finished: Finished, stopping: bool) {
         self.cancels.remove(&finished.id);
-        let ended = judge(&finished.result, stopping);
+        let ended = ended(&finished.result, stopping);
         self.count(&finished);
         if let (Ended::Badly { .. }, Some(hook)) = (&ended, &self.server.on_failure) {
             hook.call(&finished.connector, &finished.result);
@@ -262,7 +263,7 @@ impl Work<'_> {
     }
 
     fn count(&self, finished: &Finished) {
-        let mut shown = lock(&self.server.status);
+        let mut shown = self.server.status.lock();
         let name = finished.connector.clone();
         let status = match &finished.result {
             Ok(outcome) => outcome.status.as_str(),
@@ -287,7 +288,7 @@ impl Work<'_> {
     }
 
     fn show(&self) {
-        let mut shown = lock(&self.server.status);
+        let mut shown = self.server.status.lock();
         shown.turned_at = Some(Instant::now());
         shown.connectors = self.scheduler.view(time::now());
         shown.plugins.clone_from(self.scheduler.plugins());
@@ -333,21 +334,13 @@ impl Server {
     }
 }
 
-fn judge(result: &Result<Outcome, HostError>, stopping: bool) -> Ended {
+/// How a run ended, as far as the schedule is concerned.
+fn ended(result: &Result<Outcome, HostError>, stopping: bool) -> Ended {
     let outcome = match result {
         Ok(outcome) => outcome,
-        Err(error) if error.kind == crate::error::Kind::Busy => return Ended::Busy,
+        Err(error) if error.kind == Kind::Busy => return Ended::Busy,
         Err(error) => {
-            let kind = match error.kind {
-                crate::error::Kind::Config => ErrorKind::CONFIG,
-                _ => ErrorKind::OTHER,
-            };
-            let error = crate::store::RunError {
-                kind,
-                message: error.message.clone(),
-                hint: error.hint.clone(),
-                retry_after_ms: None,
-            };
+            let error = recorded(error.clone().into());
             return Ended::Badly { status: RunStatus::Failed, error };
         }
     };
@@ -357,8 +350,4 @@ fn judge(result: &Result<Outcome, HostError>, stopping: bool) -> Ended {
         Some(error) if error.kind == ErrorKind::CANCELLED => Ended::Withdrawn,
         Some(error) => Ended::Badly { status: outcome.status, error: error.clone() },
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

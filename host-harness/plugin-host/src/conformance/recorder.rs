@@ -2,7 +2,7 @@
 //! connector says is noted.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
@@ -12,6 +12,7 @@ use connector_api::host_side::{HostApi, RecordSink};
 use connector_api::manifest::Manifest;
 use connector_api::message::JournalEntry;
 use connector_api::{Error, ErrorKind, Secret};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::cancel::Cancel;
 use crate::sink::check_batch;
@@ -63,7 +64,7 @@ impl Recorder {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Notes a text that the connector put somewhere.

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arrow_ipc::writer::StreamWriter;
@@ -13,6 +13,7 @@ use connector_api::batch::ArrowBatch;
 use connector_api::host_side::{HostApi, RecordSink, catch};
 use connector_api::message::JournalEntry;
 use connector_api::{Error, ErrorKind, Secret};
+use parking_lot::Mutex;
 
 use super::frame::{self, BATCH};
 use super::process;
@@ -122,7 +123,7 @@ struct Remote {
 
 impl Remote {
     fn send(&self, message: &ToHost) -> std::io::Result<()> {
-        frame::write_message(&mut *lock(&self.output), message)
+        frame::write_message(&mut *self.output.lock(), message)
     }
 
     /// For messages nobody waits for; a host that is gone ends this process anyway.
@@ -138,7 +139,7 @@ impl Remote {
             Ok(ToWorker::Collect { request }) => task(Task::Collect { request }),
             Ok(ToWorker::End) => task(Task::End),
             Ok(ToWorker::Reply { id, result }) => {
-                if let Some(waiting) = lock(&self.waiting).remove(&id) {
+                if let Some(waiting) = self.waiting.lock().remove(&id) {
                     let _ = waiting.send(result);
                 }
             }
@@ -150,7 +151,7 @@ impl Remote {
     fn call(&self, send: impl FnOnce(u32) -> std::io::Result<()>) -> Result<Answer, Error> {
         let id = self.last_call.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let (reply, replied) = channel();
-        lock(&self.waiting).insert(id, reply);
+        self.waiting.lock().insert(id, reply);
         send(id).map_err(|error| {
             Error::new(ErrorKind::OTHER, format_args!("the host cannot be told: {error}"))
         })?;
@@ -270,7 +271,7 @@ impl RecordSink for RemoteSink {
         let length = u16::try_from(name.len())
             .map_err(|_| Error::new(ErrorKind::SCHEMA, "the dataset's name is too long"))?;
         let send = |id: u32| {
-            let mut output = lock(&self.0.output);
+            let mut output = self.0.output.lock();
             let head = [&id.to_le_bytes()[..], &length.to_le_bytes()[..], name, &ipc];
             frame::write(&mut *output, BATCH, &head)?;
             output.flush()
@@ -282,8 +283,4 @@ impl RecordSink for RemoteSink {
         let call = Call::KeepCheckpoint { dataset: dataset.into(), state: state.into() };
         self.0.ask(call).map(drop)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

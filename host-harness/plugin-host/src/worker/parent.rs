@@ -3,7 +3,7 @@
 use std::io::{BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use arrow_ipc::reader::StreamReader;
 use connector_api::batch::ArrowBatch;
 use connector_api::host_side::{HostApi, Instance, RecordSink, catch};
 use connector_api::{Error, ErrorKind, Secret};
+use parking_lot::Mutex;
 
 use super::frame::{self, BATCH};
 use super::{Answer, Call, Job, Limits, Start, ToHost, ToWorker, environment};
@@ -136,7 +137,7 @@ impl IsolatedInstance {
         sink: Option<Box<dyn RecordSink>>,
         within: Option<Duration>,
     ) -> Result<String, Error> {
-        let mut output = lock(&self.output);
+        let mut output = self.output.lock();
         let Some(reader) = output.as_mut() else {
             return Err(Error::new(ErrorKind::PANIC, "the connector's process has ended before"));
         };
@@ -171,7 +172,7 @@ impl Instance for IsolatedInstance {
 
 impl Drop for IsolatedInstance {
     fn drop(&mut self) {
-        if lock(&self.output).take().is_some() {
+        if self.output.lock().take().is_some() {
             let _ = self.worker.send(&ToWorker::End);
             self.worker.end();
         }
@@ -226,7 +227,7 @@ impl Worker {
     }
 
     fn send(&self, message: &ToWorker) -> std::io::Result<()> {
-        match &mut *lock(&self.input) {
+        match &mut *self.input.lock() {
             Some(input) => frame::write_message(input, message),
             None => Err(std::io::ErrorKind::BrokenPipe.into()),
         }
@@ -321,8 +322,8 @@ impl Worker {
         }
         let by_itself = self.has_ended();
         self.kill();
-        *lock(&self.input) = None;
-        let status = lock(&self.child).wait().ok();
+        *self.input.lock() = None;
+        let status = self.child.lock().wait().ok();
         status.filter(|_| by_itself)
     }
 
@@ -330,19 +331,19 @@ impl Worker {
     #[cfg(unix)]
     fn has_ended(&self) -> bool {
         use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
-        let pid = Pid::from_child(&lock(&self.child));
+        let pid = Pid::from_child(&self.child.lock());
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         !matches!(waitid(WaitId::Pid(pid), options), Ok(None))
     }
 
     #[cfg(not(unix))]
     fn has_ended(&self) -> bool {
-        !matches!(lock(&self.child).try_wait(), Ok(None))
+        !matches!(self.child.lock().try_wait(), Ok(None))
     }
 
     /// Ends the worker and everything it started, at once. To be called before it is reaped.
     fn kill(&self) {
-        let mut child = lock(&self.child);
+        let mut child = self.child.lock();
         #[cfg(unix)]
         let _ = rustix::process::kill_process_group(
             rustix::process::Pid::from_child(&child),
@@ -353,7 +354,7 @@ impl Worker {
 
     /// How a worker that did not finish its job ended.
     fn died(&self, status: Option<ExitStatus>, broken: Option<&std::io::Error>) -> Error {
-        let words = String::from_utf8_lossy(&lock(&self.words)).into_owned();
+        let words = String::from_utf8_lossy(&self.words.lock()).into_owned();
         let how = match (broken, status) {
             (Some(error), _) => format!("sent something that is no message ({error})"),
             (None, None) => "closed its connection to the host".into(),
@@ -407,7 +408,7 @@ fn listen(mut errors: impl Read, words: &Mutex<Vec<u8>>) {
         if read == 0 {
             return;
         }
-        let mut kept = lock(words);
+        let mut kept = words.lock();
         kept.extend_from_slice(&buffer[..read]);
         let excess = kept.len().saturating_sub(LAST_WORDS);
         kept.drain(..excess);
@@ -537,8 +538,4 @@ fn decoded(ipc: &[u8]) -> Result<RecordBatch, Error> {
         (Some(batch), None) => batch.map_err(|error| bad(&error)),
         _ => Err(bad(&"it is not one batch")),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

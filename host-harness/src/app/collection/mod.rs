@@ -1,10 +1,13 @@
 //! One collection of a connector, from its settings to a published snapshot.
 
+pub mod options;
+pub mod outcome;
 pub(crate) mod plan;
 pub(crate) mod plausible;
 pub mod retention;
 pub mod run;
 pub mod settle;
+mod watched;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +18,9 @@ use crate::app::App;
 use crate::cancel::Cancel;
 use crate::error::{HostError, Kind};
 use crate::services::Watcher;
+use options::Options;
+use outcome::Outcome;
 use retention::RetentionPolicy;
-use run::{Options, Outcome};
 
 /// What to collect, and how.
 #[derive(Clone, Debug, Default)]

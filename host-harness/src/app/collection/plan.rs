@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::Duration;
 use connector_api::message::{CollectMode, DatasetStatus, DatasetSummary};
 
-use crate::app::collection::run::Options;
+use crate::app::collection::options::Options;
 use crate::error::HostError;
 use crate::plugin::Plugin;
 use crate::store::{Connector, Run, Store};

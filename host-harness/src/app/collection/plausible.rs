@@ -1,4 +1,4 @@
-//! Whether what was read can be all there is: the last doubt before a run is published.
+//! Whether what was read can be all there is: the last check before a run is published.
 
 use connector_api::ErrorKind;
 use connector_api::message::{CollectMode, DatasetStatus, DatasetSummary};
@@ -13,14 +13,14 @@ const MOST_LOST_PERCENT: u64 = 20;
 /// Below this, a share says nothing.
 const FEWEST_RECORDS: u64 = 50;
 
-/// Holds what was read against what was held before.
+/// Compares what was read with what was held before.
 ///
 /// A dataset read by changes must now have as many records as the vendor counts; one that does not
 /// is incomplete. A dataset that shrank suddenly fails the whole run, unless `accept_shrink`.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub(crate) fn doubt(
+pub(crate) fn withhold_implausible(
     store: &Store,
     feature: &str,
     run: &Run,
@@ -39,8 +39,8 @@ pub(crate) fn doubt(
                     dataset,
                     format!(
                         "{} records are held after reading the changes, the vendor counts {}",
-                        shown(now),
-                        shown(total)
+                        number(now),
+                        number(total)
                     ),
                 );
             }
@@ -49,8 +49,8 @@ pub(crate) fn doubt(
         {
             let fewer = format!(
                 "{} records were read, {} before: it may be a lost permission",
-                shown(dataset.rows),
-                shown(before)
+                number(dataset.rows),
+                number(before)
             );
             shrunk.push(format!("`{}`: {fewer}", dataset.dataset));
             if !accept_shrink {
@@ -77,6 +77,6 @@ fn incomplete(dataset: &mut DatasetSummary, reason: String) {
     dataset.reason = Some(reason);
 }
 
-fn shown(number: u64) -> String {
-    i64::try_from(number).map_or_else(|_| number.to_string(), grouped)
+fn number(count: u64) -> String {
+    i64::try_from(count).map_or_else(|_| count.to_string(), grouped)
 }

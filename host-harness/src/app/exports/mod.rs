@@ -11,13 +11,12 @@ use std::path::{Path, PathBuf};
 
 use connector_api::manifest::{DatasetSpec, Manifest};
 use connector_api::message::DatasetStatus;
-use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::app::{App, snapshots};
 use crate::error::HostError;
 use crate::safe_file::{self, SafeFile};
-use crate::store::DatasetInfo;
+use crate::store::{DatasetInfo, SnapshotReader, Value};
 use crate::time::rfc3339;
 use position::evidence::{NOT_COLLECTED, plain_reason};
 use row::{Row, RowWriter};
@@ -107,7 +106,7 @@ pub struct ExportedFile {
 pub struct Skipped {
     /// The dataset.
     pub dataset: String,
-    /// How it stands.
+    /// Its status.
     pub status: &'static str,
     /// Why, as one sentence.
     pub reason: String,
@@ -125,8 +124,8 @@ pub fn export(
     options: &Options,
 ) -> Result<ExportView, HostError> {
     let (store, snapshot) = snapshots::find(app, name, as_of)?;
-    let connection = store.snapshot_connection(&snapshot)?;
-    let exported = write(&connection, &snapshot.manifest, &snapshot.datasets, options)?;
+    let records = store.reader(&snapshot, None)?;
+    let exported = write(&records, &snapshot.manifest, &snapshot.datasets, options)?;
     Ok(ExportView {
         connector: snapshot.connector_name,
         snapshot: snapshot.id,
@@ -136,17 +135,30 @@ pub fn export(
     })
 }
 
-/// Writes the datasets of a snapshot to files; each appears whole or not at all, and replaces one
-/// of an earlier export.
-///
-/// `connection` shows each dataset as in [`position::SnapshotSource`]. A dataset
-/// of which nothing was read gets no file.
+/// Passes on one record, its values in the order of the manifest's fields.
+type Each<'a> = dyn FnMut(&[Value<'_>]) -> Result<(), HostError> + 'a;
+
+/// Where records come from.
+pub(crate) trait Records {
+    /// Passes on the records of a dataset in the order of its key.
+    fn each(&self, spec: &DatasetSpec, each: &mut Each<'_>) -> Result<(), HostError>;
+}
+
+impl Records for SnapshotReader {
+    fn each(&self, spec: &DatasetSpec, each: &mut Each<'_>) -> Result<(), HostError> {
+        let columns: Vec<&str> = spec.fields.iter().map(|field| field.name.as_str()).collect();
+        self.dataset(&spec.name, &columns, each)
+    }
+}
+
+/// Writes the datasets of a snapshot to files; each file appears complete or not at all, and replaces
+/// one of an earlier export. A dataset of which nothing was read gets no file.
 ///
 /// # Errors
 /// Of kind usage for an unknown dataset, before anything is written; otherwise when a file cannot
 /// be written or a record does not fit the manifest. Files finished until then stay.
 pub(crate) fn write(
-    connection: &Connection,
+    records: &impl Records,
     manifest: &Manifest,
     datasets: &[DatasetInfo],
     options: &Options,
@@ -160,7 +172,7 @@ pub(crate) fn write(
         let info = datasets.iter().find(|info| info.dataset == spec.name);
         match info {
             Some(info) if has_records(info.status) => {
-                exported.files.push(write_dataset(connection, spec, info, options)?);
+                exported.files.push(write_dataset(records, spec, info, options)?);
             }
             _ => {
                 let status = info.map_or(NOT_COLLECTED, |info| info.status.as_str());
@@ -189,7 +201,7 @@ fn has_records(status: DatasetStatus) -> bool {
 }
 
 fn write_dataset(
-    connection: &Connection,
+    records: &impl Records,
     spec: &DatasetSpec,
     info: &DatasetInfo,
     options: &Options,
@@ -202,7 +214,7 @@ fn write_dataset(
             Format::Jsonl => Box::new(jsonl::Writer::new(&mut file, spec)?),
             Format::Parquet => Box::new(parquet::Writer::new(&mut file, spec)?),
         };
-        copy_rows(connection, spec, writer.as_mut())?
+        copy_rows(records, spec, writer.as_mut())?
     };
     let bytes = file.finish()?;
     Ok(ExportedFile {
@@ -228,17 +240,15 @@ fn file_path(folder: &Path, dataset: &str, format: Format) -> Result<PathBuf, Ho
 }
 
 fn copy_rows(
-    connection: &Connection,
+    records: &impl Records,
     spec: &DatasetSpec,
     writer: &mut dyn RowWriter,
 ) -> Result<u64, HostError> {
-    let mut statement = connection.prepare(&row::select(spec))?;
-    let mut rows = statement.query([])?;
     let mut number = 0;
-    while let Some(row) = rows.next()? {
-        writer.write(&Row::new(row, spec))?;
+    records.each(spec, &mut |values| {
         number += 1;
-    }
+        writer.write(&Row::new(values, spec))
+    })?;
     writer.finish()?;
     Ok(number)
 }

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Days, NaiveDate, SecondsFormat};
 use connector_api::manifest::{DatasetSpec, FieldSpec, FieldType};
-use rusqlite::types::ValueRef;
 
 use crate::error::HostError;
+use crate::store::Value;
 
 /// Where records go.
 pub(super) trait RowWriter {
@@ -17,7 +17,7 @@ pub(super) trait RowWriter {
 
 /// One record; its columns are the manifest's.
 pub(super) struct Row<'r> {
-    row: &'r rusqlite::Row<'r>,
+    values: &'r [Value<'r>],
     spec: &'r DatasetSpec,
 }
 
@@ -36,53 +36,42 @@ pub(super) enum Cell<'r> {
 }
 
 impl<'r> Row<'r> {
-    pub(super) fn new(row: &'r rusqlite::Row<'r>, spec: &'r DatasetSpec) -> Row<'r> {
-        Row { row, spec }
+    pub(super) fn new(values: &'r [Value<'r>], spec: &'r DatasetSpec) -> Row<'r> {
+        Row { values, spec }
     }
 
     /// The values, in the manifest's order.
     pub(super) fn cells(&self) -> impl Iterator<Item = Result<Cell<'r>, HostError>> {
-        let (row, spec) = (self.row, self.spec);
-        spec.fields.iter().enumerate().map(move |(at, field)| {
-            let value = row.get_ref(at)?;
-            cell(value, field.kind).ok_or_else(|| misfit(spec, field, value))
+        let spec = self.spec;
+        spec.fields.iter().zip(self.values).map(move |(field, value)| {
+            cell(*value, field.kind).ok_or_else(|| misfit(spec, field, *value))
         })
     }
 }
 
-fn cell(value: ValueRef<'_>, kind: FieldType) -> Option<Cell<'_>> {
+fn cell(value: Value<'_>, kind: FieldType) -> Option<Cell<'_>> {
     Some(match (kind, value) {
-        (_, ValueRef::Null) => Cell::Null,
-        (FieldType::Text, ValueRef::Text(text)) => Cell::Text(std::str::from_utf8(text).ok()?),
-        (FieldType::Boolean, ValueRef::Integer(number @ (0 | 1))) => Cell::Boolean(number == 1),
-        (FieldType::Integer, ValueRef::Integer(number)) => Cell::Integer(number),
-        (FieldType::Double, ValueRef::Real(number)) => Cell::Double(number),
-        (FieldType::Double, ValueRef::Integer(number)) => Cell::Double(number as f64),
-        (FieldType::Timestamp, ValueRef::Integer(ms)) => Cell::Timestamp(ms),
-        (FieldType::Date, ValueRef::Integer(days)) => Cell::Date(i32::try_from(days).ok()?),
+        (_, Value::Null) => Cell::Null,
+        (FieldType::Text, Value::Text(text)) => Cell::Text(text),
+        (FieldType::Boolean, Value::Integer(number @ (0 | 1))) => Cell::Boolean(number == 1),
+        (FieldType::Integer, Value::Integer(number)) => Cell::Integer(number),
+        (FieldType::Double, Value::Real(number)) => Cell::Double(number),
+        (FieldType::Double, Value::Integer(number)) => Cell::Double(number as f64),
+        (FieldType::Timestamp, Value::Integer(ms)) => Cell::Timestamp(ms),
+        (FieldType::Date, Value::Integer(days)) => Cell::Date(i32::try_from(days).ok()?),
         _ => return None,
     })
 }
 
 // The value itself stays out of the message: it may describe a person.
-fn misfit(spec: &DatasetSpec, field: &FieldSpec, value: ValueRef<'_>) -> HostError {
+fn misfit(spec: &DatasetSpec, field: &FieldSpec, value: Value<'_>) -> HostError {
     HostError::failed(format_args!(
-        "column `{}` of dataset `{}` holds a value of type {:?} that does not fit its type {:?}",
+        "column `{}` of dataset `{}` holds a value of type {} that does not fit its type {:?}",
         field.name,
         spec.name,
-        value.data_type(),
+        value.type_name(),
         field.kind
     ))
-}
-
-/// The statement that reads a dataset, in the order of its key.
-pub(super) fn select(spec: &DatasetSpec) -> String {
-    let columns: Vec<String> = spec.fields.iter().map(|field| quote(&field.name)).collect();
-    let columns = if columns.is_empty() { "NULL".to_owned() } else { columns.join(", ") };
-    let key: Vec<String> = spec.key.iter().map(|name| quote(name)).collect();
-    let order =
-        if key.is_empty() { String::new() } else { format!(" ORDER BY {}", key.join(", ")) };
-    format!("SELECT {columns} FROM {}{order}", quote(&spec.name))
 }
 
 /// RFC 3339 with milliseconds in UTC; none outside the years it can write.
@@ -98,8 +87,4 @@ pub(super) fn date_text(days: i32) -> Option<String> {
     let date =
         if days < 0 { epoch.checked_sub_days(distance) } else { epoch.checked_add_days(distance) };
     date.map(|date| date.to_string())
-}
-
-fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -4,18 +4,46 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Float64Type, Int64Type, TimestampMillisecondType};
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
-use connector_api::manifest::{FieldType, Manifest};
+use connector_api::manifest::{DatasetSpec, FieldType, Manifest};
 use connector_api::message::DatasetStatus;
-use rusqlite::{Connection, params};
 
-use super::{Exported, Format, Options, write};
+use super::{Each, Exported, Format, Options, Records, write};
 use crate::error::{HostError, Kind};
-use crate::store::DatasetInfo;
-use crate::test_estate::{Estate, spec};
+use crate::store::{DatasetInfo, Value};
+use crate::test_estate::spec;
+
+/// A value of [`Things`].
+#[derive(Clone, Debug)]
+enum Kept {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(String),
+}
+
+/// The records of `thing`; `other` has none.
+#[derive(Default)]
+struct Things(Vec<Vec<Kept>>);
+
+impl Records for Things {
+    fn each(&self, spec: &DatasetSpec, each: &mut Each<'_>) -> Result<(), HostError> {
+        for row in self.0.iter().filter(|_| spec.name == "thing") {
+            let value = |kept| match kept {
+                &Kept::Null => Value::Null,
+                &Kept::Integer(number) => Value::Integer(number),
+                &Kept::Real(number) => Value::Real(number),
+                Kept::Text(text) => Value::Text(text),
+            };
+            each(&row.iter().map(value).collect::<Vec<_>>())?;
+        }
+        Ok(())
+    }
+}
+
+type Estate = (Things, Manifest, Vec<DatasetInfo>);
 
 /// A dataset with a column of each type.
-fn estate() -> (Connection, Manifest, Vec<DatasetInfo>) {
-    let Estate { connection, mut manifest, datasets, .. } = Estate::new();
+fn estate() -> Estate {
     let fields = [
         ("Id", FieldType::Integer),
         ("Owner.Name", FieldType::Text),
@@ -24,51 +52,40 @@ fn estate() -> (Connection, Manifest, Vec<DatasetInfo>) {
         ("At", FieldType::Timestamp),
         ("On", FieldType::Date),
     ];
+    let mut manifest = Manifest::new("sample", "Sample Cloud", "1.0.0");
     manifest.datasets = vec![spec("thing", &["Id"], &fields), spec("other", &["Id"], &fields[..1])];
-    let datasets = ["thing", "other"]
-        .into_iter()
-        .zip(datasets)
-        .map(|(name, info)| DatasetInfo {
-            dataset: name.into(),
-            status: info.status,
-            rows: info.rows,
-            expected: info.expected,
-            missing_fields: info.missing_fields,
-            reason: info.reason,
-            as_of: info.as_of,
-        })
-        .collect();
-    connection
-        .execute_batch(
-            r#"CREATE TABLE thing("Id", "Owner.Name", "Flag", "Share", "At", "On");
-               CREATE TABLE other("Id")"#,
-        )
-        .unwrap();
-    (connection, manifest, datasets)
+    let info = |name: &str| DatasetInfo {
+        dataset: name.into(),
+        status: DatasetStatus::Complete,
+        rows: 0,
+        expected: None,
+        missing_fields: Vec::new(),
+        reason: None,
+        as_of: crate::time::now(),
+    };
+    (Things::default(), manifest, vec![info("thing"), info("other")])
 }
 
-fn insert(connection: &Connection, id: i64, name: Option<&str>) {
-    connection
-        .execute("INSERT INTO thing VALUES(?1, ?2, 1, -0.5, 1772337906007, -1)", params![id, name])
-        .unwrap();
+fn insert(things: &mut Things, id: i64, name: Option<&str>) {
+    things.0.push(vec![
+        Kept::Integer(id),
+        name.map_or(Kept::Null, |name| Kept::Text(name.into())),
+        Kept::Integer(1),
+        Kept::Real(-0.5),
+        Kept::Integer(1_772_337_906_007),
+        Kept::Integer(-1),
+    ]);
 }
 
 fn options(format: Format, out: &Path) -> Options {
     Options { format, out: out.to_owned(), datasets: vec!["thing".into()], raw: false }
 }
 
-fn exported(
-    estate: &(Connection, Manifest, Vec<DatasetInfo>),
-    options: &Options,
-) -> Result<Exported, HostError> {
+fn exported(estate: &Estate, options: &Options) -> Result<Exported, HostError> {
     write(&estate.0, &estate.1, &estate.2, options)
 }
 
-fn written(
-    estate: &(Connection, Manifest, Vec<DatasetInfo>),
-    format: Format,
-    raw: bool,
-) -> Vec<u8> {
+fn written(estate: &Estate, format: Format, raw: bool) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let options = Options { raw, ..options(format, folder.path()) };
     let done = exported(estate, &options).unwrap();
@@ -79,9 +96,9 @@ fn written(
 
 #[test]
 fn csv_has_a_head_and_survives_quotes_commas_and_newlines() {
-    let estate = estate();
-    insert(&estate.0, 2, Some("O'Neil, \"Zoë\"\r\nsecond line"));
-    insert(&estate.0, 1, None);
+    let mut estate = estate();
+    insert(&mut estate.0, 1, None);
+    insert(&mut estate.0, 2, Some("O'Neil, \"Zoë\"\r\nsecond line"));
     let text = String::from_utf8(written(&estate, Format::Csv, false)).unwrap();
     assert_eq!(
         text,
@@ -105,11 +122,11 @@ fn csv_disarms_texts_that_a_spreadsheet_would_run_unless_told_not_to() {
         "\u{FF0D}1",
         "\u{FF20}x",
     ];
-    let estate = estate();
+    let mut estate = estate();
     for (at, formula) in formulas.iter().enumerate() {
-        insert(&estate.0, at as i64, Some(formula));
+        insert(&mut estate.0, at as i64, Some(formula));
     }
-    insert(&estate.0, 99, Some("a=1"));
+    insert(&mut estate.0, 99, Some("a=1"));
     let names = |raw: bool| -> Vec<String> {
         let bytes = written(&estate, Format::Csv, raw);
         let mut reader = csv::Reader::from_reader(bytes.as_slice());
@@ -124,9 +141,9 @@ fn csv_disarms_texts_that_a_spreadsheet_would_run_unless_told_not_to() {
 
 #[test]
 fn jsonl_keeps_types_nulls_and_hostile_text() {
-    let estate = estate();
-    insert(&estate.0, i64::MAX, Some("=1\n\u{2028}\"<"));
-    insert(&estate.0, 1, None);
+    let mut estate = estate();
+    insert(&mut estate.0, 1, None);
+    insert(&mut estate.0, i64::MAX, Some("=1\n\u{2028}\"<"));
     let text = String::from_utf8(written(&estate, Format::Jsonl, false)).unwrap();
     let lines: Vec<serde_json::Value> =
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -155,9 +172,9 @@ fn parquet_batches(bytes: Vec<u8>) -> Vec<RecordBatch> {
 
 #[test]
 fn parquet_comes_back_with_the_manifest_s_types() {
-    let estate = estate();
-    insert(&estate.0, 1, None);
-    insert(&estate.0, 2, Some("=not a formula here"));
+    let mut estate = estate();
+    insert(&mut estate.0, 1, None);
+    insert(&mut estate.0, 2, Some("=not a formula here"));
     let batches = parquet_batches(written(&estate, Format::Parquet, false));
     let batch = &batches[0];
     let types: Vec<DataType> =
@@ -186,17 +203,12 @@ fn parquet_comes_back_with_the_manifest_s_types() {
 
 #[test]
 fn many_records_and_none_at_all_are_both_whole_files() {
-    let estate = estate();
+    let mut estate = estate();
     assert_eq!(parquet_batches(written(&estate, Format::Parquet, false)).len(), 0);
     assert_eq!(written(&estate, Format::Jsonl, false), b"");
-    estate
-        .0
-        .execute(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000)
-             INSERT INTO thing SELECT i, 'n' || i, 0, i / 2.0, i, i FROM n",
-            [],
-        )
-        .unwrap();
+    for id in 1..=20_000 {
+        insert(&mut estate.0, id, Some("n"));
+    }
     let batches = parquet_batches(written(&estate, Format::Parquet, false));
     assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 20_000);
     let lines = written(&estate, Format::Csv, false).iter().filter(|byte| **byte == b'\n').count();
@@ -218,7 +230,7 @@ fn an_unknown_dataset_is_wrong_usage_and_nothing_is_written() {
 #[test]
 fn a_dataset_that_was_not_read_gets_no_file_and_is_named_with_its_reason() {
     let mut estate = estate();
-    insert(&estate.0, 1, None);
+    insert(&mut estate.0, 1, None);
     estate.2[0].status = DatasetStatus::Denied;
     estate.2[0].reason = Some("it needs a right".into());
     estate.2[1].status = DatasetStatus::Incomplete;
@@ -236,11 +248,11 @@ fn a_dataset_that_was_not_read_gets_no_file_and_is_named_with_its_reason() {
 
 #[test]
 fn a_second_export_replaces_the_first() {
-    let estate = estate();
+    let mut estate = estate();
     let folder = tempfile::tempdir().unwrap();
-    insert(&estate.0, 1, None);
+    insert(&mut estate.0, 1, None);
     exported(&estate, &options(Format::Jsonl, folder.path())).unwrap();
-    insert(&estate.0, 2, None);
+    insert(&mut estate.0, 2, None);
     let done = exported(&estate, &options(Format::Jsonl, folder.path())).unwrap();
     assert_eq!(done.files[0].rows, 2);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left over");
@@ -248,8 +260,9 @@ fn a_second_export_replaces_the_first() {
 
 #[test]
 fn a_value_of_the_wrong_type_fails_without_showing_it_and_leaves_no_file() {
-    let estate = estate();
-    estate.0.execute("INSERT INTO thing(Id, Flag) VALUES(1, 'canary')", []).unwrap();
+    let mut estate = estate();
+    insert(&mut estate.0, 1, None);
+    estate.0.0[0][2] = Kept::Text("canary".into());
     let folder = tempfile::tempdir().unwrap();
     for format in [Format::Csv, Format::Jsonl, Format::Parquet] {
         let error = exported(&estate, &options(format, folder.path())).unwrap_err();

@@ -44,7 +44,7 @@ pub(super) fn render(fleet: &FleetView) -> String {
         "RECLAIMABLE",
         "REDUCIBLE AT RENEWAL",
     ];
-    let mut table = Table::new(&head).right(&[3, 4, 5, 6, 7, 8]);
+    let mut table = Table::new(&head).right(&[3, 4, 5, 6, 7, 8]).optional(&[2, 6, 3]);
     let number = |value: Option<i64>| value.map_or_else(|| "?".to_owned(), grouped);
     for total in &fleet.totals {
         table.row(vec![

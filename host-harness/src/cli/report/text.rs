@@ -75,7 +75,7 @@ fn push_money(text: &mut String, position: &Position) {
         "WORTH",
         "FORECAST",
     ];
-    let mut table = Table::new(&head).right(&[1, 3, 4, 5, 6, 7]);
+    let mut table = Table::new(&head).right(&[1, 3, 4, 5, 6, 7]).optional(&[8, 2, 1]);
     let number = |value: Option<i64>| value.map_or_else(|| "?".to_owned(), grouped);
     for license in position.licenses.iter().filter(|license| license.money.paid) {
         let money = &license.money;

@@ -60,7 +60,7 @@ fn a_slot_starts_its_run_once_and_not_before() {
     assert!(scheduler.start(at(2, 29)).is_empty());
     assert_eq!(scheduler.start(at(2, 30)).len(), 1);
     assert!(scheduler.start(at(2, 30)).is_empty());
-    assert_eq!(scheduler.view(at(2, 31))[0].standing, Standing::Running);
+    assert_eq!(scheduler.view(at(2, 31))[0].standing, ScheduleStatus::Running);
     scheduler.ended(1, &Ended::Well, at(2, 40));
     assert!(scheduler.start(at(23, 59)).is_empty());
     assert_eq!(scheduler.next_wake(), Some(at(2, 30) + Duration::days(1)));
@@ -94,7 +94,7 @@ fn failures_are_tried_again_ever_later_up_to_six_hours_and_say_why() {
         assert_eq!(scheduler.start(now).len(), 1, "at {now}");
         scheduler.ended(1, &failed(ErrorKind::RETRYABLE, "no network", None), now);
         let view = scheduler.view(now).remove(0);
-        assert_eq!(view.standing, Standing::BackingOff);
+        assert_eq!(view.standing, ScheduleStatus::BackingOff);
         assert_eq!(view.reason.as_deref(), Some("no network"));
         let next = view.next_run.unwrap();
         waits.push((next - now).num_minutes());
@@ -104,7 +104,7 @@ fn failures_are_tried_again_ever_later_up_to_six_hours_and_say_why() {
     assert_eq!(scheduler.start(now).len(), 1);
     scheduler.ended(1, &Ended::Well, now);
     let view = scheduler.view(now).remove(0);
-    assert_eq!((view.standing, view.failures, view.reason), (Standing::Waiting, 0, None));
+    assert_eq!((view.standing, view.failures, view.reason), (ScheduleStatus::Waiting, 0, None));
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_paused_run_goes_on_when_the_vendor_said_and_is_no_failure() {
     let paused = failed(ErrorKind::RATE_LIMITED, "the allowance is used up", Some(7_200_000));
     scheduler.ended(1, &paused, at(1, 10));
     let view = scheduler.view(at(1, 11)).remove(0);
-    assert_eq!((view.standing, view.failures), (Standing::Paused, 0));
+    assert_eq!((view.standing, view.failures), (ScheduleStatus::Paused, 0));
     assert!(scheduler.start(at(3, 9)).is_empty());
     assert_eq!(scheduler.start(at(3, 10)).len(), 1);
 }
@@ -136,7 +136,7 @@ fn what_a_person_must_mend_stops_until_it_is_mended_and_then_runs_at_once() {
         let later = at(1, 0) + Duration::days(30);
         assert!(scheduler.start(later).is_empty());
         let view = scheduler.view(later).remove(0);
-        assert_eq!(view.standing, Standing::Stopped);
+        assert_eq!(view.standing, ScheduleStatus::Stopped);
         assert_eq!(view.reason.as_deref(), Some("the grant was revoked"));
         // Still so after a restart …
         let mut scheduler = restarted(scheduler, vec![entry(1, "hourly")], later);
@@ -154,7 +154,7 @@ fn a_held_connector_does_not_run_and_misses_what_passes_meanwhile() {
     let held = Entry { hold: Some("its feature is disabled".into()), ..entry(1, "daily 02:30") };
     scheduler.update(vec![held], &BTreeMap::new(), at(1, 0));
     assert!(scheduler.start(at(2, 30)).is_empty());
-    assert_eq!(scheduler.view(at(2, 30))[0].standing, Standing::Held);
+    assert_eq!(scheduler.view(at(2, 30))[0].standing, ScheduleStatus::Held);
     scheduler.update(vec![entry(1, "daily 02:30")], &BTreeMap::new(), at(4, 0));
     assert!(scheduler.start(at(4, 0)).is_empty());
     assert_eq!(scheduler.next_wake(), Some(at(2, 30) + Duration::days(1)));
@@ -193,7 +193,7 @@ fn three_crashes_in_a_row_hold_the_library_back_for_a_day_or_until_it_is_another
         now += Duration::hours(2);
     }
     let view = scheduler.view(now).remove(0);
-    assert_eq!(view.standing, Standing::Held);
+    assert_eq!(view.standing, ScheduleStatus::Held);
     assert!(view.reason.as_ref().unwrap().contains("killed by signal 11"), "{view:?}");
     assert!(scheduler.start(now + Duration::hours(20)).is_empty());
     let until = scheduler.plugins()["sample"].held_until.unwrap();
