@@ -35,7 +35,7 @@ impl<'a> StoreSource<'a> {
         store: &'a ReadStore,
         info: &'a SnapshotInfo,
     ) -> Result<StoreSource<'a>, HostError> {
-        let reader = store.reader(info, None)?;
+        let reader = store.snapshots().reader(info, None)?;
         Ok(StoreSource { store, info, snapshot: snapshot(info), reader })
     }
 }
@@ -82,12 +82,13 @@ impl SnapshotSource for StoreSource<'_> {
     ) -> Result<Columns, Error> {
         let Changed { dataset, after, until } = changed;
         let only = inventory::Changed { dataset, after, until };
-        let reader = self.store.reader(self.info, Some(only)).map_err(Error::source)?;
+        let reader = self.store.snapshots().reader(self.info, Some(only)).map_err(Error::source)?;
         run(&reader, sql, row)
     }
 
     fn has_changed(&self, changed: Changed<'_>) -> Result<bool, Error> {
         self.store
+            .snapshots()
             .has_changes(self.info, changed.dataset, changed.after, changed.until)
             .map_err(Error::source)
     }
@@ -177,7 +178,7 @@ pub(crate) fn exemptions(
     store: &ReadStore,
     connector_id: i64,
 ) -> Result<Vec<Exemption>, HostError> {
-    let rows = store.exemptions(connector_id)?.into_iter();
+    let rows = store.additions().exemptions(connector_id)?.into_iter();
     Ok(rows
         .map(|row| Exemption {
             id: row.id,
@@ -214,7 +215,7 @@ pub(crate) fn trend(
     until: DateTime<Utc>,
 ) -> Result<BTreeMap<(String, String), Vec<Point>>, HostError> {
     let mut trend: BTreeMap<(String, String), Vec<Point>> = BTreeMap::new();
-    for row in store.points(connector_id, until)? {
+    for row in store.additions().points(connector_id, until)? {
         let point = Point { at: row.at, purchased: row.purchased, assigned: row.assigned };
         trend.entry((row.family, row.key)).or_default().push(point);
     }

@@ -160,7 +160,7 @@ struct Estate<'a> {
 
 /// One run: everything, or the hundredth of the users that were made inactive since.
 fn publish(store: &Store, connector: i64, estate: &Estate<'_>, changes: bool) -> u64 {
-    let run = store.begin_run(connector, CollectMode::Full).expect("a run");
+    let run = store.runs().begin(connector, CollectMode::Full).expect("a run");
     let mut writer = RowWriter::open(store, &run, &estate.manifest.id).expect("a writer");
     let mut rows = 0;
     let mut done = Vec::new();
@@ -221,7 +221,7 @@ fn end(store: &Store, run: &Run, manifest: &Manifest, done: Vec<DatasetSummary>)
         changes_only: done.iter().map(|dataset| dataset.dataset.clone()).collect(),
         datasets: done,
     };
-    store.publish_run(run, manifest, &end).expect("it is published");
+    store.runs().publish(run, manifest, &end).expect("it is published");
 }
 
 fn summary(name: &str, rows: u64) -> DatasetSummary {

@@ -35,6 +35,6 @@ pub(crate) fn store(home: &Home, plugins: &Path) -> (Store, Manifest, i64) {
             [&manifest.id],
         )
         .expect("a connector");
-    let connector = store.connector("bench").expect("the connector").id;
+    let connector = store.connectors().named("bench").expect("the connector").id;
     (store, manifest, connector)
 }

@@ -72,7 +72,7 @@ fn main() -> ExitCode {
     );
 
     let store = Store::open(crashed.inventory()).expect("the store opens");
-    let runs = store.runs(None, 10).expect("runs");
+    let runs = store.runs().list(None, 10).expect("runs");
     let taken_back = runs.len() == 2 && runs[0].status == RunStatus::Failed;
     let (rows, stray): (i64, i64) = Connection::open(crashed.store_file())
         .and_then(|store| {
@@ -101,7 +101,7 @@ fn crash(home: &Home, crashed: &Home, plugins: &Path, users: u64) -> Left {
     let (store, manifest, connector) = prepared::store(home, plugins);
     let other = Connection::open(home.store_file()).expect("the store");
 
-    let run = store.begin_run(connector, CollectMode::Full).expect("a run");
+    let run = store.runs().begin(connector, CollectMode::Full).expect("a run");
     let mut writer = RowWriter::open(&store, &run, &manifest.id).expect("a writer");
     for from in (0..users).step_by(BATCH as usize) {
         write(&mut writer, &manifest, from, (from + BATCH).min(users), true);
@@ -118,12 +118,12 @@ fn crash(home: &Home, crashed: &Home, plugins: &Path, users: u64) -> Left {
         changes_only: Vec::new(),
         datasets: vec![summary],
     };
-    store.publish_run(&run, &manifest, &end).expect("it is published");
+    store.runs().publish(&run, &manifest, &end).expect("it is published");
     other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("a checkpoint");
 
     // Somebody reads meanwhile, so the log cannot be brought into the store.
     other.execute_batch("BEGIN; SELECT count(*) FROM run").expect("a reader");
-    let run = store.begin_run(connector, CollectMode::Full).expect("a run");
+    let run = store.runs().begin(connector, CollectMode::Full).expect("a run");
     let mut writer = RowWriter::open(&store, &run, &manifest.id).expect("a writer");
     let log = home.store_file().with_extension("db-wal");
     let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());

@@ -90,7 +90,7 @@ impl Recording {
 
         let store = Store::open(&Folder::new(home)).map_err(|error| error.to_string())?;
         store.quick_check().map_err(|error| error.to_string())?;
-        let connector = store.connector(NAME).map_err(|error| error.to_string())?;
+        let connector = store.connectors().named(NAME).map_err(|error| error.to_string())?;
         drop(store);
         let state = State::of(home)?;
         for (_, said) in self.said.iter().filter(|(calls, _)| *calls <= cut) {

@@ -6,8 +6,7 @@ use rusqlite::OptionalExtension;
 use serde::Serialize;
 
 use crate::error::StoreError;
-use crate::snapshots::ReadStore;
-use crate::store::Store;
+use crate::store::{ReadStore, Store};
 use crate::time;
 
 /// The kinds of lists.
@@ -85,7 +84,11 @@ pub struct LicensePoint {
     pub assigned: i64,
 }
 
-impl Store {
+/// Lists and exemptions that administrators add.
+#[derive(Clone, Copy, Debug)]
+pub struct Additions<'s>(pub(crate) &'s Store);
+
+impl Additions<'_> {
     /// Keeps a list, which was checked, in place of an earlier one of its kind.
     ///
     /// # Errors
@@ -97,7 +100,7 @@ impl Store {
         name: &str,
         content: &str,
     ) -> Result<i64, StoreError> {
-        self.write(|transaction| {
+        self.0.write(|transaction| {
             transaction.execute(
                 "INSERT INTO import(connector_id, kind, name, imported_at, content)
                  VALUES(?1, ?2, ?3, ?4, ?5)",
@@ -112,7 +115,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub fn remove_imports(&self, connector_id: i64, kind: ImportKind) -> Result<usize, StoreError> {
-        self.write(|transaction| {
+        self.0.write(|transaction| {
             Ok(transaction.execute(
                 "UPDATE import SET removed_at = ?3
                  WHERE connector_id = ?1 AND kind = ?2 AND removed_at IS NULL",
@@ -130,7 +133,7 @@ impl Store {
         connector_id: i64,
         exemption: &ExemptionRow,
     ) -> Result<i64, StoreError> {
-        self.write(|transaction| {
+        self.0.write(|transaction| {
             transaction.execute(
                 "INSERT INTO exemption(connector_id, rule, subject, subject_name, reason, owner,
                      expires_on, created_at) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -154,7 +157,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub fn remove_exemption(&self, connector_id: i64, id: i64) -> Result<bool, StoreError> {
-        self.write(|transaction| {
+        self.0.write(|transaction| {
             let changed = transaction.execute(
                 "UPDATE exemption SET removed_at = ?3
                  WHERE connector_id = ?1 AND id = ?2 AND removed_at IS NULL",
@@ -169,7 +172,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub fn add_points(&self, connector_id: i64, points: &[LicensePoint]) -> Result<(), StoreError> {
-        self.write(|transaction| {
+        self.0.write(|transaction| {
             let mut insert = transaction.prepare(
                 "INSERT OR REPLACE INTO license_point(connector_id, family, key, at, purchased, assigned)
                  VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
@@ -189,13 +192,17 @@ impl Store {
     }
 }
 
-impl ReadStore {
+/// Lists and exemptions that administrators added.
+#[derive(Clone, Copy, Debug)]
+pub struct Added<'s>(pub(crate) &'s ReadStore);
+
+impl Added<'_> {
     /// The imported lists of a connector, newest first.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn imports(&self, connector_id: i64) -> Result<Vec<Import>, StoreError> {
-        let mut statement = self.connection().prepare(
+        let mut statement = self.0.connection().prepare(
             "SELECT id, kind, name, imported_at, removed_at IS NULL AND id =
                  (SELECT MAX(id) FROM import o WHERE o.connector_id = i.connector_id
                   AND o.kind = i.kind AND o.removed_at IS NULL)
@@ -227,6 +234,7 @@ impl ReadStore {
     ) -> Result<Option<String>, StoreError> {
         let at = at.map_or(i64::MAX, |at| at.timestamp_millis());
         let text = self
+            .0
             .connection()
             .query_row(
                 "SELECT content FROM import WHERE connector_id = ?1 AND kind = ?2
@@ -244,7 +252,7 @@ impl ReadStore {
     /// # Errors
     /// When the store cannot be read.
     pub fn exemptions(&self, connector_id: i64) -> Result<Vec<ExemptionRow>, StoreError> {
-        let mut statement = self.connection().prepare(
+        let mut statement = self.0.connection().prepare(
             "SELECT id, rule, subject, subject_name, reason, owner, expires_on FROM exemption
              WHERE connector_id = ?1 AND removed_at IS NULL ORDER BY id",
         )?;
@@ -274,7 +282,7 @@ impl ReadStore {
         connector_id: i64,
         until: DateTime<Utc>,
     ) -> Result<Vec<LicensePoint>, StoreError> {
-        let mut statement = self.connection().prepare(
+        let mut statement = self.0.connection().prepare(
             "SELECT family, key, at, purchased, assigned FROM license_point
              WHERE connector_id = ?1 AND at <= ?2 AND assigned IS NOT NULL ORDER BY family, key, at",
         )?;

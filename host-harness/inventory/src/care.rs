@@ -11,8 +11,7 @@ use crate::error::{StoreError, StoreErrorKind};
 use crate::files::{folder_of, make_private_folder, restrict, sync_folder};
 use crate::folder::Folder;
 use crate::schema;
-use crate::snapshots::ReadStore;
-use crate::store::Store;
+use crate::store::{ReadStore, Store};
 
 /// Pages copied at a time; between two steps others may write.
 const STEP_PAGES: i32 = 2_000;

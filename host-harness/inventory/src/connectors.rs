@@ -1,4 +1,6 @@
-//! Rows of features and connectors, and sealed values as bytes (sealing itself is `secret_store`).
+//! Configured connectors: what was entered, and what authorization left.
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use connector_api::message::GrantSummary;
@@ -6,21 +8,9 @@ use rusqlite::{OptionalExtension, Row};
 
 use crate::error::{StoreError, StoreErrorKind};
 use crate::schema;
+use crate::secrets::{Sealed, SealedChanges, put_secrets};
 use crate::store::Store;
 use crate::time;
-use crate::vault::KEY_CHECK;
-
-/// The name under which the sealed settings of a connector are bound.
-pub const SETTINGS: &str = "settings/v1";
-
-/// Whether a feature is switched on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FeatureState {
-    /// The feature.
-    pub id: String,
-    /// Switched on.
-    pub enabled: bool,
-}
 
 /// One configured connector; its other settings and its secrets are sealed.
 #[derive(Clone, Debug)]
@@ -77,17 +67,6 @@ pub struct NewConnector {
     pub schedule: Option<String>,
 }
 
-/// Sealed values to store (`Some`) or remove (`None`), by name.
-pub type SealedChanges = Vec<(String, Option<Vec<u8>>)>;
-
-/// What is sealed for a connector: its settings, and changes to its secrets.
-pub struct Sealed {
-    /// The settings.
-    pub settings: Vec<u8>,
-    /// The secrets that change.
-    pub secrets: SealedChanges,
-}
-
 const COLUMNS: &str = "id, name, description, feature, domain, client_id, schedule, settings,
     grant_summary, granted_at, pending_authorization_at, revocation_failed_at, organization_id";
 
@@ -110,60 +89,17 @@ fn connector(row: &Row<'_>) -> rusqlite::Result<Connector> {
     })
 }
 
-impl Store {
-    /// All features that were ever switched on or off.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn features(&self) -> Result<Vec<FeatureState>, StoreError> {
-        self.read(|connection| {
-            let mut statement =
-                connection.prepare("SELECT id, enabled FROM feature ORDER BY id")?;
-            let features = statement
-                .query_map([], |row| Ok(FeatureState { id: row.get(0)?, enabled: row.get(1)? }))?
-                .collect::<Result<_, _>>()?;
-            Ok(features)
-        })
-    }
+/// Configured connectors.
+#[derive(Clone, Copy, Debug)]
+pub struct Connectors<'s>(pub(crate) &'s Store);
 
-    /// Whether a feature is switched on.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn feature_enabled(&self, id: &str) -> Result<bool, StoreError> {
-        Ok(self.feature_state(id)? == Some(true))
-    }
-
-    /// Whether a feature was switched on or off; none if neither ever happened.
-    pub fn feature_state(&self, id: &str) -> Result<Option<bool>, StoreError> {
-        self.read(|connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT enabled FROM feature WHERE id = ?1")?;
-            Ok(statement.query_row([id], |row| row.get(0)).optional()?)
-        })
-    }
-
-    /// Switches a feature on or off.
-    ///
-    /// # Errors
-    /// When the store cannot be written.
-    pub fn set_feature(&self, id: &str, enabled: bool) -> Result<(), StoreError> {
-        self.write(|transaction| {
-            transaction.execute(
-                "INSERT INTO feature(id, enabled, changed_at) VALUES(?1, ?2, ?3)
-                 ON CONFLICT(id) DO UPDATE SET enabled = ?2, changed_at = ?3",
-                (id, enabled, time::now().timestamp_millis()),
-            )?;
-            Ok(())
-        })
-    }
-
+impl Connectors<'_> {
     /// All connectors, by name.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn connectors(&self) -> Result<Vec<Connector>, StoreError> {
-        self.read(|connection| {
+    pub fn list(&self) -> Result<Vec<Connector>, StoreError> {
+        self.0.read(|connection| {
             let mut statement =
                 connection.prepare(&format!("SELECT {COLUMNS} FROM connector ORDER BY name"))?;
             let connectors = statement.query_map([], connector)?.collect::<Result<_, _>>()?;
@@ -175,8 +111,8 @@ impl Store {
     ///
     /// # Errors
     /// When there is none; a usage error whose hint names those there are.
-    pub fn connector(&self, name: &str) -> Result<Connector, StoreError> {
-        let found = self.read(|connection| {
+    pub fn named(&self, name: &str) -> Result<Connector, StoreError> {
+        let found = self.0.read(|connection| {
             let sql = format!("SELECT {COLUMNS} FROM connector WHERE name = ?1");
             Ok(connection.query_row(&sql, [name], connector).optional()?)
         })?;
@@ -184,7 +120,7 @@ impl Store {
             return Ok(found);
         }
         let names: Vec<String> =
-            self.connectors()?.into_iter().map(|other| format!("`{}`", other.name)).collect();
+            self.list()?.into_iter().map(|other| format!("`{}`", other.name)).collect();
         let hint = if names.is_empty() {
             "there are none yet: create one with `connectors new`".to_owned()
         } else {
@@ -198,12 +134,12 @@ impl Store {
     ///
     /// # Errors
     /// When the name is taken, or the store cannot be written; nothing is stored then.
-    pub fn insert_connector(
+    pub fn insert(
         &self,
         new: &NewConnector,
         seal: impl FnOnce(i64) -> Result<Sealed, StoreError>,
     ) -> Result<i64, StoreError> {
-        self.write(|transaction| {
+        self.0.write(|transaction| {
             let now = time::now().timestamp_millis();
             refuse_taken_name(transaction, &new.name, None)?;
             transaction.execute(
@@ -235,13 +171,8 @@ impl Store {
     ///
     /// # Errors
     /// When the name is taken, or the store cannot be written; nothing is changed then.
-    pub fn update_connector(
-        &self,
-        id: i64,
-        new: &NewConnector,
-        sealed: &Sealed,
-    ) -> Result<(), StoreError> {
-        self.write(|transaction| {
+    pub fn update(&self, id: i64, new: &NewConnector, sealed: &Sealed) -> Result<(), StoreError> {
+        self.0.write(|transaction| {
             refuse_taken_name(transaction, &new.name, Some(id))?;
             transaction.execute(
                 "UPDATE connector SET name = ?2, description = ?3, domain = ?4, client_id = ?5,
@@ -265,8 +196,8 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written; nothing is deleted then.
-    pub fn delete_connector(&self, connector: &Connector) -> Result<(), StoreError> {
-        self.overwriting(|transaction| {
+    pub fn delete(&self, connector: &Connector) -> Result<(), StoreError> {
+        self.0.overwriting(|transaction| {
             for table in schema::dataset_tables(transaction, &connector.feature)? {
                 transaction.execute(
                     &format!("DELETE FROM {} WHERE _connector = ?1", schema::quote(&table)),
@@ -287,7 +218,7 @@ impl Store {
         id: i64,
         at: Option<DateTime<Utc>>,
     ) -> Result<(), StoreError> {
-        self.write(|transaction| {
+        self.0.write(|transaction| {
             transaction.execute(
                 "UPDATE connector SET pending_authorization_at = ?2 WHERE id = ?1",
                 (id, at.map(|at| at.timestamp_millis())),
@@ -309,7 +240,7 @@ impl Store {
         other_organization: bool,
     ) -> Result<(), StoreError> {
         let json = serde_json::to_string(summary).map_err(StoreError::system)?;
-        self.write(|transaction| {
+        self.0.write(|transaction| {
             let now = time::now().timestamp_millis();
             transaction.execute(
                 "UPDATE connector SET grant_summary = ?2, granted_at = ?3, changed_at = ?3,
@@ -330,7 +261,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub fn set_still_live(&self, id: i64) -> Result<(), StoreError> {
-        self.write(|transaction| {
+        self.0.write(|transaction| {
             transaction.execute(
                 "UPDATE connector SET revocation_failed_at = ?2 WHERE id = ?1",
                 (id, time::now().timestamp_millis()),
@@ -345,8 +276,8 @@ impl Store {
     /// # Errors
     /// When the store cannot be written; nothing is forgotten then.
     pub fn forget_grant(&self, id: i64, entered: &[&str]) -> Result<(), StoreError> {
-        let names = self.secret_names(id)?;
-        self.overwriting(|transaction| {
+        let names = self.0.secrets().names(id)?;
+        self.0.overwriting(|transaction| {
             transaction.execute(
                 "UPDATE connector SET grant_summary = NULL, granted_at = NULL,
                      pending_authorization_at = NULL, revocation_failed_at = NULL, changed_at = ?2
@@ -358,124 +289,20 @@ impl Store {
         })
     }
 
-    /// The sealed value of a secret.
+    /// For each connector a text that changes when its settings or its grant change, or when a run
+    /// of it published something.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn sealed_secret(&self, id: i64, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.read(|connection| {
-            Ok(connection
-                .query_row(
-                    "SELECT value FROM secret WHERE connector_id = ?1 AND name = ?2",
-                    (id, name),
-                    |row| row.get(0),
-                )
-                .optional()?)
-        })
-    }
-
-    /// The names of a connector's secrets.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn secret_names(&self, id: i64) -> Result<Vec<String>, StoreError> {
-        self.read(|connection| {
-            let mut statement = connection
-                .prepare("SELECT name FROM secret WHERE connector_id = ?1 ORDER BY name")?;
-            let names = statement.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
-            Ok(names)
-        })
-    }
-
-    /// Stores sealed secrets; durable when it returns.
-    ///
-    /// # Errors
-    /// When the store cannot be written; nothing is changed then.
-    pub fn put_sealed_secrets(&self, id: i64, secrets: &SealedChanges) -> Result<(), StoreError> {
-        self.write(|transaction| put_secrets(transaction, id, secrets))
-    }
-
-    /// Replaces every sealed value by what `seal` makes of it (connector, name, value), all in one
-    /// transaction; nothing of the old values stays in the files.
-    ///
-    /// # Errors
-    /// Those of `seal`, and when the store cannot be written; nothing is changed then.
-    pub fn reseal(
-        &self,
-        mut seal: impl FnMut(i64, &str, &[u8]) -> Result<Vec<u8>, StoreError>,
-    ) -> Result<(), StoreError> {
-        self.overwriting(|transaction| {
-            let mut values: Vec<(i64, String, Vec<u8>)> = Vec::new();
-            let mut read = |sql: &str| -> Result<(), StoreError> {
-                let mut statement = transaction.prepare(sql)?;
-                let rows =
-                    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-                for row in rows {
-                    values.push(row?);
-                }
-                Ok(())
-            };
-            read("SELECT connector_id, name, value FROM secret")?;
-            read(&format!("SELECT id, '{SETTINGS}', settings FROM connector"))?;
-            read(&format!("SELECT 0, key, value FROM meta WHERE key = '{KEY_CHECK}'"))?;
-            for (id, name, old) in values {
-                let new = seal(id, &name, &old)?;
-                let changed = match name.as_str() {
-                    KEY_CHECK => transaction
-                        .execute("UPDATE meta SET value = ?2 WHERE key = ?1", (&name, &new))?,
-                    SETTINGS => transaction
-                        .execute("UPDATE connector SET settings = ?2 WHERE id = ?1", (id, &new))?,
-                    _ => transaction.execute(
-                        "UPDATE secret SET value = ?3 WHERE connector_id = ?1 AND name = ?2",
-                        (id, &name, &new),
-                    )?,
-                };
-                debug_assert_eq!(changed, 1, "{name}");
-            }
-            Ok(())
-        })
-    }
-
-    /// A write whose replaced and deleted values are overwritten in the files.
-    fn overwriting(
-        &self,
-        f: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        self.read(|connection| Ok(connection.pragma_update(None, "secure_delete", true)?))?;
-        let written = self.write(f);
-        self.read(|connection| {
-            connection.pragma_update(None, "secure_delete", false)?;
-            // A reader may keep the log from being cut now; the next one to close the store cuts it.
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-            Ok(())
-        })?;
-        written
-    }
-
-    /// A value about the store as a whole.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.read(|connection| {
-            Ok(connection
-                .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
-                .optional()?)
-        })
-    }
-
-    /// Stores a value about the store as a whole unless there is one; answers the one that holds.
-    ///
-    /// # Errors
-    /// When the store cannot be written.
-    pub fn meta_or_insert(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
-        self.write(|transaction| {
-            transaction.execute(
-                "INSERT INTO meta(key, value) VALUES(?1, ?2) ON CONFLICT DO NOTHING",
-                (key, value),
+    pub fn fingerprints(&self) -> Result<BTreeMap<i64, String>, StoreError> {
+        self.0.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT id, changed_at || '/' || coalesce(granted_at, '') || '/' || coalesce(
+                     (SELECT max(run_id) FROM snapshot WHERE connector_id = connector.id), '')
+                 FROM connector",
             )?;
-            Ok(transaction
-                .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))?)
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
     }
 }
@@ -496,26 +323,6 @@ fn refuse_taken_name(
             format_args!("there is already a connector `{name}`"),
         )
         .with_hint("choose another name, or change that one with `connectors edit`"));
-    }
-    Ok(())
-}
-
-fn put_secrets(
-    transaction: &rusqlite::Transaction<'_>,
-    id: i64,
-    secrets: &SealedChanges,
-) -> Result<(), StoreError> {
-    let now = time::now().timestamp_millis();
-    for (name, value) in secrets {
-        match value {
-            Some(value) => transaction.execute(
-                "INSERT INTO secret(connector_id, name, value, changed_at) VALUES(?1, ?2, ?3, ?4)
-                 ON CONFLICT(connector_id, name) DO UPDATE SET value = ?3, changed_at = ?4",
-                (id, name, value, now),
-            )?,
-            None => transaction
-                .execute("DELETE FROM secret WHERE connector_id = ?1 AND name = ?2", (id, name))?,
-        };
     }
     Ok(())
 }

@@ -46,19 +46,23 @@ pub struct DaySpan {
     pub forget_before: Option<i64>,
 }
 
-impl Store {
+/// The daily sums of uses.
+#[derive(Clone, Copy, Debug)]
+pub struct Daily<'s>(pub(crate) &'s Store);
+
+impl<'s> Daily<'s> {
     /// The spans that daily sums of a connector cover, from and to in milliseconds, newest end first.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn days_covered(&self, connector_id: i64) -> Result<Vec<(i64, i64)>, StoreError> {
-        self.read(|connection| Ok(covered(connection, connector_id)?))
+    pub fn covered(&self, connector_id: i64) -> Result<Vec<(i64, i64)>, StoreError> {
+        self.0.read(|connection| Ok(covered(connection, connector_id)?))
     }
 
     /// A writer for the sums of one run. The store is locked from the first sum on, so that nobody
     /// waits while the sums are being made.
-    pub fn day_writer(&self, span: DaySpan) -> DayWriter<'_> {
-        DayWriter { store: self, span, open: None, ways: HashMap::new() }
+    pub fn writer(&self, span: DaySpan) -> DayWriter<'s> {
+        DayWriter { store: self.0, span, open: None, ways: HashMap::new() }
     }
 }
 
@@ -256,13 +260,13 @@ mod tests {
             let count = "SELECT count(*) FROM use_day";
             store.read(|c| Ok(c.query_row(count, [], |row| row.get(0))?)).unwrap()
         };
-        let mut writer = store.day_writer(span);
+        let mut writer = store.daily().writer(span);
         writer.put(&day).unwrap();
         drop(writer);
-        assert_eq!((days(), store.days_covered(1).unwrap().len()), (0, 0));
-        let mut writer = store.day_writer(span);
+        assert_eq!((days(), store.daily().covered(1).unwrap().len()), (0, 0));
+        let mut writer = store.daily().writer(span);
         writer.put(&day).unwrap();
         writer.finish().unwrap();
-        assert_eq!((days(), store.days_covered(1).unwrap().len()), (1, 1));
+        assert_eq!((days(), store.daily().covered(1).unwrap().len()), (1, 1));
     }
 }

@@ -23,14 +23,18 @@ pub struct JournalRow {
     pub chained: bool,
 }
 
-impl Store {
+/// The requests of runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Journal<'s>(pub(crate) &'s Store);
+
+impl Journal<'_> {
     /// Notes one request of a run.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn add_journal(&self, run_id: i64, entry: &JournalEntry) -> Result<(), StoreError> {
+    pub fn add(&self, run_id: i64, entry: &JournalEntry) -> Result<(), StoreError> {
         let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        self.write(|transaction| {
+        self.0.write(|transaction| {
             let before: Option<Vec<u8>> = transaction
                 .prepare_cached(
                     "SELECT hash FROM journal WHERE run_id = ?1 ORDER BY id DESC LIMIT 1",
@@ -66,9 +70,9 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn journal(&self, run_id: i64) -> Result<Vec<JournalRow>, StoreError> {
+    pub fn of_run(&self, run_id: i64) -> Result<Vec<JournalRow>, StoreError> {
         let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
-        let stored: Vec<(i64, JournalEntry, Vec<u8>)> = self.read(|connection| {
+        let stored: Vec<(i64, JournalEntry, Vec<u8>)> = self.0.read(|connection| {
             let mut statement = connection.prepare(
                 "SELECT at, method, host, path, object, status, rows, bytes, duration_ms, hash
                  FROM journal WHERE run_id = ?1 ORDER BY id",
@@ -125,8 +129,9 @@ mod tests {
     use connector_api::message::CollectMode;
 
     use super::*;
-    use crate::connectors::{NewConnector, Sealed};
+    use crate::connectors::NewConnector;
     use crate::folder::Folder;
+    use crate::secrets::Sealed;
 
     #[test]
     fn a_request_that_was_changed_or_taken_out_breaks_the_chain() {
@@ -134,18 +139,18 @@ mod tests {
         let store = Store::open(&Folder::new(folder.path())).unwrap();
         let draft = NewConnector { name: "c".into(), ..NewConnector::default() };
         let sealed = |_| Ok(Sealed { settings: vec![], secrets: vec![] });
-        let connector = store.insert_connector(&draft, sealed).unwrap();
-        let run = store.begin_run(connector, CollectMode::Full).unwrap();
+        let connector = store.connectors().insert(&draft, sealed).unwrap();
+        let run = store.runs().begin(connector, CollectMode::Full).unwrap();
         let entry = |path: &str| JournalEntry {
             method: "GET".into(),
             path: path.into(),
             ..JournalEntry::default()
         };
         for path in ["/one", "/two", "/three", "/four"] {
-            store.add_journal(run.id, &entry(path)).unwrap();
+            store.journal().add(run.id, &entry(path)).unwrap();
         }
         let chained = || -> Vec<bool> {
-            store.journal(run.id).unwrap().iter().map(|row| row.chained).collect()
+            store.journal().of_run(run.id).unwrap().iter().map(|row| row.chained).collect()
         };
         assert_eq!(chained(), [true; 4]);
         let change = |sql: &str| store.write(|t| Ok(t.execute(sql, [])?)).unwrap();

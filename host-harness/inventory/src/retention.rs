@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 use crate::connectors::Connector;
 use crate::error::StoreError;
 use crate::schema;
-use crate::store::Store;
+use crate::snapshots::Snapshots;
 
-impl Store {
+impl Snapshots<'_> {
     /// Removes a connector's snapshots and ended runs from before `cutoff`, except the latest
     /// snapshot and the latest complete one, and the row versions no remaining snapshot can see. Answers how many runs went.
     ///
@@ -18,7 +18,7 @@ impl Store {
         connector: &Connector,
         cutoff: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
-        self.write(|transaction| {
+        self.0.write(|transaction| {
             let removed = transaction.execute(
                 "DELETE FROM run WHERE connector_id = ?1 AND finished_at < ?2 AND id IS NOT
                      (SELECT max(run_id) FROM snapshot WHERE connector_id = ?1)
@@ -49,8 +49,8 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::folder::Folder;
+    use crate::store::Store;
 
     #[test]
     fn the_last_snapshot_and_the_last_complete_one_are_never_forgotten() {
@@ -65,8 +65,8 @@ mod tests {
                         VALUES(1, 1, 1, 2, 'complete', '[]', '{}'), (2, 1, 3, 4, 'complete', '[]', '{}'),
                               (3, 1, 5, 6, 'partial', '[]', '{}');";
         store.write(|transaction| Ok(transaction.execute_batch(fill)?)).unwrap();
-        let connector = store.connector("c").unwrap();
-        assert_eq!(store.forget_before(&connector, crate::time::now()).unwrap(), 2);
+        let connector = store.connectors().named("c").unwrap();
+        assert_eq!(store.snapshots().forget_before(&connector, crate::time::now()).unwrap(), 2);
         let left: Vec<i64> = store
             .read(|connection| {
                 let mut statement = connection.prepare("SELECT run_id FROM snapshot ORDER BY 1")?;

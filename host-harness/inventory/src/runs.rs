@@ -114,17 +114,21 @@ pub struct RunError {
     pub retry_after_ms: Option<u64>,
 }
 
-impl Store {
+/// Runs of connectors.
+#[derive(Clone, Copy, Debug)]
+pub struct Runs<'s>(pub(crate) &'s Store);
+
+impl Runs<'_> {
     /// Begins a run.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn begin_run(&self, connector_id: i64, mode: CollectMode) -> Result<Run, StoreError> {
+    pub fn begin(&self, connector_id: i64, mode: CollectMode) -> Result<Run, StoreError> {
         let mode = match mode {
             CollectMode::Full => "full",
             CollectMode::Incremental => "incremental",
         };
-        let id = self.write(|transaction| {
+        let id = self.0.write(|transaction| {
             transaction.execute(
                 "INSERT INTO run(connector_id, mode, status, started_at)
                  VALUES(?1, ?2, 'running', ?3)",
@@ -132,7 +136,7 @@ impl Store {
             )?;
             Ok(transaction.last_insert_rowid())
         })?;
-        self.run(id)?.ok_or_else(|| StoreError::system("the run that was just stored is gone"))
+        self.numbered(id)?.ok_or_else(|| StoreError::system("the run that was just stored is gone"))
     }
 
     /// Publishes a run: closes what is gone, keeps its checkpoints and makes its snapshot the
@@ -140,14 +144,9 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written; nothing is published then.
-    pub fn publish_run(
-        &self,
-        run: &Run,
-        manifest: &Manifest,
-        end: &RunEnd,
-    ) -> Result<(), StoreError> {
+    pub fn publish(&self, run: &Run, manifest: &Manifest, end: &RunEnd) -> Result<(), StoreError> {
         let manifest_json = serde_json::to_string(manifest).map_err(StoreError::system)?;
-        self.write(|transaction| {
+        self.0.write(|transaction| {
             for dataset in end.datasets.iter().filter(|dataset| dataset.status.has_every_record()) {
                 let table = schema::dataset_table(transaction, &manifest.id, &dataset.dataset)?;
                 if let Some(table) = table
@@ -212,8 +211,8 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn pause_run(&self, run: &Run, end: &RunEnd) -> Result<(), StoreError> {
-        self.write(|transaction| finish(transaction, run.id, time::now().timestamp_millis(), end))
+    pub fn pause(&self, run: &Run, end: &RunEnd) -> Result<(), StoreError> {
+        self.0.write(|transaction| finish(transaction, run.id, time::now().timestamp_millis(), end))
     }
 
     /// The connector's paused run, if it can still go on: no run came after it, and neither the
@@ -221,7 +220,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn paused_run(&self, connector_id: i64) -> Result<Option<Run>, StoreError> {
+    pub fn paused(&self, connector_id: i64) -> Result<Option<Run>, StoreError> {
         let mut runs = self.runs_where(
             "WHERE r.connector_id = ?1 AND r.status = 'paused' AND r.finished_at >= c.changed_at
                AND r.id = (SELECT max(id) FROM run WHERE connector_id = ?1)",
@@ -230,26 +229,12 @@ impl Store {
         Ok(runs.pop())
     }
 
-    /// Whether anything was ever published of a connector.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn has_snapshot(&self, connector_id: i64) -> Result<bool, StoreError> {
-        self.read(|connection| {
-            Ok(connection.query_row(
-                "SELECT EXISTS(SELECT 1 FROM snapshot WHERE connector_id = ?1)",
-                [connector_id],
-                |row| row.get(0),
-            )?)
-        })
-    }
-
     /// Lets a paused run go on, under its old number.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn reopen_run(&self, run: &Run) -> Result<(), StoreError> {
-        self.write(|transaction| {
+    pub fn reopen(&self, run: &Run) -> Result<(), StoreError> {
+        self.0.write(|transaction| {
             transaction.execute(
                 "UPDATE run SET status = 'running', finished_at = NULL, error = NULL WHERE id = ?1",
                 [run.id],
@@ -265,7 +250,7 @@ impl Store {
     pub fn drop_paused(&self, connector_id: i64, feature: &str) -> Result<(), StoreError> {
         let paused =
             self.runs_where("WHERE r.connector_id = ?1 AND r.status = 'paused'", [connector_id])?;
-        self.write(|transaction| {
+        self.0.write(|transaction| {
             for run in &paused {
                 withdraw(transaction, run, feature)?;
             }
@@ -283,7 +268,7 @@ impl Store {
         feature: &str,
         dataset: &str,
     ) -> Result<(u64, u64), StoreError> {
-        self.read(|connection| {
+        self.0.read(|connection| {
             let Some(table) = schema::dataset_table(connection, feature, dataset)? else {
                 return Ok((0, 0));
             };
@@ -307,8 +292,8 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written; it is then taken back when the store is next opened.
-    pub fn take_back_run(&self, run: &Run, feature: &str, end: &RunEnd) -> Result<(), StoreError> {
-        self.write(|transaction| {
+    pub fn take_back(&self, run: &Run, feature: &str, end: &RunEnd) -> Result<(), StoreError> {
+        self.0.write(|transaction| {
             withdraw(transaction, run, feature)?;
             finish(transaction, run.id, time::now().timestamp_millis(), end)
         })
@@ -319,17 +304,14 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn recover_runs(
-        &self,
-        mut is_alive: impl FnMut(i64) -> bool,
-    ) -> Result<Vec<Run>, StoreError> {
+    pub fn recover(&self, mut is_alive: impl FnMut(i64) -> bool) -> Result<Vec<Run>, StoreError> {
         let open = self.runs_where("WHERE r.status = 'running'", [])?;
         let mut recovered = Vec::new();
         for run in open {
             if is_alive(run.connector_id) {
                 continue;
             }
-            let feature: String = self.read(|connection| {
+            let feature: String = self.0.read(|connection| {
                 Ok(connection.query_row(
                     "SELECT feature FROM connector WHERE id = ?1",
                     [run.connector_id],
@@ -348,7 +330,7 @@ impl Store {
                 datasets: Vec::new(),
                 changes_only: Vec::new(),
             };
-            self.take_back_run(&run, &feature, &end)?;
+            self.take_back(&run, &feature, &end)?;
             recovered.push(run);
         }
         Ok(recovered)
@@ -358,7 +340,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn run(&self, id: i64) -> Result<Option<Run>, StoreError> {
+    pub fn numbered(&self, id: i64) -> Result<Option<Run>, StoreError> {
         Ok(self.runs_where("WHERE r.id = ?1", [id])?.pop())
     }
 
@@ -366,11 +348,35 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn runs(&self, connector: Option<&Connector>, limit: u32) -> Result<Vec<Run>, StoreError> {
+    pub fn list(&self, connector: Option<&Connector>, limit: u32) -> Result<Vec<Run>, StoreError> {
         self.runs_where(
             "WHERE ?1 IS NULL OR r.connector_id = ?1 ORDER BY r.id DESC LIMIT ?2",
             (connector.map(|connector| connector.id), limit),
         )
+    }
+
+    /// The state of a dataset's last published checkpoint; before that, of the one that run
+    /// `going_on` stored until it was paused. Says too whether it is the published one.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn checkpoint(
+        &self,
+        connector_id: i64,
+        dataset: &str,
+        going_on: Option<i64>,
+    ) -> Result<Option<(String, bool)>, StoreError> {
+        self.0.read(|connection| {
+            Ok(connection
+                .query_row(
+                    "SELECT state, published FROM checkpoint
+                     WHERE connector_id = ?1 AND dataset = ?2 AND (published OR run_id = ?3)
+                     ORDER BY run_id DESC LIMIT 1",
+                    (connector_id, dataset, going_on),
+                    |row| Ok((row.get(0)?, row.get(1)?)),
+                )
+                .optional()?)
+        })
     }
 
     fn runs_where(
@@ -378,7 +384,7 @@ impl Store {
         condition: &str,
         params: impl rusqlite::Params,
     ) -> Result<Vec<Run>, StoreError> {
-        self.read(|connection| {
+        self.0.read(|connection| {
             let sql = format!(
                 "SELECT r.id, r.connector_id, c.name, r.status, r.mode, r.started_at,
                         r.finished_at, r.api_calls, r.error

@@ -8,13 +8,17 @@ use serde::de::DeserializeOwned;
 use crate::error::StoreError;
 use crate::store::Store;
 
-impl Store {
+/// What the scheduler remembers.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule<'s>(pub(crate) &'s Store);
+
+impl Schedule<'_> {
     /// What is remembered of each connector. An entry that is not understood counts as none.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn schedule_states<J: DeserializeOwned>(&self) -> Result<BTreeMap<i64, J>, StoreError> {
-        let rows: Vec<(i64, String)> = self.read(|connection| {
+    pub fn jobs<J: DeserializeOwned>(&self) -> Result<BTreeMap<i64, J>, StoreError> {
+        let rows: Vec<(i64, String)> = self.0.read(|connection| {
             let mut statement =
                 connection.prepare_cached("SELECT connector_id, state FROM schedule_state")?;
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -28,8 +32,8 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn plugin_states<P: DeserializeOwned>(&self) -> Result<BTreeMap<String, P>, StoreError> {
-        let rows: Vec<(String, String)> = self.read(|connection| {
+    pub fn libraries<P: DeserializeOwned>(&self) -> Result<BTreeMap<String, P>, StoreError> {
+        let rows: Vec<(String, String)> = self.0.read(|connection| {
             let mut statement =
                 connection.prepare_cached("SELECT feature, state FROM plugin_state")?;
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -44,7 +48,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn remember_schedule<J: Serialize, P: Serialize>(
+    pub fn remember<J: Serialize, P: Serialize>(
         &self,
         jobs: &[(i64, J)],
         plugins: &[(String, P)],
@@ -52,7 +56,7 @@ impl Store {
         if jobs.is_empty() && plugins.is_empty() {
             return Ok(());
         }
-        self.write(|transaction| {
+        self.0.write(|transaction| {
             for (id, state) in jobs {
                 transaction.execute(
                     "INSERT INTO schedule_state(connector_id, state)
@@ -69,33 +73,6 @@ impl Store {
                 )?;
             }
             Ok(())
-        })
-    }
-
-    /// For each connector a text that changes when its settings or its grant change, or when a run
-    /// of it published something.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn connector_fingerprints(&self) -> Result<BTreeMap<i64, String>, StoreError> {
-        self.read(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT id, changed_at || '/' || coalesce(granted_at, '') || '/' || coalesce(
-                     (SELECT max(run_id) FROM snapshot WHERE connector_id = connector.id), '')
-                 FROM connector",
-            )?;
-            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
-    }
-
-    /// A number that differs when another connection changed the store.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn data_version(&self) -> Result<i64, StoreError> {
-        self.read(|connection| {
-            Ok(connection.query_row("PRAGMA data_version", [], |row| row.get(0))?)
         })
     }
 }

@@ -28,13 +28,17 @@ impl Sighting {
 /// Takes one sighting of an account.
 pub type Note<'a> = dyn FnMut(Sighting, &str) -> Result<(), StoreError> + 'a;
 
-impl Store {
+/// What snapshots showed of accounts.
+#[derive(Clone, Copy, Debug)]
+pub struct Sightings<'s>(pub(crate) &'s Store);
+
+impl Sightings<'_> {
     /// The last snapshot of a connector whose sightings were noted.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn sightings_noted_until(&self, connector_id: i64) -> Result<Option<i64>, StoreError> {
-        self.read(|connection| Ok(noted_until(connection, connector_id)?))
+    pub fn noted_until(&self, connector_id: i64) -> Result<Option<i64>, StoreError> {
+        self.0.read(|connection| Ok(noted_until(connection, connector_id)?))
     }
 
     /// Notes what a snapshot shows, in one transaction; `note` passes on each sighting. With
@@ -42,14 +46,14 @@ impl Store {
     ///
     /// # Errors
     /// Those of `note`, and when the store cannot be written; nothing is changed then.
-    pub fn note_sightings<E: From<StoreError>>(
+    pub fn note<E: From<StoreError>>(
         &self,
         snapshot: &SnapshotInfo,
         frozen_anew: bool,
         note: impl FnOnce(&mut Note<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let (id, at) = (snapshot.connector_id, snapshot.as_of.timestamp_millis());
-        self.write_with(|transaction| {
+        self.0.write_with(|transaction| {
             if frozen_anew {
                 transaction
                     .execute(
@@ -76,8 +80,8 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn forget_sightings(&self, connector_id: i64, before: i64) -> Result<(), StoreError> {
-        self.write(|transaction| {
+    pub fn forget(&self, connector_id: i64, before: i64) -> Result<(), StoreError> {
+        self.0.write(|transaction| {
             transaction.execute(
                 "DELETE FROM sighting WHERE connector_id = ?1 AND at < ?2",
                 (connector_id, before),

@@ -3,35 +3,12 @@
 use chrono::{DateTime, Utc};
 use connector_api::manifest::Manifest;
 use connector_api::message::DatasetStatus;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::OptionalExtension;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{StoreError, StoreErrorKind};
-use crate::folder::Folder;
 use crate::schema::{self, quote};
-use crate::store::Store;
-
-/// The store, opened for reading.
-#[derive(Debug)]
-pub struct ReadStore {
-    folder: Folder,
-    connection: Connection,
-}
-
-/// A connector as reports name it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConnectorInfo {
-    /// The store's number for it.
-    pub id: i64,
-    /// Its name, unique on this endpoint server.
-    pub name: String,
-    /// What it is for, in the administrator's words.
-    pub description: String,
-    /// The feature (connector library) it belongs to.
-    pub feature: String,
-    /// The domain as entered.
-    pub domain: String,
-}
+use crate::store::{ReadStore, Store};
 
 /// What one complete or partial run published.
 #[derive(Clone, Debug)]
@@ -80,42 +57,16 @@ pub struct DatasetInfo {
     pub as_of: DateTime<Utc>,
 }
 
-impl Store {
-    /// Opens the store in that folder for reading.
-    ///
-    /// # Errors
-    /// When there is none, it is newer than this program, or it cannot be read.
-    pub fn open_read(folder: &Folder) -> Result<ReadStore, StoreError> {
-        let connection = schema::open_read_only(&folder.store_file())?;
-        Ok(ReadStore { folder: folder.clone(), connection })
-    }
-}
+/// Snapshots that runs published.
+#[derive(Clone, Copy, Debug)]
+pub struct Published<'s>(pub(crate) &'s ReadStore);
 
-impl ReadStore {
-    pub(crate) fn connection(&self) -> &Connection {
-        &self.connection
-    }
-
-    /// The folder the store lies in.
-    pub fn folder(&self) -> &Folder {
-        &self.folder
-    }
-
-    /// All connectors by name.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn connectors(&self) -> Result<Vec<ConnectorInfo>, StoreError> {
-        let mut statement = self.connection.prepare(&connector_sql("ORDER BY name"))?;
-        let connectors = statement.query_map([], connector_row)?.collect::<Result<_, _>>()?;
-        Ok(connectors)
-    }
-
+impl Published<'_> {
     /// The last snapshot published up to an instant.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn snapshot_at(
+    pub fn at(
         &self,
         connector_id: i64,
         at: DateTime<Utc>,
@@ -135,7 +86,8 @@ impl ReadStore {
         connector_id: i64,
     ) -> Result<Option<(String, DateTime<Utc>)>, StoreError> {
         let last = self
-            .connection
+            .0
+            .connection()
             .query_row(
                 "SELECT status, finished_at FROM run
                  WHERE connector_id = ?1 AND finished_at IS NOT NULL ORDER BY id DESC LIMIT 1",
@@ -158,7 +110,7 @@ impl ReadStore {
         until: i64,
     ) -> Result<bool, StoreError> {
         let feature = &snapshot.manifest.id;
-        let Some(table) = schema::dataset_table(&self.connection, feature, dataset)? else {
+        let Some(table) = schema::dataset_table(&self.0.connection(), feature, dataset)? else {
             return Ok(false);
         };
         let sql = format!(
@@ -167,23 +119,14 @@ impl ReadStore {
             table = quote(&table)
         );
         let params = [snapshot.connector_id, after, until];
-        Ok(self.connection.query_row(&sql, params, |row| row.get(0))?)
-    }
-
-    /// The connector of that name.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn connector(&self, name: &str) -> Result<Option<ConnectorInfo>, StoreError> {
-        let sql = connector_sql("WHERE name = ?1");
-        Ok(self.connection.query_row(&sql, [name], connector_row).optional()?)
+        Ok(self.0.connection().query_row(&sql, params, |row| row.get(0))?)
     }
 
     /// The last snapshot a connector published.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn latest_snapshot(&self, connector_id: i64) -> Result<Option<SnapshotInfo>, StoreError> {
+    pub fn latest(&self, connector_id: i64) -> Result<Option<SnapshotInfo>, StoreError> {
         self.find("WHERE s.connector_id = ?1 ORDER BY s.run_id DESC LIMIT 1", [connector_id])
     }
 
@@ -191,10 +134,7 @@ impl ReadStore {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn snapshot_before(
-        &self,
-        snapshot: &SnapshotInfo,
-    ) -> Result<Option<SnapshotInfo>, StoreError> {
+    pub fn before(&self, snapshot: &SnapshotInfo) -> Result<Option<SnapshotInfo>, StoreError> {
         self.find(
             "WHERE s.connector_id = ?1 AND s.run_id < ?2 ORDER BY s.run_id DESC LIMIT 1",
             [snapshot.connector_id, snapshot.id],
@@ -205,7 +145,7 @@ impl ReadStore {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn snapshot(&self, connector_id: i64, id: i64) -> Result<Option<SnapshotInfo>, StoreError> {
+    pub fn numbered(&self, connector_id: i64, id: i64) -> Result<Option<SnapshotInfo>, StoreError> {
         self.find("WHERE s.connector_id = ?1 AND s.run_id = ?2", [connector_id, id])
     }
 
@@ -213,9 +153,10 @@ impl ReadStore {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn snapshot_ids(&self, connector_id: i64) -> Result<Vec<i64>, StoreError> {
+    pub fn numbers(&self, connector_id: i64) -> Result<Vec<i64>, StoreError> {
         let mut statement = self
-            .connection
+            .0
+            .connection()
             .prepare("SELECT run_id FROM snapshot WHERE connector_id = ?1 ORDER BY run_id")?;
         let ids =
             statement.query_map([connector_id], |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -232,7 +173,8 @@ impl ReadStore {
              FROM snapshot s JOIN connector c ON c.id = s.connector_id {condition}"
         );
         let found = self
-            .connection
+            .0
+            .connection()
             .query_row(&sql, params, |row| {
                 Ok((
                     SnapshotInfo {
@@ -267,21 +209,25 @@ impl ReadStore {
     }
 }
 
-fn connector_sql(condition: &str) -> String {
-    format!("SELECT id, name, description, feature, domain FROM connector {condition}")
-}
+/// The upkeep of snapshots.
+#[derive(Clone, Copy, Debug)]
+pub struct Snapshots<'s>(pub(crate) &'s Store);
 
-fn connector_row(row: &Row<'_>) -> rusqlite::Result<ConnectorInfo> {
-    Ok(ConnectorInfo {
-        id: row.get(0)?,
-        name: row.get(1)?,
-        description: row.get(2)?,
-        feature: row.get(3)?,
-        domain: row.get(4)?,
-    })
-}
+impl Snapshots<'_> {
+    /// Whether anything was ever published of a connector.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn exist(&self, connector_id: i64) -> Result<bool, StoreError> {
+        self.0.read(|connection| {
+            Ok(connection.query_row(
+                "SELECT EXISTS(SELECT 1 FROM snapshot WHERE connector_id = ?1)",
+                [connector_id],
+                |row| row.get(0),
+            )?)
+        })
+    }
 
-impl Store {
     /// Makes what changed between two snapshots quick to find in these datasets of a feature.
     ///
     /// # Errors
@@ -289,7 +235,7 @@ impl Store {
     pub fn index_changes(&self, feature: &str, datasets: &[&str]) -> Result<(), StoreError> {
         // One at a time: others must be able to write in between.
         for dataset in datasets {
-            self.write(|transaction| {
+            self.0.write(|transaction| {
                 if let Some(table) = schema::dataset_table(transaction, feature, dataset)? {
                     let (name, table) = (table.clone(), quote(&table));
                     transaction.execute_batch(&format!(

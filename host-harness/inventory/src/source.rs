@@ -14,7 +14,7 @@ use crate::daily;
 use crate::error::StoreError;
 use crate::schema::{self, quote};
 use crate::sightings::{self, Sighting};
-use crate::snapshots::{ReadStore, SnapshotInfo};
+use crate::snapshots::{Published, SnapshotInfo};
 
 /// The view of the daily sums of uses, if they reach up to the snapshot.
 const DAILY: &str = "_use_day";
@@ -108,7 +108,7 @@ pub struct SnapshotReader {
     keys: BTreeMap<String, Vec<String>>,
 }
 
-impl ReadStore {
+impl Published<'_> {
     /// A reader of a snapshot. Each dataset has exactly the manifest's columns in their order; a
     /// column the store does not have is null, a dataset it does not have is empty. With `only` one
     /// dataset shows nothing but the records that changed.
@@ -131,7 +131,7 @@ impl ReadStore {
         snapshot: &SnapshotInfo,
         only: Option<Changed<'_>>,
     ) -> Result<Connection, StoreError> {
-        let mut connection = schema::open_read_only(&self.folder().store_file())?;
+        let mut connection = schema::open_read_only(&self.0.folder().store_file())?;
         for dataset in &snapshot.manifest.datasets {
             let only = only.filter(|only| only.dataset == dataset.name);
             connection.execute_batch(&dataset_view(&connection, snapshot, dataset, only)?)?;

@@ -1,4 +1,4 @@
-//! The handle for writing: one SQLite file, the only writer of it.
+//! The handles, for writing and for reading; each noun has a repository on them.
 //!
 //! Rows of a dataset are versioned by run: a version is part of snapshot `S` exactly if
 //! `_from <= S` and (`_to` is null or `_to > S`). A run adds versions that no published snapshot can
@@ -8,10 +8,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use crate::additions::{Added, Additions};
+use crate::connector_names::ConnectorNames;
+use crate::connectors::Connectors;
+use crate::daily::Daily;
 use crate::error::StoreError;
+use crate::features::Features;
 use crate::files::make_private_folder;
 use crate::folder::Folder;
+use crate::journal::Journal;
+use crate::runs::Runs;
+use crate::schedule::Schedule;
 use crate::schema;
+use crate::secrets::Secrets;
+use crate::sightings::Sightings;
+use crate::snapshots::{Published, Snapshots};
 
 /// How often a write is tried again after waiting for another process, five seconds each.
 const BUSY_ATTEMPTS: u32 = 12;
@@ -35,9 +46,78 @@ impl Store {
         Ok(Store { folder: folder.clone(), connection: Mutex::new(connection) })
     }
 
+    /// Opens the store in that folder for reading.
+    ///
+    /// # Errors
+    /// When there is none, it is newer than this program, or it cannot be read.
+    pub fn open_read(folder: &Folder) -> Result<ReadStore, StoreError> {
+        let connection = schema::open_read_only(&folder.store_file())?;
+        Ok(ReadStore { folder: folder.clone(), connection })
+    }
+
     /// The folder it lies in.
     pub fn folder(&self) -> &Folder {
         &self.folder
+    }
+
+    /// The features.
+    pub fn features(&self) -> Features<'_> {
+        Features(self)
+    }
+
+    /// The connectors.
+    pub fn connectors(&self) -> Connectors<'_> {
+        Connectors(self)
+    }
+
+    /// The sealed values of connectors.
+    pub fn secrets(&self) -> Secrets<'_> {
+        Secrets(self)
+    }
+
+    /// The runs.
+    pub fn runs(&self) -> Runs<'_> {
+        Runs(self)
+    }
+
+    /// The requests of runs.
+    pub fn journal(&self) -> Journal<'_> {
+        Journal(self)
+    }
+
+    /// The snapshots that runs published.
+    pub fn snapshots(&self) -> Snapshots<'_> {
+        Snapshots(self)
+    }
+
+    /// Lists and exemptions that administrators add.
+    pub fn additions(&self) -> Additions<'_> {
+        Additions(self)
+    }
+
+    /// The daily sums of uses.
+    pub fn daily(&self) -> Daily<'_> {
+        Daily(self)
+    }
+
+    /// What snapshots showed of accounts.
+    pub fn sightings(&self) -> Sightings<'_> {
+        Sightings(self)
+    }
+
+    /// What the scheduler remembers.
+    pub fn schedule(&self) -> Schedule<'_> {
+        Schedule(self)
+    }
+
+    /// A number that differs when another connection changed the store.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn data_version(&self) -> Result<i64, StoreError> {
+        self.read(|connection| {
+            Ok(connection.query_row("PRAGMA data_version", [], |row| row.get(0))?)
+        })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Connection> {
@@ -61,12 +141,61 @@ impl Store {
         write(&mut self.lock(), f)
     }
 
+    /// A write whose replaced and deleted values are overwritten in the files.
+    pub(crate) fn overwriting(
+        &self,
+        f: impl FnOnce(&Transaction<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.read(|connection| Ok(connection.pragma_update(None, "secure_delete", true)?))?;
+        let written = self.write(f);
+        self.read(|connection| {
+            connection.pragma_update(None, "secure_delete", false)?;
+            // A reader may keep the log from being cut now; the next one to close the store cuts it.
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            Ok(())
+        })?;
+        written
+    }
+
     /// The same with an error of the caller's.
     pub(crate) fn write_with<T, E: From<StoreError>>(
         &self,
         f: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         write(&mut self.lock(), f)
+    }
+}
+
+/// The store, opened for reading.
+#[derive(Debug)]
+pub struct ReadStore {
+    folder: Folder,
+    connection: Connection,
+}
+
+impl ReadStore {
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The folder the store lies in.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// The connectors, as reports name them.
+    pub fn connectors(&self) -> ConnectorNames<'_> {
+        ConnectorNames(self)
+    }
+
+    /// The published snapshots.
+    pub fn snapshots(&self) -> Published<'_> {
+        Published(self)
+    }
+
+    /// Lists and exemptions that administrators added.
+    pub fn additions(&self) -> Added<'_> {
+        Added(self)
     }
 }
 

@@ -63,7 +63,7 @@ impl Vault {
     }
 
     fn open_locked(store: &Store, place: &KeyPlace, in_use: KeyLock) -> Result<Vault, StoreError> {
-        let check = store.meta(KEY_CHECK)?;
+        let check = store.secrets().meta(KEY_CHECK)?;
         let (path, may_make) = key_path(store.folder(), place);
         if may_make && let Some(check) = &check {
             settle_change(&path, check)?;
@@ -86,6 +86,7 @@ impl Vault {
         let check = match check {
             Some(check) => check,
             None => store
+                .secrets()
                 .meta_or_insert(KEY_CHECK, &seal(&vault.cipher, 0, KEY_CHECK, KEY_CHECK_TEXT)?)?,
         };
         vault.unseal(0, KEY_CHECK, &check).map_err(|_| {
@@ -136,7 +137,7 @@ impl Vault {
             }
         };
         let new = cipher(&key);
-        store.reseal(|connector_id, name, sealed| {
+        store.secrets().reseal(|connector_id, name, sealed| {
             let value = old.unseal(connector_id, name, sealed)?;
             seal(&new, connector_id, name, value.expose())
         })?;
@@ -180,7 +181,7 @@ impl Vault {
         connector_id: i64,
         name: &str,
     ) -> Result<Option<Secret>, StoreError> {
-        let Some(sealed) = store.sealed_secret(connector_id, name)? else { return Ok(None) };
+        let Some(sealed) = store.secrets().sealed(connector_id, name)? else { return Ok(None) };
         let secret = self.unseal(connector_id, name, &sealed)?;
         Ok(Some(secret))
     }
@@ -368,7 +369,7 @@ fn make_key(path: &Path) -> Result<Zeroizing<[u8; KEY]>, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connectors::SETTINGS;
+    use crate::secrets::SETTINGS;
 
     struct Case {
         folder: tempfile::TempDir,
@@ -478,7 +479,7 @@ mod tests {
                 secrets: vec![("token".into(), Some(vault.seal(id, "token", "canary")?))],
             })
         };
-        case.store.insert_connector(&draft, sealed).unwrap();
+        case.store.connectors().insert(&draft, sealed).unwrap();
         let old_key = std::fs::read(case.key()).unwrap();
         drop(vault);
         Vault::change_key(&case.store, &KeyPlace::default(), None).unwrap();
@@ -488,7 +489,7 @@ mod tests {
     fn opens(case: &Case) {
         let vault = case.vault().unwrap();
         assert_eq!(vault.secret(&case.store, 1, "token").unwrap().unwrap().expose(), "canary");
-        let connector = case.store.connector("c").unwrap();
+        let connector = case.store.connectors().named("c").unwrap();
         vault.unseal(1, SETTINGS, &connector.sealed_settings).unwrap();
         assert!(!case.folder.path().join("key.next").exists());
     }

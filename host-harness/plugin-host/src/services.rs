@@ -255,7 +255,8 @@ impl HostApi for Context {
             .transpose()
             .map_err(for_connector)?;
         self.store
-            .put_sealed_secrets(self.connector_id, &vec![(name.into(), sealed)])
+            .secrets()
+            .put(self.connector_id, &vec![(name.into(), sealed)])
             .map_err(for_connector)
     }
 
@@ -294,8 +295,11 @@ impl HostApi for Context {
 
     fn checkpoint(&self, dataset: &str) -> Result<Option<String>, Error> {
         let going_on = self.run_id.filter(|_| self.goes_on);
-        let found =
-            self.store.checkpoint(self.connector_id, dataset, going_on).map_err(for_connector)?;
+        let found = self
+            .store
+            .runs()
+            .checkpoint(self.connector_id, dataset, going_on)
+            .map_err(for_connector)?;
         if let Some((_, true)) = &found {
             self.resumed.lock().insert(dataset.into());
         }
@@ -319,7 +323,7 @@ impl HostApi for Context {
             ..entry.clone()
         };
         if let Some(run) = self.run_id
-            && let Err(error) = self.store.add_journal(run, &masked)
+            && let Err(error) = self.store.journal().add(run, &masked)
         {
             log::warn!("a request is missing in the journal: {error}");
         }

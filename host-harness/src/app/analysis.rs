@@ -17,7 +17,7 @@ use crate::store::{ImportKind, ReadStore, SnapshotInfo};
 /// If the store cannot be read, or a list is no longer understood.
 pub(crate) fn imported(store: &ReadStore, snapshot: &SnapshotInfo) -> Result<Imported, HostError> {
     let id = snapshot.connector_id;
-    let text = |kind| store.import_text(id, kind, None);
+    let text = |kind| store.additions().import_text(id, kind, None);
     Ok(Imported {
         classification: text(ImportKind::Activity)?
             .as_deref()
@@ -65,7 +65,7 @@ pub(crate) fn analyse<'a>(
 fn kept(source: &StoreSource<'_>) -> Result<Kept, HostError> {
     let (store, snapshot) = (source.store, source.info);
     let folder = store.folder().positions();
-    let latest = store.latest_snapshot(snapshot.connector_id)?;
+    let latest = store.snapshots().latest(snapshot.connector_id)?;
     let keep = latest.is_some_and(|latest| latest.id == snapshot.id)
         && make_private_folder(&folder).is_ok();
     Ok(Kept { folder, connector_id: snapshot.connector_id, snapshot: snapshot.id, keep })
@@ -74,7 +74,7 @@ fn kept(source: &StoreSource<'_>) -> Result<Kept, HostError> {
 /// How the counts moved since the snapshot before; `None` if there is none.
 fn movement(source: &StoreSource<'_>) -> Option<Movement> {
     let compared = || -> Result<Option<Movement>, HostError> {
-        let Some(before) = source.store.snapshot_before(source.info)? else { return Ok(None) };
+        let Some(before) = source.store.snapshots().before(source.info)? else { return Ok(None) };
         let before = StoreSource::open(source.store, &before)?;
         Ok(Some(diff::movement(read(&before, None), read(source, None))))
     };
@@ -98,8 +98,11 @@ pub(crate) fn compare(
     to: &SnapshotInfo,
 ) -> Result<Diff, HostError> {
     let prices = |snapshot: &SnapshotInfo| -> Result<Option<PriceBook>, HostError> {
-        let text =
-            store.import_text(snapshot.connector_id, ImportKind::Prices, Some(snapshot.as_of))?;
+        let text = store.additions().import_text(
+            snapshot.connector_id,
+            ImportKind::Prices,
+            Some(snapshot.as_of),
+        )?;
         Ok(text.as_deref().map(money::prices).transpose()?)
     };
     let (before, after) = (prices(from)?, prices(to)?);

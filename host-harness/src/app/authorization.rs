@@ -52,8 +52,11 @@ pub fn begin(
         AuthorizeReply::Link { url, instructions } => {
             let Ready { deployment, connector, .. } = ready;
             let sealed = deployment.seal_all(connector.id, &changes)?;
-            deployment.store.put_sealed_secrets(connector.id, &sealed)?;
-            deployment.store.set_pending_authorization(connector.id, Some(time::now()))?;
+            deployment.store.secrets().put(connector.id, &sealed)?;
+            deployment
+                .store
+                .connectors()
+                .set_pending_authorization(connector.id, Some(time::now()))?;
             Ok(Begun::Link(LinkView { connector: connector.name, url, instructions }))
         }
         AuthorizeReply::Granted(grant) => {
@@ -82,7 +85,7 @@ pub fn finish(
         // After a passing fault the same link and token may still work.
         if matches!(error.kind, Kind::Auth) {
             let store = &ready.deployment.store;
-            let forgotten = store.set_pending_authorization(ready.connector.id, None);
+            let forgotten = store.connectors().set_pending_authorization(ready.connector.id, None);
             if let Err(error) = forgotten {
                 log::warn!("{error}");
             }
@@ -144,7 +147,7 @@ pub fn deauthorize(
     forget: bool,
     cancel: &Cancel,
 ) -> Result<Deauthorized, HostError> {
-    let connector = app.store()?.connector(name)?;
+    let connector = app.store()?.connectors().named(name)?;
     let plugin = app.scan()?.plugin(&connector.feature)?;
     end_grant(app.deployment()?, plugin, &connector, forget, cancel)
 }
@@ -179,9 +182,9 @@ pub(crate) fn end_grant(
         let settings = plugin.manifest.settings.iter();
         let entered: Vec<&str> =
             settings.filter(|spec| spec.secret).map(|spec| spec.name.as_str()).collect();
-        deployment.store.forget_grant(connector.id, &entered)?;
+        deployment.store.connectors().forget_grant(connector.id, &entered)?;
     } else {
-        deployment.store.set_still_live(connector.id)?;
+        deployment.store.connectors().set_still_live(connector.id)?;
     }
     Ok(Deauthorized {
         connector: connector.name.clone(),
@@ -262,7 +265,7 @@ impl<'a> Ready<'a> {
         }
         let sealed = deployment.seal_all(connector.id, changes)?;
         let _lease = grant_lease(deployment, &connector)?;
-        deployment.store.store_grant(connector.id, &grant, &sealed, other)?;
+        deployment.store.connectors().store_grant(connector.id, &grant, &sealed, other)?;
         Ok(AuthorizedView { connector: connector.name, authorized: true, grant })
     }
 }

@@ -140,7 +140,7 @@ pub fn list(app: &App) -> Result<ConnectorList, HostError> {
             connector: view(app, connector)?,
         })
     };
-    let connectors = app.store()?.connectors()?.into_iter().map(listed);
+    let connectors = app.store()?.connectors().list()?.into_iter().map(listed);
     Ok(ConnectorList { served, connectors: connectors.collect::<Result<_, HostError>>()? })
 }
 
@@ -149,7 +149,7 @@ pub fn list(app: &App) -> Result<ConnectorList, HostError> {
 /// # Errors
 /// Of kind usage for an unknown connector.
 pub fn summary(app: &App, name: &str) -> Result<ConnectorView, HostError> {
-    view(app, app.store()?.connector(name)?)
+    view(app, app.store()?.connectors().named(name)?)
 }
 
 /// One connector with its settings.
@@ -157,7 +157,7 @@ pub fn summary(app: &App, name: &str) -> Result<ConnectorView, HostError> {
 /// # Errors
 /// Of kind usage for an unknown connector; when its settings cannot be opened.
 pub fn show(app: &App, name: &str) -> Result<ConnectorDetails, HostError> {
-    let connector = app.store()?.connector(name)?;
+    let connector = app.store()?.connectors().named(name)?;
     let deployment = app.deployment()?;
     let settings = deployment.settings(&connector)?;
     if let Some(proxy) = settings.get("proxy") {
@@ -170,7 +170,7 @@ pub fn show(app: &App, name: &str) -> Result<ConnectorDetails, HostError> {
     let entered = |name: &String| {
         manifest.is_some_and(|m| m.setting(name).is_some_and(|setting| setting.secret))
     };
-    let secrets = deployment.store.secret_names(connector.id)?.into_iter().filter(entered);
+    let secrets = deployment.store.secrets().names(connector.id)?.into_iter().filter(entered);
     let secrets = secrets.collect();
     Ok(ConnectorDetails { connector: view(app, connector)?, settings, secrets })
 }
@@ -213,7 +213,7 @@ pub fn delete(
     keep_grant: bool,
     cancel: &Cancel,
 ) -> Result<DeletedConnector, HostError> {
-    let connector = app.store()?.connector(name)?;
+    let connector = app.store()?.connectors().named(name)?;
     let ended = match connector.grant.is_some() && !keep_grant {
         true => Some(revoke(app, &connector, cancel)?),
         false => None,
@@ -289,7 +289,7 @@ pub fn rotate_key(app: &App, new_key_file: Option<&Path>) -> Result<KeyFile, Hos
 }
 
 fn view(app: &App, connector: Connector) -> Result<ConnectorView, HostError> {
-    let last = app.store()?.runs(Some(&connector), 1)?.pop();
+    let last = app.store()?.runs().list(Some(&connector), 1)?.pop();
     Ok(ConnectorView {
         authorized: connector.is_authorized(),
         still_live_at_vendor: connector.revocation_failed_at.is_some(),

@@ -173,7 +173,7 @@ impl App {
     /// # Errors
     /// Of kind usage for an unknown connector or a disabled feature, of kind plugin without library.
     pub fn ready(&self, name: &str) -> Result<(Connector, &Plugin), HostError> {
-        let connector = self.store()?.connector(name)?;
+        let connector = self.store()?.connectors().named(name)?;
         let plugin = self.enabled(&connector.feature)?;
         Ok((connector, plugin))
     }
@@ -184,7 +184,7 @@ impl App {
     /// Of kind usage for a disabled feature, of kind plugin without library.
     pub fn enabled(&self, feature: &str) -> Result<&Plugin, HostError> {
         let plugin = self.scan()?.plugin(feature)?;
-        if !self.store()?.feature_enabled(feature)? {
+        if !self.store()?.features().is_enabled(feature)? {
             return Err(HostError::usage(format_args!("the feature `{feature}` is disabled"))
                 .with_hint(format_args!("run `features enable {feature}`")));
         }

@@ -107,7 +107,7 @@ impl Deployment {
     /// A settings error with all problems by field.
     pub fn create(&self, plugin: &Plugin, draft: &Draft) -> Result<i64, HostError> {
         self.validate(plugin, draft, None)?;
-        Ok(self.store.insert_connector(&draft.plain, |id| self.seal(id, draft))?)
+        Ok(self.store.connectors().insert(&draft.plain, |id| self.seal(id, draft))?)
     }
 
     /// Checks and stores a changed connector; all or nothing.
@@ -122,7 +122,7 @@ impl Deployment {
     ) -> Result<(), HostError> {
         self.validate(plugin, draft, Some(connector))?;
         let sealed = self.seal(connector.id, draft)?;
-        Ok(self.store.update_connector(connector.id, &draft.plain, &sealed)?)
+        Ok(self.store.connectors().update(connector.id, &draft.plain, &sealed)?)
     }
 
     /// Deletes a connector with its secrets, runs and records.
@@ -131,7 +131,7 @@ impl Deployment {
     /// When a run of it is in progress, or the store cannot be written.
     pub fn delete(&self, connector: &Connector) -> Result<(), HostError> {
         let _lock = RunLock::take(self.store.folder(), connector)?;
-        Ok(self.store.delete_connector(connector)?)
+        Ok(self.store.connectors().delete(connector)?)
     }
 
     fn seal(&self, id: i64, draft: &Draft) -> Result<Sealed, StoreError> {
@@ -173,7 +173,7 @@ impl Deployment {
         let mut problems = host_problems(&plugin.manifest, draft);
         let mut present: BTreeMap<String, bool> = BTreeMap::new();
         if let Some(existing) = existing {
-            for name in self.store.secret_names(existing.id)? {
+            for name in self.store.secrets().names(existing.id)? {
                 present.insert(name, true);
             }
         }
@@ -258,7 +258,7 @@ impl Deployment {
 /// When the store cannot be written.
 pub fn recover_runs(store: &Store, own: Option<i64>) -> Result<usize, HostError> {
     let recovered =
-        store.recover_runs(|id| own != Some(id) && RunLock::is_held(store.folder(), id))?;
+        store.runs().recover(|id| own != Some(id) && RunLock::is_held(store.folder(), id))?;
     for run in &recovered {
         log::warn!(
             "run {} of `{}` was taken back: its process ended before it did",
@@ -298,7 +298,7 @@ pub(crate) fn configure_request(
     connector: &Connector,
 ) -> Result<ConfigureRequest, Error> {
     let draft = deployment.draft(connector)?;
-    let names = deployment.store.secret_names(connector.id).map_err(HostError::from)?;
+    let names = deployment.store.secrets().names(connector.id).map_err(HostError::from)?;
     let names: Vec<&String> = names.iter().collect();
     Ok(deployment.request(&plugin.manifest, &draft, &names)?)
 }

@@ -63,7 +63,7 @@ pub fn add(app: &App, name: &str, new: &NewExemption) -> Result<Exemption, HostE
         owner: new.owner.clone(),
         expires_on: new.until,
     };
-    let id = app.store()?.add_exemption(connector.id, &exemption_row(&exemption))?;
+    let id = app.store()?.additions().add_exemption(connector.id, &exemption_row(&exemption))?;
     Ok(Exemption { id, ..exemption })
 }
 
@@ -82,7 +82,7 @@ pub fn list(app: &App, name: &str) -> Result<Vec<Exemption>, HostError> {
 /// Of kind usage for an unknown connector or exemption.
 pub fn remove(app: &App, name: &str, id: i64) -> Result<RemovedExemption, HostError> {
     let (_, connector) = snapshots::connector(app, name)?;
-    if !app.store()?.remove_exemption(connector.id, id)? {
+    if !app.store()?.additions().remove_exemption(connector.id, id)? {
         return Err(HostError::usage(format_args!("there is no exemption {id}"))
             .with_hint("`exemptions list` shows all"));
     }

@@ -58,8 +58,13 @@ pub struct FeatureState {
 /// When the store cannot be read.
 pub fn list(app: &App) -> Result<Vec<FeatureView>, HostError> {
     let plugins = app.scan()?.by_feature();
-    let states: BTreeMap<String, bool> =
-        app.store()?.features()?.into_iter().map(|state| (state.id, state.enabled)).collect();
+    let states: BTreeMap<String, bool> = app
+        .store()?
+        .features()
+        .list()?
+        .into_iter()
+        .map(|state| (state.id, state.enabled))
+        .collect();
     let mut names: Vec<&str> = plugins.keys().copied().collect();
     names.extend(states.keys().map(String::as_str).filter(|name| !plugins.contains_key(name)));
     names.sort_unstable();
@@ -99,7 +104,7 @@ pub fn enable(app: &App, feature: &str) -> Result<FeatureState, HostError> {
     plugin
         .instance(Arc::new(context))
         .and_then(|instance| instance.enable().and_then(|()| instance.disable()))?;
-    deployment.store.set_feature(feature, true)?;
+    deployment.store.features().set(feature, true)?;
     Ok(FeatureState { feature: feature.to_owned(), enabled: true })
 }
 
@@ -115,14 +120,14 @@ pub fn disable(
     progress: &dyn Watcher,
 ) -> Result<FeatureState, HostError> {
     let store = app.store()?;
-    if !store.features()?.iter().any(|state| state.id == feature) {
+    if !store.features().list()?.iter().any(|state| state.id == feature) {
         // Not known here: then it must at least be the name of a library.
         app.scan()?.plugin(feature)?;
     }
-    store.set_feature(feature, false)?;
+    store.features().set(feature, false)?;
     // From here on no run begins; those in progress see it and stop.
     let began = Instant::now();
-    for connector in store.connectors()?.iter().filter(|other| other.feature == feature) {
+    for connector in store.connectors().list()?.iter().filter(|other| other.feature == feature) {
         let mut announced = false;
         while RunLock::is_held(store.folder(), connector.id) {
             if !announced {

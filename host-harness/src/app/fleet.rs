@@ -130,7 +130,7 @@ pub fn fleet(app: &App, limits: Limits, stale_hours: u32) -> Result<FleetView, H
         warnings: Vec::new(),
     };
     let mut totals = BTreeMap::new();
-    for connector in store.connectors()? {
+    for connector in store.connectors().list()? {
         let (entry, position) = look(&store, &connector, &settings, stale_hours);
         if entry.status != FleetStatus::Ok {
             view.complete = false;
@@ -199,7 +199,7 @@ fn look(
         );
     }
     let age = now() - position.as_of;
-    let last = store.last_run(connector.id);
+    let last = store.snapshots().last_run(connector.id);
     if let Ok(Some((status, at))) = last
         && ["failed", "paused"].contains(&status.as_str())
     {
@@ -226,7 +226,7 @@ fn position(
     connector: &ConnectorInfo,
     settings: &RuleSettings,
 ) -> Result<Option<(Position, Vec<String>)>, HostError> {
-    let Some(snapshot) = store.latest_snapshot(connector.id)? else { return Ok(None) };
+    let Some(snapshot) = store.snapshots().latest(connector.id)? else { return Ok(None) };
     let inputs = analysis::inputs(store, &snapshot, settings, WhatIf::default())?;
     let source = StoreSource::open(store, &snapshot)?;
     let position = analysis::analyse(&source, &inputs)?.position;

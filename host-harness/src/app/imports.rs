@@ -51,7 +51,7 @@ pub fn add(app: &App, name: &str, kind: ImportKind, file: &Path) -> Result<Impor
         ..error
     })?;
     let shown = file.file_name().unwrap_or_default().to_string_lossy();
-    let id = app.store()?.add_import(connector.id, kind, &shown, &text)?;
+    let id = app.store()?.additions().add_import(connector.id, kind, &shown, &text)?;
     Ok(Imported { id, kind, lines })
 }
 
@@ -61,7 +61,7 @@ pub fn add(app: &App, name: &str, kind: ImportKind, file: &Path) -> Result<Impor
 /// Of kind usage for an unknown connector.
 pub fn list(app: &App, name: &str) -> Result<Vec<Import>, HostError> {
     let (reader, connector) = snapshots::connector(app, name)?;
-    Ok(reader.imports(connector.id)?)
+    Ok(reader.additions().imports(connector.id)?)
 }
 
 /// Takes the lists of a kind out of use.
@@ -70,7 +70,7 @@ pub fn list(app: &App, name: &str) -> Result<Vec<Import>, HostError> {
 /// Of kind usage for an unknown connector.
 pub fn remove(app: &App, name: &str, kind: ImportKind) -> Result<RemovedImports, HostError> {
     let (_, connector) = snapshots::connector(app, name)?;
-    let removed = app.store()?.remove_imports(connector.id, kind)?;
+    let removed = app.store()?.additions().remove_imports(connector.id, kind)?;
     Ok(RemovedImports { removed })
 }
 

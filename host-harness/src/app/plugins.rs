@@ -121,14 +121,15 @@ pub fn list(app: &App) -> Result<LibraryList, HostError> {
 /// When the store cannot be read.
 pub fn held_back(app: &App) -> Result<Vec<HeldLibrary>, HostError> {
     let now = time::now();
-    let held =
-        app.store()?.plugin_states::<PluginState>()?.into_iter().filter_map(|(feature, state)| {
+    let held = app.store()?.schedule().libraries::<PluginState>()?.into_iter().filter_map(
+        |(feature, state)| {
             Some(HeldLibrary {
                 feature,
                 held_until: state.held_until.filter(|until| *until > now)?,
                 reason: state.reason.unwrap_or_default(),
             })
-        });
+        },
+    );
     Ok(held.collect())
 }
 

@@ -78,8 +78,8 @@ impl From<&Run> for RunView {
 /// Of kind usage for an unknown connector.
 pub fn list(app: &App, connector: Option<&str>, limit: u32) -> Result<Vec<RunView>, HostError> {
     let store = app.store()?;
-    let connector = connector.map(|name| store.connector(name)).transpose()?;
-    Ok(store.runs(connector.as_ref(), limit)?.iter().map(RunView::from).collect())
+    let connector = connector.map(|name| store.connectors().named(name)).transpose()?;
+    Ok(store.runs().list(connector.as_ref(), limit)?.iter().map(RunView::from).collect())
 }
 
 /// One run.
@@ -97,7 +97,7 @@ pub fn show(app: &App, id: i64) -> Result<RunDetails, HostError> {
 /// Of kind usage for an unknown run.
 pub fn journal(app: &App, id: i64) -> Result<JournalView, HostError> {
     let run = find(app, id)?;
-    let requests = app.store()?.journal(run.id)?;
+    let requests = app.store()?.journal().of_run(run.id)?;
     Ok(JournalView {
         run_id: run.id,
         connector: run.connector,
@@ -108,7 +108,7 @@ pub fn journal(app: &App, id: i64) -> Result<JournalView, HostError> {
 }
 
 fn find(app: &App, id: i64) -> Result<Run, HostError> {
-    app.store()?.run(id)?.ok_or_else(|| {
+    app.store()?.runs().numbered(id)?.ok_or_else(|| {
         HostError::usage(format_args!("there is no run {id}"))
             .with_hint("`runs list` shows the latest ones")
     })

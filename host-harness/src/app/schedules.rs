@@ -51,8 +51,11 @@ impl ScheduleView {
 /// When the store cannot be read.
 pub fn scheduler(app: &App) -> Result<Scheduler, HostError> {
     let (store, scan) = (app.store()?, app.scan()?);
-    let mut scheduler =
-        Scheduler::new(app.schedule_settings()?, store.schedule_states()?, store.plugin_states()?);
+    let mut scheduler = Scheduler::new(
+        app.schedule_settings()?,
+        store.schedule().jobs()?,
+        store.schedule().libraries()?,
+    );
     scheduler.update(entries(store, scan)?, &digests(scan), time::now());
     Ok(scheduler)
 }
@@ -63,12 +66,13 @@ pub fn scheduler(app: &App) -> Result<Scheduler, HostError> {
 /// When the store cannot be read.
 pub(crate) fn entries(store: &Store, scan: &Scan) -> Result<Vec<Entry>, HostError> {
     let enabled: BTreeSet<String> = store
-        .features()?
+        .features()
+        .list()?
         .into_iter()
         .filter(|feature| feature.enabled)
         .map(|feature| feature.id)
         .collect();
-    let fingerprints = store.connector_fingerprints()?;
+    let fingerprints = store.connectors().fingerprints()?;
     let plugins = scan.by_feature();
     let hold = |connector: &Connector| {
         let feature = &connector.feature;
@@ -91,7 +95,7 @@ pub(crate) fn entries(store: &Store, scan: &Scan) -> Result<Vec<Entry>, HostErro
         feature: connector.feature,
         schedule: connector.schedule,
     };
-    Ok(store.connectors()?.into_iter().map(entry).collect())
+    Ok(store.connectors().list()?.into_iter().map(entry).collect())
 }
 
 /// The SHA-256 of each library, by feature.

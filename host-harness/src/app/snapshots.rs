@@ -31,7 +31,7 @@ pub(crate) fn connector(app: &App, name: &str) -> Result<(ReadStore, ConnectorIn
             .with_hint("`connectors list` shows all connectors")
     };
     let store = app.read_store()?.ok_or_else(unknown)?;
-    let connector = store.connector(name)?.ok_or_else(unknown)?;
+    let connector = store.connectors().named(name)?.ok_or_else(unknown)?;
     Ok((store, connector))
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn pick(
     which: Option<&str>,
 ) -> Result<SnapshotInfo, HostError> {
     let Some(which) = which else {
-        return store.latest_snapshot(connector.id)?.ok_or_else(|| {
+        return store.snapshots().latest(connector.id)?.ok_or_else(|| {
             HostError::failed(format_args!(
                 "nothing was collected of connector `{}` yet",
                 connector.name
@@ -55,7 +55,8 @@ pub(crate) fn pick(
     };
     if let Ok(id) = which.parse::<i64>() {
         return store
-            .snapshot(connector.id, id)?
+            .snapshots()
+            .numbered(connector.id, id)?
             .ok_or_else(|| no_such_snapshot(store, connector, &id.to_string()));
     }
     let at = instant(which).ok_or_else(|| {
@@ -63,7 +64,8 @@ pub(crate) fn pick(
             .with_hint("write a snapshot's number, a day like 2026-03-01, or an RFC 3339 instant")
     })?;
     store
-        .snapshot_at(connector.id, at)?
+        .snapshots()
+        .at(connector.id, at)?
         .ok_or_else(|| no_such_snapshot(store, connector, &format!("up to {which}")))
 }
 
@@ -79,7 +81,7 @@ fn instant(text: &str) -> Option<DateTime<Utc>> {
 fn no_such_snapshot(store: &ReadStore, connector: &ConnectorInfo, which: &str) -> HostError {
     let error =
         HostError::failed(format_args!("connector `{}` has no snapshot {which}", connector.name));
-    match store.snapshot_ids(connector.id).as_deref() {
+    match store.snapshots().numbers(connector.id).as_deref() {
         Ok([]) | Err(_) => error.with_hint(format_args!("run `collect {}`", connector.name)),
         Ok(ids) => {
             const SHOWN: usize = 10;

@@ -94,7 +94,7 @@ impl Server {
         }
         let zone = settings.zone;
         let mut scheduler =
-            Scheduler::new(settings, store.schedule_states()?, store.plugin_states()?);
+            Scheduler::new(settings, store.schedule().jobs()?, store.schedule().libraries()?);
         scheduler.recover(time::now());
         let (finish, finished) = channel();
         let mut main_loop = MainLoop {
@@ -282,7 +282,9 @@ impl MainLoop<'_> {
     fn remember(&mut self) {
         let (jobs, plugins) = self.scheduler.take_changes();
         let store = self.server.app.store();
-        if let Err(error) = store.and_then(|store| Ok(store.remember_schedule(&jobs, &plugins)?)) {
+        if let Err(error) =
+            store.and_then(|store| Ok(store.schedule().remember(&jobs, &plugins)?))
+        {
             log::error!("the state of the schedule cannot be stored: {error}");
         }
     }

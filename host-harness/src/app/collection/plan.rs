@@ -64,7 +64,7 @@ pub(crate) fn begin(
     connector: &Connector,
     options: &Options,
 ) -> Result<RunPlan, HostError> {
-    if let Some(run) = store.paused_run(connector.id)? {
+    if let Some(run) = store.runs().paused(connector.id)? {
         let young =
             run.finished_at.is_some_and(|at| time::now() - at < Duration::days(LONGEST_PAUSE_DAYS));
         let asked = asked(plugin, options);
@@ -76,17 +76,17 @@ pub(crate) fn begin(
         let same = asked.iter().filter(needed).all(had)
             && run.datasets.iter().all(|one| asked.contains(&one.dataset));
         if young && same && options.mode == CollectMode::Incremental {
-            store.reopen_run(&run)?;
+            store.runs().reopen(&run)?;
             log::info!("run {} of `{}` goes on", run.id, connector.name);
             return Ok(RunPlan { earlier: run.datasets.clone(), mode: run.collect_mode(), run });
         }
     }
-    store.drop_paused(connector.id, &plugin.manifest.id)?;
-    let mode = match store.has_snapshot(connector.id)? {
+    store.runs().drop_paused(connector.id, &plugin.manifest.id)?;
+    let mode = match store.snapshots().exist(connector.id)? {
         true => options.mode,
         false => CollectMode::Full,
     };
-    let run = store.begin_run(connector.id, mode)?;
+    let run = store.runs().begin(connector.id, mode)?;
     log::info!("run {} of `{}` began", run.id, connector.name);
     Ok(RunPlan { run, mode, earlier: Vec::new() })
 }

@@ -32,7 +32,7 @@ pub(crate) fn withhold_implausible(
     }
     let mut shrunk = Vec::new();
     for dataset in end.datasets.iter_mut().filter(|one| one.status.has_every_record()) {
-        let (now, before) = store.held_rows(run, feature, &dataset.dataset)?;
+        let (now, before) = store.runs().held_rows(run, feature, &dataset.dataset)?;
         if dataset.mode == Some(CollectMode::Incremental) {
             if let Some(total) = dataset.total.filter(|total| *total != now) {
                 incomplete(

@@ -46,7 +46,9 @@ impl RetentionPolicy {
         status: RunStatus,
     ) -> Result<(), HostError> {
         if let Some(days) = self.retention_days {
-            store.forget_before(connector, time::now() - Duration::days(i64::from(days)))?;
+            store
+                .snapshots()
+                .forget_before(connector, time::now() - Duration::days(i64::from(days)))?;
         }
         if matches!(status, RunStatus::Complete | RunStatus::Partial)
             && let Err(error) =

@@ -90,7 +90,7 @@ impl FeatureGuard {
         let (cancel, disabled, ended) = (cancel.clone(), Arc::clone(disabled), over.clone());
         let watch = move || {
             while !ended.sleep(FEATURE_POLL) {
-                if matches!(store.feature_state(&feature), Ok(Some(false))) {
+                if matches!(store.features().state(&feature), Ok(Some(false))) {
                     log::info!("feature `{feature}` was disabled: its run is stopped");
                     disabled.store(true, Ordering::Relaxed);
                     cancel.set();
@@ -191,15 +191,15 @@ fn settle(
 ) -> Result<(), HostError> {
     let (store, feature) = (&deployment.store, &plugin.manifest.id);
     if end.status == RunStatus::Paused {
-        return Ok(store.pause_run(run, end)?);
+        return Ok(store.runs().pause(run, end)?);
     }
     if !matches!(end.status, RunStatus::Complete | RunStatus::Partial) {
-        return Ok(store.take_back_run(run, feature, end)?);
+        return Ok(store.runs().take_back(run, feature, end)?);
     }
-    let published = store.publish_run(run, &plugin.manifest, end).inspect_err(|_| {
+    let published = store.runs().publish(run, &plugin.manifest, end).inspect_err(|_| {
         let failed = RunEnd { status: RunStatus::Failed, ..end.clone() };
         // If this fails too, the next start takes the run back.
-        if let Err(second) = store.take_back_run(run, feature, &failed) {
+        if let Err(second) = store.runs().take_back(run, feature, &failed) {
             log::warn!("run {} could not be taken back now: {second}", run.id);
         }
     });

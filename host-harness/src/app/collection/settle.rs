@@ -29,14 +29,14 @@ pub fn settle(
     activity_retention_days: u32,
 ) -> Result<(), HostError> {
     let reader = Store::open_read(store.folder())?;
-    let Some(snapshot) = reader.latest_snapshot(connector_id)? else { return Ok(()) };
+    let Some(snapshot) = reader.snapshots().latest(connector_id)? else { return Ok(()) };
     index_changes(store, &snapshot)?;
     let cutoff = snapshot.as_of - Duration::days(activity_retention_days.into());
     sum_uses(store, &reader, &snapshot, cutoff.timestamp_millis())?;
     note_sightings(store, &reader, &snapshot, cutoff.timestamp_millis())?;
     let points = analysis::prepare(&reader, &snapshot, settings)?;
     let points: Vec<_> = points.into_iter().map(source::license_point).collect();
-    Ok(store.add_points(connector_id, &points)?)
+    Ok(store.additions().add_points(connector_id, &points)?)
 }
 
 /// Indexes the datasets that comparisons look at.
@@ -49,7 +49,7 @@ fn index_changes(store: &Store, snapshot: &SnapshotInfo) -> Result<(), HostError
         .collect();
     datasets.sort();
     datasets.dedup();
-    Ok(store.index_changes(&snapshot.manifest.id, &datasets)?)
+    Ok(store.snapshots().index_changes(&snapshot.manifest.id, &datasets)?)
 }
 
 /// Adds the uses of a snapshot to the daily sums and forgets those from before `forget_before`
@@ -63,8 +63,8 @@ fn sum_uses(
     let source = StoreSource::open(reader, snapshot)?;
     let Some(view) = daily::view(&source.snapshot) else { return Ok(()) };
     let Some(oldest_at) = daily::oldest(&source, view)? else { return Ok(()) };
-    let since_at = daily::since(&store.days_covered(snapshot.connector_id)?, oldest_at);
-    let mut writer = store.day_writer(DaySpan {
+    let since_at = daily::since(&store.daily().covered(snapshot.connector_id)?, oldest_at);
+    let mut writer = store.daily().writer(DaySpan {
         connector_id: snapshot.connector_id,
         run_id: snapshot.id,
         oldest_at,
@@ -100,21 +100,21 @@ fn note_sightings(
     forget_before: i64,
 ) -> Result<(), HostError> {
     let id = snapshot.connector_id;
-    let noted = store.sightings_noted_until(id)?;
-    let mut ids = reader.snapshot_ids(id)?;
+    let noted = store.sightings().noted_until(id)?;
+    let mut ids = reader.snapshots().numbers(id)?;
     ids.retain(|run| *run <= snapshot.id);
     // The last one that was noted, or the oldest, is what the next is compared with.
     let after = ids.iter().filter(|run| Some(**run) <= noted).count();
     let first = after.saturating_sub(1).max(ids.len().saturating_sub(MOST_SNAPSHOTS));
     let mut before: Option<SnapshotInfo> = None;
     for run in &ids[first..] {
-        let Some(current) = reader.snapshot(id, *run)? else { continue };
+        let Some(current) = reader.snapshots().numbered(id, *run)? else { continue };
         if Some(*run) > noted {
             note(store, reader, before.as_ref(), &current)?;
         }
         before = Some(current);
     }
-    Ok(store.forget_sightings(id, forget_before)?)
+    Ok(store.sightings().forget(id, forget_before)?)
 }
 
 fn note(
@@ -135,7 +135,7 @@ fn note(
     };
     let compared = sightings.as_ref().is_some_and(|sightings| sightings.frozen_compared);
     // Whoever was frozen before may have been released meanwhile: without a comparison it begins anew.
-    store.note_sightings(current, !compared, |note| {
+    store.sightings().note(current, !compared, |note| {
         if !compared {
             frozen_in(analysis::read(&now, None), |person| {
                 note(Sighting::Frozen, person).map_err(position::Error::source)

@@ -124,7 +124,7 @@ pub fn export(
     options: &Options,
 ) -> Result<ExportView, HostError> {
     let (store, snapshot) = snapshots::find(app, name, as_of)?;
-    let records = store.reader(&snapshot, None)?;
+    let records = store.snapshots().reader(&snapshot, None)?;
     let exported = write(&records, &snapshot.manifest, &snapshot.datasets, options)?;
     Ok(ExportView {
         connector: snapshot.connector_name,
