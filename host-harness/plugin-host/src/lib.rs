@@ -19,6 +19,7 @@ mod install;
 mod library;
 mod loader;
 pub mod manifest_check;
+mod masked;
 pub mod owned;
 pub mod pins;
 pub mod plugin;

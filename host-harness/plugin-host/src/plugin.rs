@@ -10,6 +10,7 @@ use connector_api::module::Handshake;
 
 use crate::library::Library;
 use crate::manifest_check;
+use crate::masked::Masked;
 use crate::trust::Trust;
 
 /// A loaded connector library. Never unloaded: code and data of it live as long as the process.
@@ -74,11 +75,11 @@ impl Plugin {
         format!("{}.{}", self.handshake.major, self.handshake.minor)
     }
 
-    /// Makes an instance.
+    /// Makes an instance; what it says is masked.
     ///
     /// # Errors
     /// Those of the connector.
     pub fn instance(&self, host: Arc<dyn HostApi>) -> Result<Box<dyn Instance>, Error> {
-        self.library.instance(host)
+        Ok(Box::new(Masked(self.library.instance(host)?)))
     }
 }

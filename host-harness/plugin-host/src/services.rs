@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use connector_api::host::{NOTICE, TOKEN};
+use connector_api::host::{MASK, NOTICE, TOKEN};
 use connector_api::host_side::HostApi;
 use connector_api::message::JournalEntry;
 use connector_api::{Error, ErrorKind, Secret};
@@ -13,6 +13,7 @@ use inventory::locks::Lease;
 use inventory::vault::Vault;
 use inventory::{Store, StoreError};
 use parking_lot::Mutex;
+use zeroize::Zeroizing;
 
 use crate::cancel::Cancel;
 use crate::error::chain;
@@ -92,8 +93,10 @@ impl std::fmt::Debug for Context {
 }
 
 impl Context {
-    /// A context without run, watcher or held secrets.
+    /// A context without run, watcher or held secrets. Every stored secret of the connector is known to
+    /// the masker from here on, whether the instance asks for it or not.
     pub fn new(store: Arc<Store>, vault: Arc<Vault>, connector_id: i64, cancel: Cancel) -> Context {
+        remember_secrets(&store, &vault, connector_id);
         Context {
             store,
             vault,
@@ -139,6 +142,16 @@ impl Context {
     }
 }
 
+/// Tells the masker every stored secret of a connector. One that cannot be read is reported where it is
+/// needed.
+fn remember_secrets(store: &Store, vault: &Vault, connector_id: i64) {
+    for name in store.secrets().names(connector_id).unwrap_or_default() {
+        if let Ok(Some(secret)) = vault.secret(store, connector_id, &name) {
+            redact::remember(secret.expose());
+        }
+    }
+}
+
 /// A failure of the store as the connector sees it.
 pub fn for_connector(error: StoreError) -> Error {
     Error { hint: error.hint.clone(), ..Error::new(ErrorKind::OTHER, chain(&error)) }
@@ -175,7 +188,7 @@ impl HostApi for Context {
             &log::Record::builder()
                 .level(level)
                 .target(target)
-                .args(format_args!("{message}"))
+                .args(format_args!("{}", redact::foreign(message)))
                 .build(),
         );
     }
@@ -308,20 +321,20 @@ impl HostApi for Context {
 
     fn journal(&self, entry: &JournalEntry) {
         self.sign();
-        log::info!(
-            "{} {}{} -> {} ({} rows, {} ms)",
-            entry.method,
-            entry.host,
-            entry.path,
-            entry.status,
-            entry.rows,
-            entry.duration_ms
-        );
         let masked = JournalEntry {
-            host: redact::mask(&entry.host).into_owned(),
-            path: redact::mask(&entry.path).into_owned(),
+            host: redact::foreign(&entry.host),
+            path: redact::foreign(&entry.path),
             ..entry.clone()
         };
+        log::info!(
+            "{} {}{} -> {} ({} rows, {} ms)",
+            masked.method,
+            masked.host,
+            masked.path,
+            masked.status,
+            masked.rows,
+            masked.duration_ms
+        );
         if let Some(run) = self.run_id
             && let Err(error) = self.store.journal().add(run, &masked)
         {
@@ -334,7 +347,14 @@ impl HostApi for Context {
             NOTICE => {
                 let text: String = serde_json::from_str(json)
                     .map_err(|_| Error::new(ErrorKind::SCHEMA, "a notice is a JSON string"))?;
-                self.watcher.notice(&text);
+                self.watcher.notice(&redact::foreign(&text));
+                Ok("null".into())
+            }
+            MASK => {
+                let secret: Zeroizing<String> = serde_json::from_str(json)
+                    .map(Zeroizing::new)
+                    .map_err(|_| Error::new(ErrorKind::SCHEMA, "a secret is a JSON string"))?;
+                redact::remember(&secret);
                 Ok("null".into())
             }
             unknown => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arrow_schema::SchemaRef;
 use connector_api::batch::ArrowBatch;
-use connector_api::host::TOKEN;
+use connector_api::host::{MASK, TOKEN};
 use connector_api::host_side::{HostApi, RecordSink};
 use connector_api::manifest::Manifest;
 use connector_api::message::JournalEntry;
@@ -157,6 +157,9 @@ impl HostApi for Recorder {
     }
 
     fn extension(&self, id: &str, json: &str) -> Result<String, Error> {
+        if id == MASK {
+            return Ok("null".into());
+        }
         self.note(&format!("the extension `{id}`"), json);
         Err(Error::unsupported("there are no extensions here"))
     }

@@ -420,7 +420,7 @@ fn listen(mut errors: impl Read, words: &Mutex<Vec<u8>>) {
                 if lines < MOST_LINES {
                     log::warn!(
                         "the connector's process: {}",
-                        redact::shown(&String::from_utf8_lossy(&line))
+                        redact::safe_text(&redact::foreign(&String::from_utf8_lossy(&line)))
                     );
                 }
                 lines += 1;
