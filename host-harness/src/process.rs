@@ -34,7 +34,7 @@ pub(crate) fn share_memory_among_threads() {
 }
 
 /// Calls `handler` at Ctrl-C and SIGTERM, and at SIGHUP. Whoever started this process with Ctrl-C or
-/// SIGHUP ignored (`nohup`, a shell's job in the background) wants it to go on: these stay ignored.
+/// SIGHUP ignored (`nohup`, a shell's job in the background) wants it to continue: these stay ignored.
 ///
 /// # Errors
 /// When the system refuses; then the signals mean what they always do.

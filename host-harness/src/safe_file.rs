@@ -8,7 +8,7 @@ use tempfile::NamedTempFile;
 use crate::error::HostError;
 use crate::home::{folder_of, sync_folder};
 
-/// A file under construction: written beside its place under a name of its own, flushed to disk and
+/// A file under construction: written next to its place under a name of its own, flushed to disk and
 /// then renamed. Dropped unfinished, it leaves nothing.
 #[derive(Debug)]
 pub struct SafeFile {
@@ -42,7 +42,7 @@ impl SafeFile {
         file.finish().map(drop)
     }
 
-    /// Puts the file in its place, instead of one that is there; answers its size in bytes. A
+    /// Puts the file in its place, instead of one that is there; returns its size in bytes. A
     /// symbolic link in its place is replaced, not followed.
     ///
     /// # Errors

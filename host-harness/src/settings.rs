@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use connector_api::manifest::Manifest;
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use crate::error::HostError;
 use crate::home::Home;
@@ -105,7 +109,7 @@ pub struct Network {
     pub proxy: Option<Sourced>,
     /// Comma-separated hosts reached directly.
     pub no_proxy: Option<Sourced>,
-    /// PEM certificates trusted beside the system's.
+    /// PEM certificates trusted in addition to the system's.
     pub ca_file: Option<Sourced>,
 }
 
@@ -183,7 +187,7 @@ pub struct Config {
     proxy: Option<String>,
     no_proxy: Option<String>,
     ca_file: Option<PathBuf>,
-    /// A folder with connector libraries, beside the usual places.
+    /// A folder with connector libraries, in addition to the usual places.
     pub plugins: Option<PathBuf>,
     /// The time zone schedules are meant in, e.g. `Europe/Berlin`.
     pub time_zone: Option<String>,
@@ -194,9 +198,9 @@ pub struct Config {
     /// Limits of seat classes and rules.
     #[serde(default)]
     pub rules: RuleSettings,
-    /// `serve` runs so many collections at once; 4 if not set.
+    /// Most concurrent runs of `serve`; 4 if not set.
     pub parallel_runs: Option<u32>,
-    /// `serve` begins a run up to so many minutes after its slot; 5 if not set.
+    /// Largest random delay of a run of `serve` after its slot, in minutes; 5 if not set.
     pub jitter_minutes: Option<u32>,
     /// A program and its arguments that `serve` calls when a run fails; it gets the run as JSON.
     pub on_failure: Option<Vec<String>>,
@@ -207,7 +211,7 @@ pub struct Config {
     /// minisign keys whose signatures on libraries count.
     #[serde(default)]
     pub trusted_keys: Vec<String>,
-    /// A connector that gives no sign for so many seconds is stopped; 600 if not set.
+    /// Seconds without activity after which a connector is stopped; 600 if not set.
     pub silence_seconds: Option<u64>,
     /// Address space of a connector's own process in MiB; 1024 if not set.
     pub worker_memory_mib: Option<u64>,
@@ -255,29 +259,31 @@ impl Config {
     /// # Errors
     /// A settings error that names the key or the line.
     pub fn parse(text: &str) -> Result<Config, HostError> {
-        let config: Config = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(0, |span| {
-                text.get(..span.start).map_or(0, |before| before.matches('\n').count()) + 1
-            });
-            let message = error.message().lines().next().unwrap_or_default();
-            if let Some(key) = unknown_key(message) {
-                let hint = if ["secret", "password", "token"].iter().any(|word| key.contains(word)) {
-                    "secrets do not belong into this file: enter them with `connectors new` or `connectors edit`"
-                } else {
-                    "it may hold proxy, no_proxy, ca_file, plugins, time_zone, retention_days, activity_retention_days, parallel_runs, jitter_minutes, on_failure, metrics, plugins_policy, trusted_keys, silence_seconds, worker_memory_mib and a section [rules]"
-                };
-                return HostError::config(format_args!("line {line}: unknown key `{key}`"))
-                    .with_hint(hint);
-            }
-            if message.contains("invalid type") || message.contains("invalid value") {
-                let key = text.lines().nth(line.saturating_sub(1)).and_then(|l| l.split('=').next());
-                return HostError::config(format_args!(
-                    "line {line}: `{}` has a value of the wrong type",
-                    key.unwrap_or_default().trim()
-                ));
-            }
-            HostError::config(format_args!("line {line}: it is not valid TOML"))
+        let line_of = |span: Option<Range<usize>>| {
+            let before = span.and_then(|span| text.get(..span.start)).unwrap_or_default();
+            before.matches('\n').count() + 1
+        };
+        let not_toml = |error: toml::de::Error| {
+            HostError::config(format_args!("line {}: it is not valid TOML", line_of(error.span())))
+        };
+        let table = DeTable::parse(text).map_err(not_toml)?;
+        check_keys::<Config>(table.get_ref(), &|span| line_of(Some(span)))?;
+        if let Some(DeValue::Table(rules)) = table.get_ref().get("rules").map(Spanned::get_ref) {
+            check_keys::<RuleSettings>(rules, &|span| line_of(Some(span)))?;
+        }
+        let values = toml::Deserializer::parse(text).map_err(not_toml)?;
+        let config: Config = serde_path_to_error::deserialize(values).map_err(|error| {
+            HostError::config(format_args!(
+                "line {}: `{}` has a value of the wrong type",
+                line_of(error.inner().span()),
+                error.path()
+            ))
         })?;
+        config.check()
+    }
+
+    fn check(self) -> Result<Config, HostError> {
+        let config = self;
         if let Some(id) = config.rules.off.iter().find(|id| position::rules::rule(id).is_none()) {
             return Err(HostError::config(format_args!("`rules.off` names no rule: `{id}`"))
                 .with_hint("rules are R01 to R22"));
@@ -334,8 +340,56 @@ impl Config {
     }
 }
 
-fn unknown_key(message: &str) -> Option<&str> {
-    message.strip_prefix("unknown field `")?.split('`').next()
+/// Refuses a key that the settings of that type do not have.
+fn check_keys<T: DeserializeOwned>(
+    table: &DeTable<'_>,
+    line_of: &dyn Fn(Range<usize>) -> usize,
+) -> Result<(), HostError> {
+    let known = keys::<T>();
+    let Some(key) = table.keys().find(|key| !known.contains(&key.get_ref().as_ref())) else {
+        return Ok(());
+    };
+    let (line, name) = (line_of(key.span()), key.get_ref());
+    let unknown = HostError::config(format_args!("line {line}: unknown key `{name}`"));
+    if ["secret", "password", "token"].iter().any(|word| name.contains(word)) {
+        return Err(unknown.with_hint(
+            "secrets do not belong in this file: enter them with `connectors new` or \
+             `connectors edit`",
+        ));
+    }
+    Err(unknown.with_hint(format_args!("known keys are {}", known.join(", "))))
+}
+
+/// The keys of a struct, as its deserializer asks for them.
+fn keys<T: DeserializeOwned>() -> &'static [&'static str] {
+    struct Ask<'a>(&'a mut &'static [&'static str]);
+    impl<'de> Deserializer<'de> for Ask<'_> {
+        type Error = serde::de::value::Error;
+
+        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+            Err(Self::Error::custom("only a struct has keys"))
+        }
+
+        fn deserialize_struct<V: Visitor<'de>>(
+            self,
+            _: &'static str,
+            fields: &'static [&'static str],
+            visitor: V,
+        ) -> Result<V::Value, Self::Error> {
+            *self.0 = fields;
+            self.deserialize_any(visitor)
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+            option unit unit_struct newtype_struct seq tuple tuple_struct map enum identifier
+            ignored_any
+        }
+    }
+    let mut keys: &[&str] = &[];
+    // It fails as soon as it has asked.
+    let _ = T::deserialize(Ask(&mut keys));
+    keys
 }
 
 #[cfg(unix)]
@@ -433,6 +487,19 @@ mod tests {
         assert_eq!(error.message, "line 1: `retention_days` has a value of the wrong type");
         let error = Config::parse("proxy = canary").unwrap_err();
         assert!(!error.message.contains("canary"), "{error}");
+    }
+
+    #[test]
+    fn a_section_has_its_own_keys_and_a_wrong_value_its_line() {
+        let error = Config::parse("time_zone = 'UTC'\n[rules]\ngrace = 3").unwrap_err();
+        assert_eq!(error.message, "line 3: unknown key `grace`");
+        assert!(error.hint.unwrap().contains("grace_days"));
+        let error = Config::parse("[rules]\ngrace_days = 'x'").unwrap_err();
+        assert_eq!(error.message, "line 2: `rules.grace_days` has a value of the wrong type");
+        let error = Config::parse("\nproxy = ").unwrap_err();
+        assert_eq!(error.message, "line 2: it is not valid TOML");
+        let hint = Config::parse("x = 1").unwrap_err().hint.unwrap();
+        assert!(hint.contains("trusted_keys") && hint.contains("rules"), "{hint}");
     }
 
     #[test]

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use inventory::{
-    ExemptionRow, LicensePoint, ReadStore, SnapshotInfo, SnapshotReader, StatementError,
+    ExemptionRow, LicensePoint, ReadStore, RunStatus, SnapshotInfo, SnapshotReader, StatementError,
 };
+use position::model::Family;
 use position::money::Point;
-use position::rules::Exemption;
+use position::rules::{Exemption, RuleId, rule};
 use position::source::{
     Changed, Columns, DayUse, Row, SightingKind, SnapshotSource, SnapshotStatus, Value,
 };
@@ -47,10 +48,9 @@ fn snapshot(info: &SnapshotInfo) -> Snapshot {
         id: info.id,
         as_of: info.as_of,
         finished_at: info.finished_at,
-        status: if info.status == SnapshotStatus::Complete.as_str() {
-            SnapshotStatus::Complete
-        } else {
-            SnapshotStatus::Partial
+        status: match info.status {
+            RunStatus::Complete => SnapshotStatus::Complete,
+            _ => SnapshotStatus::Partial,
         },
         manifest: info.manifest.clone(),
         datasets: info
@@ -179,24 +179,34 @@ pub(crate) fn exemptions(
     connector_id: i64,
 ) -> Result<Vec<Exemption>, HostError> {
     let rows = store.additions().exemptions(connector_id)?.into_iter();
-    Ok(rows
-        .map(|row| Exemption {
+    rows.map(|row| {
+        Ok(Exemption {
             id: row.id,
-            rule: row.rule,
+            rule: covered_rule(&row.rule)?,
             subject: row.subject,
             subject_name: row.subject_name,
             reason: row.reason,
             owner: row.owner,
             expires_on: row.expires_on,
         })
-        .collect())
+    })
+    .collect()
+}
+
+/// The rule that an exemption covers; `None` for all of them.
+fn covered_rule(id: &str) -> Result<Option<RuleId>, HostError> {
+    if id.is_empty() {
+        return Ok(None);
+    }
+    let unknown = || HostError::failed(format_args!("an exemption names the unknown rule `{id}`"));
+    rule(id).map(|rule| Some(rule.id)).ok_or_else(unknown)
 }
 
 /// An exemption as the store keeps it.
 pub(crate) fn exemption_row(exemption: &Exemption) -> ExemptionRow {
     ExemptionRow {
         id: exemption.id,
-        rule: exemption.rule.clone(),
+        rule: exemption.rule.map_or("", RuleId::as_str).to_owned(),
         subject: exemption.subject.clone(),
         subject_name: exemption.subject_name.clone(),
         reason: exemption.reason.clone(),
@@ -213,16 +223,22 @@ pub(crate) fn trend(
     store: &ReadStore,
     connector_id: i64,
     until: DateTime<Utc>,
-) -> Result<BTreeMap<(String, String), Vec<Point>>, HostError> {
-    let mut trend: BTreeMap<(String, String), Vec<Point>> = BTreeMap::new();
+) -> Result<BTreeMap<(Family, String), Vec<Point>>, HostError> {
+    let mut trend: BTreeMap<(Family, String), Vec<Point>> = BTreeMap::new();
     for row in store.additions().points(connector_id, until)? {
         let point = Point { at: row.at, purchased: row.purchased, assigned: row.assigned };
-        trend.entry((row.family, row.key)).or_default().push(point);
+        trend.entry((row.family.as_str().into(), row.key)).or_default().push(point);
     }
     Ok(trend)
 }
 
 /// A count of the pool of that family and key as the store keeps it.
-pub(crate) fn license_point((family, key, point): (String, String, Point)) -> LicensePoint {
-    LicensePoint { family, key, at: point.at, purchased: point.purchased, assigned: point.assigned }
+pub(crate) fn license_point((family, key, point): (Family, String, Point)) -> LicensePoint {
+    LicensePoint {
+        family: family.to_string(),
+        key,
+        at: point.at,
+        purchased: point.purchased,
+        assigned: point.assigned,
+    }
 }

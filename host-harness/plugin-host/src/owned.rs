@@ -13,7 +13,7 @@ pub struct Owned {
     pub files: usize,
 }
 
-/// As it is now; none where the system does not tell.
+/// The present figures; `None` if the system does not provide them.
 pub fn owned() -> Option<Owned> {
     let count = |folder: &str| fs::read_dir(folder).ok().map(Iterator::count);
     let status = fs::read_to_string("/proc/self/status").ok()?;

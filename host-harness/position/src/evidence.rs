@@ -4,17 +4,14 @@ use connector_api::manifest::{DatasetSpec, Manifest};
 use connector_api::message::DatasetStatus;
 use connector_api::position::{CanonicalTable, PositionView};
 
-use crate::model::{DatasetLine, Gap};
+use crate::model::{DatasetLine, Gap, ReadStatus};
 use crate::source::DatasetInfo;
-
-/// The word for a dataset no run was asked for.
-pub const NOT_COLLECTED: &str = "not_collected";
 
 /// Why a statement cannot be relied on: one dataset that it needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cause {
     pub(crate) dataset: String,
-    pub(crate) status: &'static str,
+    pub(crate) status: ReadStatus,
     pub(crate) reason: String,
 }
 
@@ -106,7 +103,7 @@ impl<'a> Evidence<'a> {
                 let hidden = self.hidden_columns(view, dataset);
                 (!hidden.is_empty()).then(|| Cause {
                     dataset: dataset.clone(),
-                    status: DatasetStatus::Degraded.as_str(),
+                    status: ReadStatus::Read(DatasetStatus::Degraded),
                     reason: format!("these fields were not shown: {}", hidden.join(", ")),
                 })
             }));
@@ -120,12 +117,13 @@ impl<'a> Evidence<'a> {
     }
 
     fn cause_of(&self, dataset: &str) -> Option<Cause> {
-        let (status, reason) = match self.info(dataset) {
-            None => (NOT_COLLECTED, None),
-            Some(info) if info.status.has_every_record() => return None,
-            Some(info) => (info.status.as_str(), info.reason.clone()),
-        };
-        let reason = reason.unwrap_or_else(|| plain_reason(status).to_owned());
+        let info = self.info(dataset);
+        if info.is_some_and(|info| info.status.has_every_record()) {
+            return None;
+        }
+        let status = self.status(dataset);
+        let reason = info.and_then(|info| info.reason.clone());
+        let reason = reason.unwrap_or_else(|| status.plain_reason().to_owned());
         Some(Cause { dataset: dataset.to_owned(), status, reason })
     }
 
@@ -148,7 +146,7 @@ impl<'a> Evidence<'a> {
     }
 
     /// The worst status of all datasets a family's figures are made from.
-    pub(crate) fn completeness(&self, family: &str) -> &'static str {
+    pub(crate) fn completeness(&self, family: &str) -> ReadStatus {
         use CanonicalTable::{Activity, License, Person, Seat, Use};
         // Accounts and uses matter to a family only if people hold its licences.
         let held = self.views(Seat, family).next().is_some();
@@ -159,13 +157,13 @@ impl<'a> Evidence<'a> {
             .flat_map(|table| self.views(*table, family))
             .flat_map(|view| &view.needs)
             .map(|dataset| self.status(dataset))
-            .max_by_key(|status| severity(status))
-            .unwrap_or(DatasetStatus::Complete.as_str())
+            .max_by_key(|status| status.severity())
+            .unwrap_or_default()
     }
 
-    /// The status of a dataset in one word.
-    pub(crate) fn status(&self, dataset: &str) -> &'static str {
-        self.info(dataset).map_or(NOT_COLLECTED, |info| info.status.as_str())
+    /// How a dataset was read.
+    pub(crate) fn status(&self, dataset: &str) -> ReadStatus {
+        self.info(dataset).map_or(ReadStatus::NotCollected, |info| ReadStatus::Read(info.status))
     }
 
     /// The datasets of the manifest, in its order, without those that are read only where somebody
@@ -190,33 +188,5 @@ impl<'a> Evidence<'a> {
     /// Whether a dataset belongs to what is read.
     pub(crate) fn is_planned(&self, spec: &DatasetSpec) -> bool {
         !spec.optional || self.info(&spec.name).is_some()
-    }
-}
-
-fn severity(status: &str) -> usize {
-    const MILD_TO_GRAVE: [&str; 8] = [
-        "complete",
-        "degraded",
-        "incomplete",
-        "partial_self",
-        "absent",
-        NOT_COLLECTED,
-        "failed",
-        "denied",
-    ];
-    MILD_TO_GRAVE.iter().position(|known| *known == status).unwrap_or(MILD_TO_GRAVE.len())
-}
-
-/// What a status means, where the connector gave no reason of its own.
-pub fn plain_reason(status: &str) -> &'static str {
-    match status {
-        "denied" => "the connecting account may not see it",
-        "absent" => "the organization does not have it",
-        "partial_self" => "only the connecting account's own records were shown",
-        "degraded" => "some fields were not shown",
-        "incomplete" => "fewer or other records arrived than the vendor counted",
-        "failed" => "it could not be read",
-        NOT_COLLECTED => "no run has read it yet",
-        _ => "",
     }
 }

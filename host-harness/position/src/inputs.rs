@@ -6,7 +6,7 @@ use connector_api::position::UseRule;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::model::Thresholds;
+use crate::model::{Family, Thresholds};
 use crate::money::WhatIf;
 use crate::money::{ContractLine, Point, PriceBook};
 use crate::rules::Exemption;
@@ -184,5 +184,5 @@ pub struct Imported {
     /// Findings that are not to be acted on.
     pub exemptions: Vec<Exemption>,
     /// Earlier counts of each pool, oldest first, by family and key.
-    pub trend: BTreeMap<(String, String), Vec<Point>>,
+    pub trend: BTreeMap<(Family, String), Vec<Point>>,
 }

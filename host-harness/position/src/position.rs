@@ -8,15 +8,18 @@
 use std::collections::BTreeMap;
 
 use connector_api::manifest::Manifest;
+use connector_api::message::DatasetStatus;
 use connector_api::position::CanonicalTable;
 
 use crate::error::Error;
 use crate::evidence::{Cause, Evidence};
 use crate::inputs::{BaseInputs, Imported, Inputs};
-use crate::model::{Gap, License, LineStatus, Movement, Position, SEATS};
+use crate::model::{
+    Family, Gap, License, LineId, LineStatus, Movement, PoolKey, Position, ReadStatus, Unit,
+};
 use crate::money::{Point, Valuer, pool_money};
 use crate::rules::evaluator::RuleEvaluator;
-use crate::rules::pool::PoolJudge;
+use crate::rules::pool::PoolRules;
 use crate::seats::{Census, Rules};
 use crate::source::{Snapshot, SnapshotSource};
 use crate::tables::Tables;
@@ -37,13 +40,13 @@ pub struct Analysis<'a> {
     pub(crate) imported: &'a Imported,
     pub(crate) tables: Tables,
     pub(crate) judge: RuleEvaluator<'a>,
-    rules: BTreeMap<String, Rules>,
+    rules: BTreeMap<Family, Rules>,
     fallback: Rules,
 }
 
 impl Analysis<'_> {
     /// What a family's seats are classified by.
-    pub(crate) fn rules(&self, family: &str) -> Rules {
+    pub(crate) fn rules(&self, family: &Family) -> Rules {
         self.rules.get(family).copied().unwrap_or(self.fallback)
     }
 }
@@ -91,7 +94,7 @@ pub fn points(
     inputs: &Inputs,
     kept: Option<&Kept>,
     movement: &dyn Fn() -> Option<Movement>,
-) -> Result<Vec<(String, String, Point)>, Error> {
+) -> Result<Vec<(Family, String, Point)>, Error> {
     let evidence = Evidence::new(&snapshot.manifest, &snapshot.datasets);
     let base = BaseInputs::of(snapshot, inputs);
     let tables = kept::tables(kept, source, &evidence, &base, movement)?;
@@ -114,7 +117,12 @@ pub fn unread_families(snapshot: &Snapshot) -> Vec<String> {
     let views = snapshot.manifest.position.views.iter();
     let mut families: Vec<String> = views
         .filter(|view| view.table == CanonicalTable::License)
-        .filter(|view| evidence.causes_of(view).iter().any(|cause| cause.status != "absent"))
+        .filter(|view| {
+            evidence
+                .causes_of(view)
+                .iter()
+                .any(|cause| cause.status != ReadStatus::Read(DatasetStatus::Absent))
+        })
         .map(|view| format!("`{}`", view.family))
         .collect();
     families.dedup();
@@ -140,11 +148,11 @@ pub(crate) fn compute_on<'a>(
         RuleEvaluator::new(&tables, &evidence, &sight, settings, imported, &licenses, &valuer)?;
     // Vendors measure who used a licence in the 30 days before, by whatever use.
     let month_ago = as_of_ms - 30 * DAY_MS;
-    let mut used_lately: BTreeMap<(String, String), i64> = BTreeMap::new();
-    let mut days_used: BTreeMap<(String, String), i64> = BTreeMap::new();
+    let mut used_lately: BTreeMap<PoolKey, i64> = BTreeMap::new();
+    let mut days_used: BTreeMap<PoolKey, i64> = BTreeMap::new();
     let census = seats::count(
         &tables.db,
-        |family| sight.rules(family).0,
+        |family| sight.rules(family.as_str()).0,
         |pool, facts, class| {
             judge.see(pool, facts, class);
             let account = &facts.account;
@@ -166,27 +174,27 @@ pub(crate) fn compute_on<'a>(
     let mut reconciliation = reconcile::lines(&tables, &evidence, &sight, &licenses, &census);
     let measured =
         reconcile::measured_lines(&tables.db, &evidence, &sight, &licenses, &used_lately)?;
-    let before = reconciliation.iter().position(|line| line.id > "I4");
+    let before = reconciliation.iter().position(|line| line.id > LineId::I4);
     let at = before.unwrap_or(reconciliation.len());
     reconciliation.splice(at..at, measured);
     if let Some(line) = reconciliation
         .iter()
-        .find(|line| line.id == reconcile::SUM && line.status == LineStatus::Difference)
+        .find(|line| line.id == LineId::Sum && line.status == LineStatus::Difference)
     {
         return Err(Error::Sum { family: line.subject.clone(), difference: line.message.clone() });
     }
-    judge.doubt(&reconciliation, &evidence);
+    judge.withhold_unreliable(&reconciliation, &evidence);
     for license in &mut licenses {
         let (reclaimable, exempt) = judge.reclaimable(license);
         license.money = pool_money(license, reclaimable, exempt, &valuer, settings, what_if);
         license.money.paid = judge.paid(license);
-        let key = (license.family.clone(), license.key.clone());
-        license.trend = imported.trend.get(&key).cloned().unwrap_or_default();
+        license.trend = imported.trend.get(&license.named()).cloned().unwrap_or_default();
     }
     let mut rules = judge.results(&evidence, &licenses, &valuer);
-    let window_read =
-        sight.blind("user").is_none() && judge.context.covers(settings.sparse_window_days);
-    let pools = PoolJudge {
+    let window_read = sight.blind(Family::User.as_str()).is_none()
+        && judge.context.covers(settings.sparse_window_days);
+    let pools = PoolRules {
+        db: &tables.db,
         licenses: &licenses,
         settings,
         imported,
@@ -195,7 +203,7 @@ pub(crate) fn compute_on<'a>(
         free: &manifest.position.free_licenses,
         days_used: window_read.then_some(&days_used),
     };
-    pools.judge(&tables.db, &mut rules)?;
+    pools.apply(&mut rules)?;
     let position = Position {
         connector: snapshot.connector.clone(),
         snapshot: snapshot.id,
@@ -218,13 +226,13 @@ pub(crate) fn compute_on<'a>(
     let by_family = position
         .licenses
         .iter()
-        .map(|license| (license.family.clone(), sight.rules(&license.family).0))
+        .map(|license| (license.family.clone(), sight.rules(license.family.as_str()).0))
         .collect();
     let fallback = sight.rules("").0;
     Ok(Analysis { position, manifest, imported, judge, rules: by_family, fallback, tables })
 }
 
-fn add(sums: &mut BTreeMap<(String, String), i64>, pool: &(String, String), number: i64) {
+fn add(sums: &mut BTreeMap<PoolKey, i64>, pool: &PoolKey, number: i64) {
     match sums.get_mut(pool) {
         Some(sum) => *sum += number,
         None => drop(sums.insert(pool.clone(), number)),
@@ -233,24 +241,25 @@ fn add(sums: &mut BTreeMap<(String, String), i64>, pool: &(String, String), numb
 
 /// Adds what is counted here to what the vendor reports.
 fn fill(license: &mut License, evidence: &Evidence<'_>, sight: &Visibility<'_>, census: &Census) {
-    let family = license.family.clone();
-    license.completeness = evidence.completeness(&family);
+    let pool = license.pool();
+    let family = pool.0.as_str();
+    license.completeness = evidence.completeness(family);
     fill_reported_gaps(license, evidence);
-    if evidence.views(CanonicalTable::Seat, &family).next().is_none() {
+    if evidence.views(CanonicalTable::Seat, family).next().is_none() {
         return; // not a licence that people hold
     }
-    let mut causes = evidence.causes(CanonicalTable::Seat, &family);
-    for cause in evidence.causes(CanonicalTable::Person, &family) {
+    let mut causes = evidence.causes(CanonicalTable::Seat, family);
+    for cause in evidence.causes(CanonicalTable::Person, family) {
         if !causes.contains(&cause) {
             causes.push(cause);
         }
     }
-    let tally = census.get(&(family.clone(), license.id.clone())).copied().unwrap_or_default();
+    let tally = census.get(&pool).copied().unwrap_or_default();
     if causes.is_empty() && tally.undecided > 0 {
-        let needs = evidence.views(CanonicalTable::Person, &family).flat_map(|view| &view.needs);
+        let needs = evidence.views(CanonicalTable::Person, family).flat_map(|view| &view.needs);
         causes.push(Cause {
             dataset: needs.into_iter().next().cloned().unwrap_or_default(),
-            status: "degraded",
+            status: ReadStatus::Read(DatasetStatus::Degraded),
             reason: "it was not shown which accounts are active".into(),
         });
     }
@@ -261,12 +270,12 @@ fn fill(license: &mut License, evidence: &Evidence<'_>, sight: &Visibility<'_>, 
         return;
     }
     license.holders = Some(tally.holders);
-    if license.unit == SEATS {
+    if license.unit == Unit::Seats {
         license.assigned_recomputed = Some(tally.holders);
     }
     license.unknown = Some(tally.unknown);
     license.unknown_because = tally.unknown_because;
-    if let Some(cause) = sight.blind(&family) {
+    if let Some(cause) = sight.blind(family) {
         license.gaps.push(cause.gap(&CLASSES));
         return;
     }
@@ -279,7 +288,7 @@ fn fill(license: &mut License, evidence: &Evidence<'_>, sight: &Visibility<'_>, 
 
 fn fill_reported_gaps(license: &mut License, evidence: &Evidence<'_>) {
     let hidden_from = evidence
-        .views(CanonicalTable::License, &license.family)
+        .views(CanonicalTable::License, license.family.as_str())
         .find(|view| evidence.names_hidden_columns(view));
     if hidden_from.is_some() && license.status.is_none() {
         // It may be a pool that cannot be used.
@@ -298,11 +307,11 @@ fn fill_reported_gaps(license: &mut License, evidence: &Evidence<'_>) {
     if figures.is_empty() {
         return;
     }
-    let view =
-        hidden_from.or_else(|| evidence.views(CanonicalTable::License, &license.family).next());
+    let view = hidden_from
+        .or_else(|| evidence.views(CanonicalTable::License, license.family.as_str()).next());
     let dataset = view.and_then(|view| view.needs.first()).cloned().unwrap_or_default();
     let (status, reason) = match hidden_from {
-        Some(_) => ("degraded", "some fields were not shown"),
+        Some(_) => (ReadStatus::Read(DatasetStatus::Degraded), "some fields were not shown"),
         None => (evidence.status(&dataset), "the vendor gives no number"),
     };
     license.gaps.push(Gap { figures, dataset, status, reason: reason.into() });

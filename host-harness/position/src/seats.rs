@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::Error;
-use crate::model::{Thresholds, UnknownBecause};
+use crate::model::{Family, PoolKey, Thresholds, UnknownBecause};
 use crate::tables::db::AnalysisDb;
 use crate::time::DAY_MS;
 
@@ -156,7 +156,7 @@ impl Tally {
 }
 
 /// Seats by family and pool.
-pub(crate) type Census = BTreeMap<(String, String), Tally>;
+pub(crate) type Census = BTreeMap<PoolKey, Tally>;
 
 /// What is known of one seat and who holds it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -185,7 +185,7 @@ pub(crate) struct SeatFacts {
 /// When the canonical tables cannot be read, or `each` fails.
 pub(crate) fn scan(
     db: &AnalysisDb,
-    mut each: impl FnMut(&(String, String), &SeatFacts) -> Result<(), Error>,
+    mut each: impl FnMut(&PoolKey, &SeatFacts) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let by_family: bool =
         db.connection.query_row("SELECT EXISTS(SELECT 1 FROM activity)", [], |row| row.get(0))?;
@@ -199,10 +199,12 @@ pub(crate) fn scan(
     } else {
         ("q.human_at, q.machine_at", "")
     };
-    let pools: std::collections::HashMap<i64, (String, String)> = db
+    let pools: std::collections::HashMap<i64, PoolKey> = db
         .connection
         .prepare("SELECT no, family, license_id FROM pool")?
-        .query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?
+        .query_map([], |row| {
+            Ok((row.get(0)?, (Family::from(row.get_ref(1)?.as_str()?), row.get(2)?)))
+        })?
         .collect::<Result<_, _>>()?;
     let mut statement = db.connection.prepare(&format!(
         "SELECT s.pool_no, q.no, q.listed, q.is_active, q.created_at, q.last_login_at,
@@ -244,11 +246,11 @@ pub(crate) fn scan(
 /// When the canonical tables cannot be read.
 pub(crate) fn count(
     db: &AnalysisDb,
-    rules: impl Fn(&str) -> Rules,
-    mut each: impl FnMut(&(String, String), &SeatFacts, Option<(Class, bool)>) -> Result<(), Error>,
+    rules: impl Fn(&Family) -> Rules,
+    mut each: impl FnMut(&PoolKey, &SeatFacts, Option<(Class, bool)>) -> Result<(), Error>,
 ) -> Result<Census, Error> {
     let mut census = Census::new();
-    let mut current: Option<((String, String), Rules, Tally)> = None;
+    let mut current: Option<(PoolKey, Rules, Tally)> = None;
     scan(db, |pool, facts| {
         if current.as_ref().is_none_or(|(known, ..)| known != pool) {
             let next = (pool.clone(), rules(&pool.0), Tally::default());
@@ -281,7 +283,13 @@ fn count_holders(db: &AnalysisDb, census: &mut Census) -> Result<(), Error> {
     let mut statement = db.connection.prepare("SELECT family, license_id, holders FROM pool")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        census.entry((row.get(0)?, row.get(1)?)).or_default().holders = row.get(2)?;
+        census
+            .entry((
+                Family::from(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?),
+                row.get(1)?,
+            ))
+            .or_default()
+            .holders = row.get(2)?;
     }
     Ok(())
 }

@@ -1,11 +1,12 @@
 //! The head of a position, and what it could not say.
 
-use connector_api::message::DatasetStatus;
 use connector_api::position::CanonicalTable;
 
 use crate::error::Error;
-use crate::evidence::{Evidence, NOT_COLLECTED, plain_reason};
-use crate::model::{ACTIVE, License, MoneyTotal, Organization, SEATS, Thresholds, Unknown};
+use crate::evidence::Evidence;
+use crate::model::{
+    Family, License, MoneyTotal, Organization, PriceBasis, ReadStatus, Thresholds, Unit, Unknown,
+};
 use crate::number::{counted, grouped};
 use crate::source::SnapshotSource;
 use crate::visibility::Visibility;
@@ -52,19 +53,17 @@ pub(crate) fn organization(
 /// family people hold licences of.
 pub(crate) fn headline(licenses: &[License], thresholds: Thresholds) -> String {
     let counts = |license: &&License| {
-        license.unit == SEATS
-            && !license.unlimited
-            && license.status.as_deref().is_none_or(|status| status == ACTIVE)
+        license.unit == Unit::Seats && !license.unlimited && !license.has_ended()
     };
-    let family = ["user"]
+    let family = [&Family::User]
         .into_iter()
-        .chain(licenses.iter().map(|license| license.family.as_str()))
-        .find(|family| licenses.iter().filter(counts).any(|license| license.family == *family));
+        .chain(licenses.iter().map(|license| &license.family))
+        .find(|family| licenses.iter().filter(counts).any(|license| license.family == **family));
     let Some(family) = family else {
         return "No licence pools with seats were read".to_owned();
     };
     let all: Vec<&License> =
-        licenses.iter().filter(counts).filter(|license| license.family == family).collect();
+        licenses.iter().filter(counts).filter(|license| license.family == *family).collect();
     // What is free in any number would hide the rest.
     let paid: Vec<&License> = all.iter().copied().filter(|license| license.money.paid).collect();
     let (pools, which) =
@@ -114,9 +113,9 @@ pub(crate) fn money(licenses: &[License]) -> MoneyTotal {
         match (&money.price, money.reducible_at_renewal) {
             (Some(price), _) => {
                 priced = true;
-                total.list_price_estimate &= price.basis == "list";
+                total.list_price_estimate &= price.basis == PriceBasis::List;
             }
-            (None, Some(seats)) if license.family == "user" && money.paid => {
+            (None, Some(seats)) if license.family == Family::User && money.paid => {
                 total.unpriced_reducible_seats += seats;
             }
             _ => {}
@@ -137,7 +136,7 @@ pub(crate) fn unknown(
         .datasets
         .iter()
         .filter(|spec| evidence.is_planned(spec))
-        .filter(|spec| evidence.status(&spec.name) != DatasetStatus::Complete.as_str())
+        .filter(|spec| evidence.status(&spec.name) != ReadStatus::COMPLETE)
         .map(|spec| entry(evidence, &spec.name, evidence.status(&spec.name), None))
         .collect();
     // Uses of one account only may come from a dataset whose status is complete.
@@ -156,14 +155,14 @@ pub(crate) fn unknown(
 fn entry(
     evidence: &Evidence<'_>,
     dataset: &str,
-    status: &'static str,
+    status: ReadStatus,
     reason: Option<String>,
 ) -> Unknown {
     let spec = evidence.manifest.dataset(dataset);
     let info = evidence.info(dataset);
     let mut reason = reason
         .or_else(|| info.and_then(|info| info.reason.clone()))
-        .unwrap_or_else(|| plain_reason(status).to_owned());
+        .unwrap_or_else(|| status.plain_reason().to_owned());
     if let Some(info) = info
         && let Some(first) = info.missing_fields.first()
         && !reason.contains(first.as_str())
@@ -171,7 +170,6 @@ fn entry(
         reason.push_str(&format!(" (not shown: {})", info.missing_fields.join(", ")));
     }
     // No permission opens what is not there, and a run is what a dataset never read wants.
-    let opens = !matches!(status, "absent" | NOT_COLLECTED);
     Unknown {
         dataset: dataset.to_owned(),
         title: spec.map_or_else(|| dataset.to_owned(), |spec| spec.title.clone()),
@@ -179,7 +177,7 @@ fn entry(
         reason,
         affects: Vec::new(),
         permissions: spec
-            .filter(|_| opens)
+            .filter(|_| status.a_permission_opens_it())
             .map(|spec| spec.permissions.clone())
             .unwrap_or_default(),
     }
@@ -187,10 +185,10 @@ fn entry(
 
 /// The figures a dataset takes away, by family: `user: active, inactive`.
 fn affects(evidence: &Evidence<'_>, dataset: &str, licenses: &[License]) -> Vec<String> {
-    let mut families: Vec<(&str, Vec<&str>)> = Vec::new();
+    let mut families: Vec<(&Family, Vec<&str>)> = Vec::new();
     for license in licenses {
         for gap in license.gaps.iter().filter(|gap| gap.dataset == dataset) {
-            let at = families.iter().position(|(family, _)| *family == license.family);
+            let at = families.iter().position(|(family, _)| **family == license.family);
             let at = at.unwrap_or_else(|| {
                 families.push((&license.family, Vec::new()));
                 families.len() - 1

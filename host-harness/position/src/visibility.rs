@@ -2,12 +2,13 @@
 
 use connector_api::position::CanonicalTable;
 
-use crate::evidence::{Cause, Evidence, NOT_COLLECTED};
-use crate::model::{Coverage, Thresholds};
+use crate::evidence::{Cause, Evidence};
+use crate::model::{Coverage, ReadStatus, Thresholds};
 use crate::seats::Rules;
 use crate::tables::Tables;
 use crate::tables::db::Window;
 use crate::time::from_ms;
+use connector_api::message::DatasetStatus;
 
 /// How well uses can be seen, by family.
 #[derive(Debug)]
@@ -81,7 +82,7 @@ impl<'a> Visibility<'a> {
         let Some(view) = views.next() else {
             return Some(Cause {
                 dataset: String::new(),
-                status: NOT_COLLECTED,
+                status: ReadStatus::NotCollected,
                 reason: "the connector reads no uses".into(),
             });
         };
@@ -93,7 +94,7 @@ impl<'a> Visibility<'a> {
         if seen <= 1 && self.active_people.is_some_and(|active| active > 1) {
             return Some(Cause {
                 dataset: view.needs.first().cloned().unwrap_or_default(),
-                status: "partial_self",
+                status: ReadStatus::Read(DatasetStatus::PartialSelf),
                 reason: if seen == 0 {
                     "it shows no use by anybody".into()
                 } else {

@@ -9,9 +9,9 @@ use serde_json::json;
 
 use estate::{DAY, Estate, Member, NOW, ago};
 use position::Inputs;
-use position::model::{License, Line, LineStatus, Position};
+use position::model::{DifferenceReason, License, Line, LineId, LineStatus, Position, ReadStatus};
 
-fn line<'a>(position: &'a Position, id: &str, subject: &str) -> &'a Line {
+fn line<'a>(position: &'a Position, id: LineId, subject: &str) -> &'a Line {
     position
         .reconciliation
         .iter()
@@ -50,13 +50,13 @@ fn every_seat_is_in_one_class_and_the_classes_sum_to_the_seats() {
         (Some(10), Some(8), Some(2))
     );
     assert_eq!(license.unknown_because.new_account, 1);
-    assert_eq!(license.completeness, "complete");
+    assert_eq!(license.completeness.as_str(), "complete");
     let position = estate.position();
-    assert_eq!(line(&position, "SUM", "user").status, LineStatus::Ok);
-    assert_eq!(line(&position, "I1", "user").status, LineStatus::Ok);
-    assert_eq!(line(&position, "I2", "user").status, LineStatus::Ok);
-    assert_eq!(line(&position, "I3", "organization").status, LineStatus::Ok);
-    assert_eq!(line(&position, "I6", "organization").status, LineStatus::Ok);
+    assert_eq!(line(&position, LineId::Sum, "user").status, LineStatus::Ok);
+    assert_eq!(line(&position, LineId::I1, "user").status, LineStatus::Ok);
+    assert_eq!(line(&position, LineId::I2, "user").status, LineStatus::Ok);
+    assert_eq!(line(&position, LineId::I3, "organization").status, LineStatus::Ok);
+    assert_eq!(line(&position, LineId::I6, "organization").status, LineStatus::Ok);
     assert_eq!(
         position.headline,
         "user licences: 8 of 10 seats assigned; 4 show no human login in 90 days"
@@ -133,7 +133,7 @@ fn logins_are_never_recomputed_but_their_holders_are_classified() {
     assert_eq!((license.assigned, license.assigned_recomputed), (Some(37), None));
     assert_eq!((license.holders, license.never), (Some(1), Some(1)));
     let position = estate.position();
-    assert_eq!(line(&position, "I1", "user").left, Some(2), "only pools counted in seats");
+    assert_eq!(line(&position, LineId::I1, "user").left, Some(2), "only pools counted in seats");
 }
 
 #[test]
@@ -147,12 +147,12 @@ fn uses_that_were_not_read_leave_every_seat_unknown_whatever_the_status() {
         assert_eq!(license.assigned_recomputed, Some(2), "{status:?}");
         assert_eq!(license.weak_evidence, None, "{status:?}");
         assert_eq!(license.unknown_because.not_readable, 2);
-        assert_eq!(license.completeness, status.as_str());
+        assert_eq!(license.completeness.as_str(), status.as_str());
         let gap = &license.gaps[0];
-        assert_eq!((gap.dataset.as_str(), gap.status), ("use", status.as_str()));
+        assert_eq!((gap.dataset.as_str(), gap.status.as_str()), ("use", status.as_str()));
         let position = estate.position();
-        assert_eq!(line(&position, "I3", "organization").status, LineStatus::NotAssessed);
-        assert_eq!(line(&position, "SUM", "user").status, LineStatus::Ok);
+        assert_eq!(line(&position, LineId::I3, "organization").status, LineStatus::NotAssessed);
+        assert_eq!(line(&position, LineId::Sum, "user").status, LineStatus::Ok);
         let unknown = &position.unknown[0];
         assert_eq!(unknown.affects, ["user: active, inactive, never, machine_only"]);
         let opens: Vec<&str> =
@@ -180,7 +180,7 @@ fn accounts_that_were_not_all_read_leave_no_count_of_people() {
         );
         assert!(license.lacks("active") && license.lacks("assigned_recomputed"));
         let position = estate.position();
-        for id in ["I1", "I2", "SUM"] {
+        for id in [LineId::I1, LineId::I2, LineId::Sum] {
             assert_eq!(line(&position, id, "user").status, LineStatus::NotAssessed, "{id}");
         }
     }
@@ -205,7 +205,7 @@ fn a_dataset_no_run_has_read_is_unknown_and_wants_a_run() {
     estate.datasets.retain(|info| info.dataset != "use");
     let position = estate.position();
     assert_eq!(position.licenses[0].active, None);
-    assert_eq!(position.unknown[0].status, "not_collected");
+    assert_eq!(position.unknown[0].status, ReadStatus::NotCollected);
     assert!(position.unknown[0].permissions.is_empty());
 }
 
@@ -215,9 +215,9 @@ fn a_degraded_dataset_counts_where_the_hidden_field_does_not_matter() {
     estate.status("use", DatasetStatus::Degraded).missing_fields = vec!["Address".into()];
     let license = estate.license("P1");
     assert_eq!(license.active, Some(2));
-    assert_eq!(license.completeness, "degraded", "and says so");
+    assert_eq!(license.completeness.as_str(), "degraded", "and says so");
     let position = estate.position();
-    assert_eq!(line(&position, "I6", "organization").status, LineStatus::Difference);
+    assert_eq!(line(&position, LineId::I6, "organization").status, LineStatus::Difference);
     assert!(position.unknown[0].reason.contains("Address"));
 }
 
@@ -269,7 +269,7 @@ fn uses_of_one_account_only_are_taken_for_the_connecting_account_s_own() {
     estate.person("other", Member { last_login: ago(1), ..Member::default() });
     let position = estate.position();
     assert_eq!(classes(&position.licenses[0]), [None, None, None, None, Some(2)]);
-    let i3 = line(&position, "I3", "organization");
+    let i3 = line(&position, LineId::I3, "organization");
     assert_eq!((i3.status, i3.left), (LineStatus::Difference, Some(1)));
     assert_eq!(position.unknown[0].dataset, "use");
     assert!(!position.coverage[0].readable);
@@ -302,22 +302,37 @@ fn reported_and_counted_seats_that_differ_are_shown_with_the_likely_reason() {
     let estate = Estate::with_plan(10, 2);
     let difference = |estate: &Estate| {
         let position = estate.position();
-        let line = line(&position, "I1", "user").clone();
+        let line = line(&position, LineId::I1, "user").clone();
         (line.status, line.difference, line.pools.first().map(|pool| pool.reason))
     };
     let set = |sql: &str| estate.connection.execute(sql, []).unwrap();
     assert_eq!(difference(&estate), (LineStatus::Ok, Some(0), None));
     estate.person("left", Member { enabled: Some(false), ..Member::default() });
     set("UPDATE plan SET Used = 3");
-    assert_eq!(difference(&estate), (LineStatus::Difference, Some(1), Some("inactive_assignees")));
+    assert_eq!(
+        difference(&estate),
+        (LineStatus::Difference, Some(1), Some(DifferenceReason::InactiveAssignees))
+    );
     set("UPDATE plan SET Used = 9");
-    assert_eq!(difference(&estate), (LineStatus::Difference, Some(7), Some("invisible_people")));
+    assert_eq!(
+        difference(&estate),
+        (LineStatus::Difference, Some(7), Some(DifferenceReason::InvisiblePeople))
+    );
     set("UPDATE plan SET Used = 1");
-    assert_eq!(difference(&estate), (LineStatus::Difference, Some(-1), Some("unexplained")));
+    assert_eq!(
+        difference(&estate),
+        (LineStatus::Difference, Some(-1), Some(DifferenceReason::Unexplained))
+    );
     set("UPDATE plan SET CountedAt = 0");
-    assert_eq!(difference(&estate), (LineStatus::Difference, Some(-1), Some("stale_count")));
+    assert_eq!(
+        difference(&estate),
+        (LineStatus::Difference, Some(-1), Some(DifferenceReason::StaleCount))
+    );
     set("UPDATE plan SET Used = 0");
-    assert_eq!(difference(&estate), (LineStatus::Difference, Some(-2), Some("uncounted_accounts")));
+    assert_eq!(
+        difference(&estate),
+        (LineStatus::Difference, Some(-2), Some(DifferenceReason::UncountedAccounts))
+    );
 }
 
 #[test]
@@ -326,7 +341,7 @@ fn differences_of_two_pools_do_not_cancel_each_other() {
     estate.plan("P2", "user", "active", "seats", Some(5), Some(0));
     estate.person("x", Member { plan: Some("P2"), ..Member::default() });
     let position = estate.position();
-    let i1 = line(&position, "I1", "user");
+    let i1 = line(&position, LineId::I1, "user");
     assert_eq!((i1.status, i1.difference, i1.pools.len()), (LineStatus::Difference, Some(0), 2));
 }
 
@@ -335,11 +350,11 @@ fn an_active_account_without_exactly_one_seat_is_counted_unless_it_is_a_service(
     let estate = Estate::with_plan(10, 2);
     estate.person("system", Member { plan: None, robot: true, ..Member::default() });
     let position = estate.position();
-    let i2 = line(&position, "I2", "user");
+    let i2 = line(&position, LineId::I2, "user");
     assert_eq!((i2.status, i2.left, i2.right), (LineStatus::Ok, Some(3), Some(2)));
     estate.person("stray", Member { plan: None, ..Member::default() });
     let position = estate.position();
-    let i2 = line(&position, "I2", "user");
+    let i2 = line(&position, LineId::I2, "user");
     assert_eq!((i2.status, i2.difference), (LineStatus::Difference, Some(2)));
     assert!(i2.message.contains("2 without one, 1 of them service accounts"), "{}", i2.message);
 }
@@ -353,7 +368,7 @@ fn add_on_seats_count_once_for_each_person_and_only_for_active_ones() {
     let license = estate.license("A1");
     assert_eq!((license.holders, license.active), (Some(1), Some(1)));
     let position = estate.position();
-    assert_eq!(line(&position, "I1", "add_on").difference, Some(2));
+    assert_eq!(line(&position, LineId::I1, "add_on").difference, Some(2));
 }
 
 #[test]

@@ -9,7 +9,8 @@ use connector_api::position::{CanonicalTable, LicenseTier, PositionView, UseRule
 
 use estate::{Estate, Member, NOW, ago, spec};
 use position::inputs::Leaver;
-use position::rules::{Exemption, RULES, RuleResult, explain, list};
+use position::model::{Family, LineId, PriceBasis, RuleStatus, SeatOutcome};
+use position::rules::{Exemption, RULES, RuleId, RuleResult, explain, list};
 use position::{DatasetInfo, compute, money};
 
 /// The small estate with everything rules look at: identities, holds, activations, roles, meters.
@@ -150,10 +151,10 @@ impl Case {
     }
 
     /// Who a rule finds, and what came of it.
-    fn rule(&self, id: &str) -> (Vec<String>, RuleResult) {
+    fn rule(&self, id: RuleId) -> (Vec<String>, RuleResult) {
         let snapshot = self.estate.snapshot();
         let analysis = compute(&self.estate, &snapshot, &self.estate.inputs).unwrap();
-        let listing = list(&analysis, &self.estate, &[id.to_owned()], 100).unwrap();
+        let listing = list(&analysis, &self.estate, &[id], 100).unwrap();
         let result = analysis.position.rules.iter().find(|rule| rule.id == id).unwrap().clone();
         let who: Vec<String> = listing
             .seats
@@ -169,11 +170,14 @@ impl Case {
     }
 
     #[track_caller]
-    fn finds(&self, id: &str, expected: &[&str]) {
+    fn finds(&self, id: RuleId, expected: &[&str]) {
         let (mut who, result) = self.rule(id);
         who.sort();
         assert_eq!(who, expected, "{id}: {result:#?}");
-        assert_eq!(result.status, if expected.is_empty() { "none" } else { "found" });
+        assert_eq!(
+            result.status,
+            if expected.is_empty() { RuleStatus::None } else { RuleStatus::Found }
+        );
     }
 }
 
@@ -192,8 +196,8 @@ fn r01_finds_who_never_logged_in_and_spares_starters_services_and_the_reactivate
     // A login without a last login is a fault of the data, not a person who never came.
     case.person("sso", Member::default());
     case.estate.uses("sso", false, ago(100));
-    case.finds("R01", &["never"]);
-    case.finds("R02", &[]);
+    case.finds(RuleId::R01, &["never"]);
+    case.finds(RuleId::R02, &[]);
 }
 
 #[test]
@@ -201,8 +205,8 @@ fn r02_finds_the_inactive_and_not_who_came_within_the_limit() {
     let case = Case::new();
     case.used("idle", 120).used("back", 89).used("today", 0);
     case.person("old", Member { last_login: ago(400), ..Member::default() });
-    case.finds("R02", &["idle", "old"]);
-    assert_eq!(case.rule("R02").1.weak, 1, "the last-login field alone is weak evidence");
+    case.finds(RuleId::R02, &["idle", "old"]);
+    assert_eq!(case.rule(RuleId::R02).1.weak, 1, "the last-login field alone is weak evidence");
 }
 
 #[test]
@@ -214,7 +218,7 @@ fn r03_finds_machines_on_paid_seats_only() {
         case.estate.uses(id, true, ago(1));
     }
     case.estate.uses("both", false, ago(150));
-    case.finds("R03", &["machine"]);
+    case.finds(RuleId::R03, &["machine"]);
 }
 
 #[test]
@@ -228,7 +232,7 @@ fn r04_finds_frozen_paid_seats_after_two_weeks() {
         );
         case.run(&format!("INSERT INTO hold VALUES(?1, {})", NOW - days * 86_400_000), id);
     }
-    case.finds("R04", &["frozen"]);
+    case.finds(RuleId::R04, &["frozen"]);
 }
 
 #[test]
@@ -247,11 +251,11 @@ fn what_our_own_snapshots_saw_stands_in_for_dates_the_vendor_does_not_keep() {
     for (id, days) in [("back", 29), ("back_long_ago", 31), ("idle_back", 10)] {
         saw("activated", id, days);
     }
-    case.finds("R01", &["back_long_ago"]);
-    case.finds("R02", &["idle"]);
+    case.finds(RuleId::R01, &["back_long_ago"]);
+    case.finds(RuleId::R02, &["idle"]);
     // The audit trail knows of a later time than our snapshots.
     case.run(&format!("INSERT INTO audit VALUES(?1, {})", NOW - 5 * 86_400_000), "back_long_ago");
-    case.finds("R01", &[]);
+    case.finds(RuleId::R01, &[]);
 
     // The record of a frozen account changed again lately; we saw it frozen before.
     for id in ["frozen", "lately", "released"] {
@@ -261,7 +265,7 @@ fn what_our_own_snapshots_saw_stands_in_for_dates_the_vendor_does_not_keep() {
             case.run(&format!("INSERT INTO hold VALUES(?1, {})", NOW - 86_400_000), id);
         }
     }
-    case.finds("R04", &["frozen"]);
+    case.finds(RuleId::R04, &["frozen"]);
 }
 
 #[test]
@@ -275,7 +279,7 @@ fn r05_finds_sparse_use_of_accounts_that_are_old_enough() {
     case.person("young", Member { created: ago(60), last_login: ago(40), ..Member::default() });
     case.estate.uses("young", false, ago(40));
     // The two at work came on one day of the window only.
-    case.finds("R05", &["sparse", "today_1", "today_2"]);
+    case.finds(RuleId::R05, &["sparse", "today_1", "today_2"]);
 }
 
 #[test]
@@ -283,7 +287,7 @@ fn r05_says_nothing_when_uses_were_read_for_less_than_its_window() {
     let case = Case::new();
     case.estate.connection.execute("DELETE FROM \"use\" WHERE At < ?1", [ago(50)]).unwrap();
     case.used("sparse", 40);
-    case.finds("R05", &[]);
+    case.finds(RuleId::R05, &[]);
 }
 
 #[test]
@@ -293,15 +297,19 @@ fn r06_finds_who_has_no_access_to_what_the_licence_is_for() {
     case.run("INSERT INTO role_given VALUES(?1, 'seller')", "seller");
     case.person("other_plan", Member { plan: Some("FREE"), ..Member::default() });
     case.person("starter", Member { created: ago(3), ..Member::default() });
-    case.finds("R06", &["plain"]);
+    case.finds(RuleId::R06, &["plain"]);
     case.estate.connection.execute("DELETE FROM role_right", []).unwrap();
-    assert_eq!(case.rule("R06").1.status, "withheld", "nobody with access is no evidence");
+    assert_eq!(
+        case.rule(RuleId::R06).1.status,
+        RuleStatus::Withheld,
+        "nobody with access is no evidence"
+    );
 }
 
 #[test]
 fn r07_is_withheld_because_business_records_are_not_read() {
-    let (_, result) = Case::new().rule("R07");
-    assert_eq!(result.status, "withheld");
+    let (_, result) = Case::new().rule(RuleId::R07);
+    assert_eq!(result.status, RuleStatus::Withheld);
     assert!(result.reason.unwrap().contains("business records"));
 }
 
@@ -318,8 +326,8 @@ fn r08_and_r09_judge_permission_set_licences_by_holder_and_by_consumer() {
     for id in ["idle", "in_group"] {
         case.run("INSERT INTO role_given VALUES(?1, 'tool')", id);
     }
-    case.finds("R08", &["gone", "idle"]);
-    case.finds("R09", &["at_work", "gone"]);
+    case.finds(RuleId::R08, &["gone", "idle"]);
+    case.finds(RuleId::R09, &["at_work", "gone"]);
 }
 
 #[test]
@@ -332,19 +340,19 @@ fn r10_finds_idle_features_and_r11_idle_and_ended_packages() {
         case.estate.grant(pool, "idle").grant(pool, "at_work");
     }
     case.estate.grant("package_2", "today_1");
-    case.finds("R10", &["idle"]);
-    case.finds("R11", &["idle", "today_1"]);
+    case.finds(RuleId::R10, &["idle"]);
+    case.finds(RuleId::R11, &["idle", "today_1"]);
 }
 
 #[test]
 fn r12_finds_what_was_never_assigned_and_leaves_the_headroom() {
     let case = Case::new();
-    case.finds("R12", &["KEY_P1"]);
-    let (_, result) = case.rule("R12");
+    case.finds(RuleId::R12, &["KEY_P1"]);
+    let (_, result) = case.rule(RuleId::R12);
     assert_eq!(result.details[0].quantity, 1_000 - 2 - 50);
     assert_eq!((result.unpriced, result.saving_per_year.is_empty()), (948, true), "never 0");
     case.run("UPDATE plan SET Used = ?1 WHERE Id = 'P1'", "950");
-    case.finds("R12", &[]);
+    case.finds(RuleId::R12, &[]);
 }
 
 #[test]
@@ -352,19 +360,19 @@ fn r12_keeps_what_was_assigned_in_the_last_year() {
     let mut case = Case::new();
     let points =
         vec![money::Point { at: NOW - 300 * 86_400_000, purchased: Some(1_000), assigned: 990 }];
-    let key = ("user".to_owned(), "KEY_P1".to_owned());
+    let key = (Family::User, "KEY_P1".to_owned());
     case.estate.inputs.imported.trend.insert(key, points);
-    case.finds("R12", &[]);
+    case.finds(RuleId::R12, &[]);
 }
 
 #[test]
 fn r13_finds_more_assigned_than_bought() {
     let case = Case::new();
-    case.finds("R13", &[]);
+    case.finds(RuleId::R13, &[]);
     case.run("UPDATE plan SET Used = ?1 WHERE Id = 'P1'", "1010");
-    case.finds("R13", &["KEY_P1"]);
+    case.finds(RuleId::R13, &["KEY_P1"]);
     case.run("UPDATE plan SET Bought = ?1 WHERE Id = 'P1'", "-1");
-    case.finds("R13", &[]);
+    case.finds(RuleId::R13, &[]);
 }
 
 #[test]
@@ -383,22 +391,22 @@ fn r14_finds_two_accounts_of_one_person_unless_one_is_an_administrator_s_or_clos
             case.run(&sql, &id);
         }
     }
-    case.finds("R14", &["same_1", "same_2"]);
+    case.finds(RuleId::R14, &["same_1", "same_2"]);
 }
 
 #[test]
 fn r15_wants_a_staff_list_and_then_finds_who_has_left() {
     let mut case = Case::new();
     case.used("leaver", 0).used("stays", 0);
-    let (_, withheld) = case.rule("R15");
-    assert_eq!(withheld.status, "withheld");
+    let (_, withheld) = case.rule(RuleId::R15);
+    assert_eq!(withheld.status, RuleStatus::Withheld);
     assert!(withheld.reason.unwrap().contains("no staff list"));
     case.estate.inputs.imported.leavers = Some(vec![Leaver {
         ended_on: "2026-01-31".into(),
         federation_id: Some("LEAVER".into()),
         ..Leaver::default()
     }]);
-    case.finds("R15", &["leaver"]);
+    case.finds(RuleId::R15, &["leaver"]);
 }
 
 #[test]
@@ -408,14 +416,14 @@ fn r16_compares_logins_with_members_once_both_have_a_price() {
     for id in ["visitor_1", "visitor_2"] {
         case.person(id, Member { plan: Some("SITE"), ..Member::default() });
     }
-    assert_eq!(case.rule("R16").1.status, "withheld");
+    assert_eq!(case.rule(RuleId::R16).1.status, RuleStatus::Withheld);
     let mut price = |login: u32, member: u32| {
         let book = format!(
             "license,unit_price,currency,period,alternative_to\n\
              user/KEY_SITE,{login},EUR,month,user/KEY_P1\nuser/KEY_P1,{member},EUR,month,\n"
         );
         case.estate.inputs.imported.prices = Some(money::prices(&book).unwrap());
-        let (who, result) = case.rule("R16");
+        let (who, result) = case.rule(RuleId::R16);
         let saving: Vec<String> = result
             .details
             .iter()
@@ -441,37 +449,37 @@ fn r16_says_nothing_of_members_whose_uses_were_not_read_for_long_enough() {
     let book = "license,unit_price,currency,period,alternative_to\n\
                 user/KEY_SITE,1,EUR,month,user/KEY_P1\nuser/KEY_P1,10,EUR,month,\n";
     case.estate.inputs.imported.prices = Some(money::prices(book).unwrap());
-    case.finds("R16", &["KEY_P1"]);
+    case.finds(RuleId::R16, &["KEY_P1"]);
     case.estate.connection.execute("DELETE FROM \"use\" WHERE At < ?1", [ago(50)]).unwrap();
-    case.finds("R16", &[]);
+    case.finds(RuleId::R16, &[]);
     case.estate.status("use", DatasetStatus::Denied);
-    case.finds("R16", &[]);
+    case.finds(RuleId::R16, &[]);
 }
 
 #[test]
 fn r17_finds_a_month_s_logins_that_run_out() {
     let case = Case::new();
     case.estate.plan("SITE", "user", "active", "logins", Some(100), Some(79));
-    case.finds("R17", &[]);
+    case.finds(RuleId::R17, &[]);
     case.run("UPDATE plan SET Used = ?1 WHERE Id = 'SITE'", "80");
-    case.finds("R17", &["KEY_SITE"]);
+    case.finds(RuleId::R17, &["KEY_SITE"]);
 }
 
 #[test]
 fn how_far_back_and_how_early_pools_are_judged_are_settings() {
     let mut case = Case::new();
     case.estate.plan("SITE", "user", "active", "logins", Some(100), Some(50));
-    case.finds("R17", &[]);
+    case.finds(RuleId::R17, &[]);
     case.estate.inputs.settings.login_pool_elapsed_percent = 0.0;
-    case.finds("R17", &["KEY_SITE"]);
+    case.finds(RuleId::R17, &["KEY_SITE"]);
     case.estate.inputs.settings.login_pool_used_percent = 51.0;
-    case.finds("R17", &[]);
+    case.finds(RuleId::R17, &[]);
     let peak = money::Point { at: ago(200).unwrap(), purchased: None, assigned: 990 };
-    let key = ("user".to_owned(), "KEY_P1".to_owned());
+    let key = (Family::User, "KEY_P1".to_owned());
     case.estate.inputs.imported.trend.insert(key, vec![peak]);
-    case.finds("R12", &[]);
+    case.finds(RuleId::R12, &[]);
     case.estate.inputs.settings.peak_days = 199;
-    case.finds("R12", &["KEY_P1"]);
+    case.finds(RuleId::R12, &["KEY_P1"]);
 }
 
 #[test]
@@ -491,7 +499,7 @@ fn r18_finds_overuse_by_pace_and_spares_what_is_not_metered_or_does_not_repeat()
         case.estate.connection.execute(sql, rusqlite::params![id, used]).unwrap();
         case.run(&format!("INSERT INTO contingent VALUES(?1, '{often}', {start})"), id);
     }
-    case.finds("R18", &["usage_over", "usage_pace"]);
+    case.finds(RuleId::R18, &["usage_over", "usage_pace"]);
 }
 
 #[test]
@@ -500,7 +508,7 @@ fn r19_finds_an_allowance_that_is_nearly_used_up() {
     case.estate.plan("L1", "limit", "active", "MB", Some(100), Some(80));
     case.estate.plan("L2", "limit", "active", "MB", Some(100), Some(79));
     case.estate.plan("L3", "limit", "active", "MB", Some(0), Some(0));
-    case.finds("R19", &["KEY_L1"]);
+    case.finds(RuleId::R19, &["KEY_L1"]);
 }
 
 #[test]
@@ -509,18 +517,18 @@ fn r20_finds_pools_and_contracts_that_end() {
     case.offer("package_soon", "active", 1, 1, ago(-80));
     case.offer("package_later", "active", 1, 1, ago(-100));
     case.offer("package_over", "expired", 1, 1, ago(10));
-    case.finds("R20", &["package_soon"]);
+    case.finds(RuleId::R20, &["package_soon"]);
     let contract = "contract,product,quantity,start_on,end_on,notice_days,licenses\n\
                     C-1,A,1,2025-01-01,2026-07-31,60,user/KEY_P1\n\
                     C-2,B,1,2025-01-01,2026-12-31,60,user/KEY_P1\n";
     case.estate.inputs.imported.contract = Some(money::contract(contract).unwrap());
-    case.finds("R20", &["C-1", "package_soon"]);
+    case.finds(RuleId::R20, &["C-1", "package_soon"]);
 }
 
 #[test]
 fn r21_wants_a_contract_and_then_compares_quantities() {
     let mut case = Case::new();
-    assert_eq!(case.rule("R21").1.status, "withheld");
+    assert_eq!(case.rule(RuleId::R21).1.status, RuleStatus::Withheld);
     let contract = |quantity: i64| {
         let text = format!(
             "contract,product,quantity,start_on,end_on,licenses\n\
@@ -529,9 +537,9 @@ fn r21_wants_a_contract_and_then_compares_quantities() {
         Some(money::contract(&text).unwrap())
     };
     case.estate.inputs.imported.contract = contract(1_000);
-    case.finds("R21", &[]);
+    case.finds(RuleId::R21, &[]);
     case.estate.inputs.imported.contract = contract(900);
-    case.finds("R21", &["KEY_P1"]);
+    case.finds(RuleId::R21, &["KEY_P1"]);
 }
 
 #[test]
@@ -542,23 +550,50 @@ fn r22_finds_privileges_nobody_used_for_a_month() {
     for id in ["idle_admin", "admin"] {
         case.run("INSERT INTO role_given VALUES(?1, 'admins')", id);
     }
-    case.finds("R22", &["idle_admin"]);
-    assert!(case.rule("R22").1.saving_per_year.is_empty(), "a risk saves nothing");
+    case.finds(RuleId::R22, &["idle_admin"]);
+    assert!(case.rule(RuleId::R22).1.saving_per_year.is_empty(), "a risk saves nothing");
 }
 
 #[test]
 fn a_rule_without_its_input_is_withheld_and_names_what_frees_it() {
-    let inputs: [(&str, &[&str]); 8] = [
-        ("use", &["R01", "R02", "R03", "R05", "R08", "R10", "R11", "R22"]),
-        ("member", &["R01", "R02", "R03", "R04", "R05", "R06", "R08", "R10", "R11", "R14", "R22"]),
-        ("badge", &["R01", "R02", "R05", "R14"]),
-        ("hold", &["R04"]),
-        ("role_given", &["R06", "R09", "R22"]),
-        ("role_right", &["R06", "R09", "R22"]),
-        ("plan", &["R12", "R13", "R17", "R19"]),
-        ("contingent", &["R18"]),
+    let inputs: [(&str, &[RuleId]); 8] = [
+        (
+            "use",
+            &[
+                RuleId::R01,
+                RuleId::R02,
+                RuleId::R03,
+                RuleId::R05,
+                RuleId::R08,
+                RuleId::R10,
+                RuleId::R11,
+                RuleId::R22,
+            ],
+        ),
+        (
+            "member",
+            &[
+                RuleId::R01,
+                RuleId::R02,
+                RuleId::R03,
+                RuleId::R04,
+                RuleId::R05,
+                RuleId::R06,
+                RuleId::R08,
+                RuleId::R10,
+                RuleId::R11,
+                RuleId::R14,
+                RuleId::R22,
+            ],
+        ),
+        ("badge", &[RuleId::R01, RuleId::R02, RuleId::R05, RuleId::R14]),
+        ("hold", &[RuleId::R04]),
+        ("role_given", &[RuleId::R06, RuleId::R09, RuleId::R22]),
+        ("role_right", &[RuleId::R06, RuleId::R09, RuleId::R22]),
+        ("plan", &[RuleId::R12, RuleId::R13, RuleId::R17, RuleId::R19]),
+        ("contingent", &[RuleId::R18]),
     ];
-    let always = ["R07", "R15", "R16", "R21"];
+    let always = [RuleId::R07, RuleId::R15, RuleId::R16, RuleId::R21];
     let mut case = Case::new();
     for (dataset, rules) in inputs {
         for status in [DatasetStatus::Denied, DatasetStatus::PartialSelf] {
@@ -569,7 +604,12 @@ fn a_rule_without_its_input_is_withheld_and_names_what_frees_it() {
                 }
                 let (_, result) = case.rule(rule.id);
                 if rules.contains(&rule.id) {
-                    assert_eq!(result.status, "withheld", "{} without {dataset}", rule.id);
+                    assert_eq!(
+                        result.status,
+                        RuleStatus::Withheld,
+                        "{} without {dataset}",
+                        rule.id
+                    );
                     assert_eq!(result.findings, 0);
                     let label = format!("See {dataset}");
                     assert!(
@@ -578,7 +618,12 @@ fn a_rule_without_its_input_is_withheld_and_names_what_frees_it() {
                         rule.id
                     );
                 } else if dataset != "plan" && dataset != "member" {
-                    assert_ne!(result.status, "withheld", "{} needs no {dataset}", rule.id);
+                    assert_ne!(
+                        result.status,
+                        RuleStatus::Withheld,
+                        "{} needs no {dataset}",
+                        rule.id
+                    );
                 }
             }
         }
@@ -590,23 +635,23 @@ fn a_rule_without_its_input_is_withheld_and_names_what_frees_it() {
 fn accounts_that_were_not_seen_withhold_the_rules_about_silence() {
     let case = Case::new();
     case.person("never", Member::default());
-    case.finds("R01", &["never"]);
+    case.finds(RuleId::R01, &["never"]);
     case.run("UPDATE plan SET Used = ?1 WHERE Id = 'P1'", "900");
-    for id in ["R01", "R02", "R05", "R08"] {
+    for id in [RuleId::R01, RuleId::R02, RuleId::R05, RuleId::R08] {
         let (who, result) = case.rule(id);
-        assert_eq!((who.len(), result.status), (0, "withheld"), "{id}");
+        assert_eq!((who.len(), result.status), (0, RuleStatus::Withheld), "{id}");
         assert_eq!(result.permissions[0].label, "See member", "{id} says what would show them");
     }
-    assert_eq!(case.rule("R06").1.status, "found");
+    assert_eq!(case.rule(RuleId::R06).1.status, RuleStatus::Found);
 }
 
 #[test]
 fn an_exemption_keeps_a_seat_until_its_last_day() {
     let mut case = Case::new();
     case.person("never", Member::default());
-    let exemption = |rule: &str, until: &str| Exemption {
+    let exemption = |rule: Option<RuleId>, until: &str| Exemption {
         id: 1,
-        rule: rule.into(),
+        rule,
         subject: "never".into(),
         subject_name: "never".into(),
         reason: "starts in May".into(),
@@ -614,14 +659,14 @@ fn an_exemption_keeps_a_seat_until_its_last_day() {
         expires_on: until.parse().unwrap(),
     };
     for (rule, until, exempt) in [
-        ("R01", "2026-03-01", 1),
-        ("", "2026-12-31", 1),
-        ("R02", "2026-12-31", 0),
-        ("R01", "2026-02-28", 0),
+        (Some(RuleId::R01), "2026-03-01", 1),
+        (None, "2026-12-31", 1),
+        (Some(RuleId::R02), "2026-12-31", 0),
+        (Some(RuleId::R01), "2026-02-28", 0),
     ] {
         case.estate.inputs.imported.exemptions = vec![exemption(rule, until)];
-        let (who, result) = case.rule("R01");
-        assert_eq!((result.exempt, who.len() as i64), (exempt, 1 - exempt), "{rule} {until}");
+        let (who, result) = case.rule(RuleId::R01);
+        assert_eq!((result.exempt, who.len() as i64), (exempt, 1 - exempt), "{rule:?} {until}");
     }
 }
 
@@ -637,13 +682,18 @@ fn the_explanation_of_every_person_agrees_with_the_findings() {
     let mut explained = 0;
     for id in ["never", "idle", "today", "starter", "today_1"] {
         let explanation = explain(&analysis, &case.estate, id).unwrap();
-        for rule in explanation.rules.iter().filter(|rule| rule.outcome != "withheld") {
+        for rule in explanation.rules.iter().filter(|rule| rule.outcome != SeatOutcome::Withheld) {
             let listed = listing
                 .seats
                 .iter()
                 .any(|finding| finding.person_id == id && finding.rule == rule.rule);
             let all = rule.conditions.iter().all(|(_, holds)| *holds == Some(true));
-            assert_eq!((listed, rule.outcome == "found"), (all, all), "{id} {}", rule.rule);
+            assert_eq!(
+                (listed, rule.outcome == SeatOutcome::Found),
+                (all, all),
+                "{id} {}",
+                rule.rule
+            );
             explained += 1;
         }
     }
@@ -671,7 +721,7 @@ fn money_is_two_numbers_and_what_has_no_price_stays_seats() {
                     C-1,A,1000,10,EUR,month,2025-01-01,2026-03-10,2,5,user/KEY_P1\n";
     case.estate.inputs.imported.contract = Some(money::contract(contract).unwrap());
     let (priced, total) = money(&case);
-    assert_eq!(priced.price.unwrap().basis, "contract");
+    assert_eq!(priced.price.unwrap().basis, PriceBasis::Contract);
     assert_eq!(priced.cost_per_year.unwrap().to_string(), "120,000.00 EUR");
     assert_eq!(priced.reusable_now, Some(1));
     assert_eq!(priced.reusable_now_amount.unwrap().to_string(), "3.29 EUR", "ten days of a year");
@@ -683,7 +733,7 @@ fn money_is_two_numbers_and_what_has_no_price_stays_seats() {
     (inputs.settings, inputs.imported) = what_if.over(&inputs.settings, &inputs.imported);
     inputs.what_if = what_if;
     let (supposed, _) = money(&case);
-    assert_eq!(supposed.price.unwrap().basis, "what_if");
+    assert_eq!(supposed.price.unwrap().basis, PriceBasis::WhatIf);
     assert_eq!(supposed.needed, Some(4));
     assert_eq!(case.estate.position().supposed["growth_percent"], "100");
 }
@@ -702,7 +752,7 @@ fn the_vendor_s_own_measurement_is_held_against_what_was_counted() {
     };
     let line = |case: &Case| {
         let lines = case.estate.position().reconciliation;
-        let line = lines.iter().find(|line| line.id == "I4").unwrap();
+        let line = lines.iter().find(|line| line.id == LineId::I4).unwrap();
         (line.left, line.right, line.status.as_str())
     };
     case.used("idle", 40).used("today", 0);

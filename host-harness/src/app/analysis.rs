@@ -2,7 +2,7 @@
 
 use position::diff::{self, Diff, Read};
 use position::inputs::{Imported, Inputs, RuleSettings};
-use position::model::Movement;
+use position::model::{Family, Movement};
 use position::money::{self, Point, PriceBook, WhatIf};
 use position::{Analysis, Kept};
 
@@ -119,7 +119,7 @@ pub(crate) fn prepare(
     store: &ReadStore,
     snapshot: &SnapshotInfo,
     settings: &RuleSettings,
-) -> Result<Vec<(String, String, Point)>, HostError> {
+) -> Result<Vec<(Family, String, Point)>, HostError> {
     // Earlier snapshots' tables, and those that a report made before its uses were summed.
     position::forget(&store.folder().positions(), snapshot.connector_id);
     let inputs = inputs(store, snapshot, settings, WhatIf::default())?;

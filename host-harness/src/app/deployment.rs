@@ -252,7 +252,7 @@ impl Deployment {
     }
 }
 
-/// Takes back runs whose process is gone; answers how many.
+/// Takes back runs whose process is gone; returns how many.
 ///
 /// # Errors
 /// When the store cannot be written.
@@ -390,7 +390,7 @@ fn host_problems(manifest: &Manifest, draft: &Draft) -> Vec<Problem> {
     problems
 }
 
-/// One error that carries all problems; a single one is told in its first line.
+/// One error that carries all problems; a single problem becomes the message itself.
 fn refuse(problems: Vec<Problem>) -> Result<(), HostError> {
     let error = match problems.as_slice() {
         [] => return Ok(()),

@@ -39,7 +39,7 @@ pub struct RemovedExemption {
 /// reason or owner.
 pub fn add(app: &App, name: &str, new: &NewExemption) -> Result<Exemption, HostError> {
     let (reader, connector) = snapshots::connector(app, name)?;
-    let rule = new.rule.as_deref().map(known_rule).transpose()?.unwrap_or_default();
+    let rule = new.rule.as_deref().map(known_rule).transpose()?;
     if new.until < time::now().date_naive() {
         return Err(HostError::usage(format_args!("`{}` is over", new.until)));
     }

@@ -8,7 +8,7 @@ use crate::error::HostError;
 use crate::source::StoreSource;
 use crate::time::rfc3339;
 use position::money::WhatIf;
-use position::rules::{self, Explanation, Listing, RuleResult, rule};
+use position::rules::{self, Explanation, Listing, RuleId, RuleResult, rule};
 
 /// What the rules found in a snapshot.
 #[derive(Debug, Serialize)]
@@ -43,17 +43,13 @@ pub fn list(
     limit: usize,
     as_of: Option<&str>,
 ) -> Result<FindingsView, HostError> {
-    for id in rules {
-        known_rule(id)?;
-    }
+    let wanted = rules.iter().map(|id| known_rule(id)).collect::<Result<Vec<RuleId>, _>>()?;
     let (store, snapshot) = snapshots::find(app, name, as_of)?;
     let inputs = analysis::inputs(&store, &snapshot, &app.config().rules, WhatIf::default())?;
     let source = StoreSource::open(&store, &snapshot)?;
     let analysis = analysis::analyse(&source, &inputs)?;
-    let findings = rules::list(&analysis, &source, rules, limit)?;
-    let asked = |rule: &RuleResult| {
-        rules.is_empty() || rules.iter().any(|wanted| wanted.eq_ignore_ascii_case(rule.id))
-    };
+    let findings = rules::list(&analysis, &source, &wanted, limit)?;
+    let asked = |rule: &RuleResult| wanted.is_empty() || wanted.contains(&rule.id);
     Ok(FindingsView {
         connector: snapshot.connector_name.clone(),
         snapshot: snapshot.id,
@@ -81,8 +77,8 @@ pub fn explain(
 }
 
 /// The id of a rule as the catalogue spells it.
-pub(crate) fn known_rule(id: &str) -> Result<String, HostError> {
-    rule(id).map(|rule| rule.id.to_owned()).ok_or_else(|| {
+pub(crate) fn known_rule(id: &str) -> Result<RuleId, HostError> {
+    rule(id).map(|rule| rule.id).ok_or_else(|| {
         HostError::usage(format_args!("there is no rule `{id}`")).with_hint("rules are R01 to R22")
     })
 }

@@ -10,11 +10,11 @@ use crate::app::analysis;
 use crate::app::reports::Limits;
 use crate::error::HostError;
 use crate::source::StoreSource;
-use crate::store::{ConnectorInfo, ReadStore};
+use crate::store::{ConnectorInfo, ReadStore, RunStatus};
 use crate::time::{now, rfc3339};
 use position::grouped;
 use position::inputs::RuleSettings;
-use position::model::{MoneyTotal, Position};
+use position::model::{Family, MoneyTotal, Position, Unit};
 use position::money::{Amounts, WhatIf};
 
 /// All connectors together.
@@ -92,13 +92,13 @@ pub struct FleetTotal {
     /// The feature.
     pub feature: String,
     /// The licence's family.
-    pub family: String,
+    pub family: Family,
     /// The vendor's key of the licence.
     pub key: String,
     /// Its name.
     pub name: String,
     /// What it is counted in.
-    pub unit: String,
+    pub unit: Unit,
     /// Number of organizations that have it.
     pub organizations: i64,
     /// Sums in that unit; `None` once a figure is unknown.
@@ -201,11 +201,12 @@ fn look(
     let age = now() - position.as_of;
     let last = store.snapshots().last_run(connector.id);
     if let Ok(Some((status, at))) = last
-        && ["failed", "paused"].contains(&status.as_str())
+        && matches!(status, RunStatus::Failed | RunStatus::Paused)
     {
         entry.status = FleetStatus::Failed;
         entry.reason = Some(format!(
-            "the last run {status} at {}; its figures are as of {}",
+            "the last run {} at {}; its figures are as of {}",
+            status.as_str(),
             rfc3339(at),
             rfc3339(position.as_of)
         ));
@@ -233,7 +234,7 @@ fn position(
     Ok(Some((position, position::unread_families(&source.snapshot))))
 }
 
-type Totals = BTreeMap<(String, String, String, String), FleetTotal>;
+type Totals = BTreeMap<(String, Family, String, Unit), FleetTotal>;
 
 fn add(totals: &mut Totals, feature: &str, position: &Position) {
     for license in position.licenses.iter().filter(|license| !license.is_dormant()) {

@@ -1,4 +1,4 @@
-//! Lists an administrator adds: prices, contracts, staff, who stands behind a use.
+//! Lists an administrator adds: prices, contracts, staff, which uses are a person's or a machine's.
 
 use std::path::Path;
 
@@ -9,6 +9,7 @@ use crate::app::{App, snapshots, text_file};
 use crate::error::HostError;
 use crate::source::StoreSource;
 use crate::store::{Import, ImportKind};
+use position::model::Unit;
 use position::money;
 
 /// An example of a list, with every column.
@@ -103,8 +104,8 @@ federation_id,email,employee_number,ended_on
 # ,person@example.com,,2026-01-31
 ";
 const ACTIVITY: &str = "\
-# Who stands behind a use. The first line that fits decides; an empty cell fits everything, * stands for
-# any text. kind: human, machine, or ambiguous, which counts as human.
+# Whether a person or a machine is behind a use. The first line that matches decides; an empty cell
+# matches everything, * any text. kind: human, machine, or ambiguous, which counts as human.
 method,detail,application,kind
 ";
 
@@ -141,7 +142,7 @@ pub fn template(app: &App, kind: ImportKind, name: Option<&str>) -> Result<Templ
             let source = StoreSource::open(&reader, &snapshot)?;
             let analysis = analysis::analyse(&source, &inputs)?;
             for license in &analysis.position.licenses {
-                if license.unit == "requests" || license.is_dormant() {
+                if license.unit == Unit::Requests || license.is_dormant() {
                     continue;
                 }
                 let key = format!("# {}/{}", license.family, license.key);

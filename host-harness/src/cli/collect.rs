@@ -27,8 +27,8 @@ pub(crate) struct Args {
     /// Only this dataset; may be repeated
     #[arg(long = "dataset", value_name = "DATASET")]
     datasets: Vec<String>,
-    /// Run the connector in a process of its own, as `serve` does: a library that crashes costs
-    /// this run and nothing else
+    /// Run the connector in a process of its own, as `serve` does: a library that crashes ends only
+    /// this run
     #[arg(long)]
     pub(crate) isolate: bool,
 }

@@ -26,8 +26,8 @@ const CLIENT_SECRET: &str = "client_secret";
 pub(crate) enum Command {
     /// Create a connector
     ///
-    /// Which settings a connector has, `features show FEATURE` says. Its secret is asked for,
-    /// or read from a file; it is never an argument.
+    /// `features show FEATURE` lists the settings of a connector. Its secret is asked for or read from
+    /// a file; it is never an argument.
     New {
         /// The feature, as `features list` names it
         feature: String,
@@ -85,12 +85,12 @@ pub(crate) enum Command {
     /// A crash at any moment leaves a key that opens everything. No other command of this endpoint
     /// server may run meanwhile. Replace the backup of the key afterwards.
     RotateKey {
-        /// Seal with the key in this file (32 bytes, as such or in base64, mode 0600) instead of a
-        /// fresh one; needed when the key does not lie in the home folder
+        /// Seal with the key in this file (32 bytes, raw or in base64, mode 0600) instead of a new one;
+        /// needed if the key is not in the home folder
         #[arg(long, value_name = "FILE")]
         new_key_file: Option<PathBuf>,
     },
-    /// Write the rights a connecting account needs, and no more, as files to deploy at the vendor
+    /// Write the permissions a connecting account needs, and no more, as files to deploy at the vendor
     PermissionSet {
         /// The connector's name
         name: String,

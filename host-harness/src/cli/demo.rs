@@ -26,7 +26,7 @@ pub(crate) struct Args {
     seed: u64,
 }
 
-/// Plays the story; the home folder stays for a look around.
+/// Plays the story; the home folder is kept.
 ///
 /// # Errors
 /// When a step fails, or the report differs from what the org was filled with.
@@ -78,7 +78,7 @@ pub(crate) fn run(app: &App, out: Reporter, args: &Args) -> Result<Outcome, Host
     Ok(Outcome::DONE)
 }
 
-/// The guide's steps; answers the report.
+/// Plays the guide's steps; returns the report.
 fn play(stage: &Stage<'_>, org: &SimulatedOrg) -> Result<Value, HostError> {
     stage.title("Properties of the endpoint server > Features > Salesforce Connector > Save");
     stage.run(&["features", "enable", "salesforce"])?;
@@ -166,7 +166,7 @@ impl Stage<'_> {
         })
     }
 
-    /// For the person: on standard output, or beside it when that is one JSON document.
+    /// For the person: on standard output, or on standard error when that is one JSON document.
     fn say(&self, text: &str) {
         if self.out.json {
             self.out.note(text);
@@ -227,7 +227,7 @@ fn typed(arguments: &[&str]) -> String {
     quoted.collect::<Vec<_>>().join(" ")
 }
 
-/// Each user licence's figures beside those of the seed, and how many differ.
+/// Each user licence's figures next to those of the seed, and how many differ.
 fn compare(report: &Value, truth: &[LicenseTruth]) -> (String, usize) {
     let mut table = Table::new(&[
         "USER LICENCE",

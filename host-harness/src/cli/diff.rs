@@ -89,7 +89,7 @@ fn pool_table(diff: &Diff) -> Table {
     for license in &diff.licenses {
         table.row(vec![
             format!("{}/{}", license.family, license.key),
-            license.change.to_owned(),
+            license.change.to_string(),
             pair(number(license.purchased.0), number(license.purchased.1)),
             pair(number(license.assigned.0), number(license.assigned.1)),
             words(&license.status),

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::app::exemptions::{self, NewExemption};
 use crate::error::HostError;
 use crate::time;
-use position::rules::Exemption;
+use position::rules::{Exemption, RuleId};
 
 /// Commands of `exemptions`.
 #[derive(Debug, clap::Subcommand)]
@@ -85,7 +85,7 @@ fn table(exemptions: &[Exemption]) -> String {
     for exemption in exemptions {
         table.row(vec![
             exemption.id.to_string(),
-            if exemption.rule.is_empty() { "all".into() } else { exemption.rule.clone() },
+            exemption.rule.map_or("all", RuleId::as_str).to_owned(),
             exemption.subject_name.clone(),
             exemption.reason.clone(),
             exemption.owner.clone(),

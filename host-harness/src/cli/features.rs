@@ -25,7 +25,7 @@ pub(crate) enum Command {
         /// The feature, as `features list` names it
         feature: String,
     },
-    /// Disable a feature; its connectors stay as they are and run no more
+    /// Disable a feature; its connectors are kept but no longer run
     ///
     /// A run in progress is stopped first and publishes nothing.
     Disable {

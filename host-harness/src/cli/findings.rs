@@ -100,7 +100,7 @@ fn push_people(text: &mut String, listing: &Listing) {
             })
             .collect();
         table.row(vec![
-            finding.rule.to_owned(),
+            finding.rule.to_string(),
             finding.username.clone().unwrap_or_else(|| finding.person_id.clone()),
             finding.name.clone().unwrap_or_default(),
             finding.license.clone(),
@@ -121,7 +121,7 @@ fn push_pools(text: &mut String, listing: &Listing) {
     let mut table = Table::new(&["RULE", "POOL", "WHAT", "EXEMPT"]);
     for (id, finding) in &listing.pools {
         table.row(vec![
-            (*id).to_owned(),
+            id.to_string(),
             format!("{}/{}", finding.family, finding.key),
             finding.message.clone(),
             finding.exempt.clone().unwrap_or_default(),

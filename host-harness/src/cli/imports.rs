@@ -1,4 +1,4 @@
-//! `imports`: lists an administrator adds: prices, contracts, staff, who stands behind a use.
+//! `imports`: lists an administrator adds: prices, contracts, staff, which uses are a person's or a machine's.
 
 use std::path::PathBuf;
 
@@ -18,7 +18,7 @@ pub(crate) enum Kind {
     Contract,
     /// Staff with the day employment ended
     Staff,
-    /// Who stands behind a use: a person or a machine
+    /// Which uses are a person's or a machine's
     Activity,
 }
 
@@ -115,7 +115,7 @@ fn table(imports: &[Import]) -> String {
     for import in imports {
         table.row(vec![
             import.id.to_string(),
-            import.kind.clone(),
+            import.kind.as_str().into(),
             import.name.clone(),
             import.imported_at.clone(),
             if import.current { "yes" } else { "no" }.into(),

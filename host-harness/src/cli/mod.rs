@@ -79,7 +79,7 @@ struct Cli {
     /// Look for connector libraries in this folder only
     ///
     /// Otherwise CONNECTOR_PLUGINS, `plugins` of config.toml, the `plugins` folder in the home
-    /// folder and the one beside this program.
+    /// folder and the one next to this program.
     #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
     plugins: Option<PathBuf>,
     /// Print one JSON document on standard output, and nothing else there
@@ -88,10 +88,10 @@ struct Cli {
     /// Let tables be wider than the terminal
     #[arg(long, global = true, help_heading = "Everywhere")]
     wide: bool,
-    /// Say more on standard error; repeat for more still
+    /// Show more on standard error; repeat for still more
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Everywhere")]
     verbose: u8,
-    /// Say nothing but errors
+    /// Show only errors
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Everywhere")]
     quiet: bool,
     #[command(subcommand)]
@@ -119,12 +119,12 @@ enum Command {
     Runs(runs::Command),
     /// Show the licence position of a connector
     Report(report::Args),
-    /// Say what the rules found: seats not used, pools that run out, contracts that end
+    /// Show what the rules found: seats not used, pools that run out, contracts that end
     Findings(findings::Args),
     /// Exempt accounts or pools from rules, with a reason, an owner and an end
     #[command(subcommand)]
     Exemptions(exemptions::Command),
-    /// Add lists: prices, contracts, staff, who stands behind a use
+    /// Add lists: prices, contracts, staff, which uses are a person's or a machine's
     #[command(subcommand)]
     Imports(imports::Command),
     /// Compare two snapshots of a connector
@@ -133,10 +133,10 @@ enum Command {
     Export(export::Args),
     /// Run collections by their schedules, until stopped
     ///
-    /// Changes by other commands are seen within seconds. A slot missed while the server was down
-    /// is made up for by one run; a failed run is tried again after 5 minutes, then ever later, up
-    /// to 6 hours; one that a person has to mend waits until settings or grant change. `status`
-    /// says how everything stands. SIGTERM or Ctrl-C stops it within 10 seconds, a second one at
+    /// Changes by other commands take effect within seconds. Slots missed while the server was down
+    /// are made up for by one run. A failed run is retried after 5 minutes, then at growing intervals
+    /// of up to 6 hours; one without a grant or with wrong settings waits until these change. `status`
+    /// shows the schedule. SIGTERM or Ctrl-C stops the server within 10 seconds, a second one at
     /// once. Settings in config.toml: time_zone, parallel_runs, jitter_minutes, on_failure, metrics,
     /// retention_days.
     Serve(serve::Args),
@@ -168,7 +168,7 @@ pub fn main(environment: Environment) -> ExitCode {
     ExitCode::from(run(environment, &arguments))
 }
 
-/// Runs a command line; answers its exit code.
+/// Runs a command line; returns its exit code.
 pub fn run(environment: Environment, arguments: &[std::ffi::OsString]) -> u8 {
     let cli = match parse(arguments) {
         Ok(cli) => cli,
@@ -209,7 +209,7 @@ impl Cli {
         }
     }
 
-    /// How a server's log looks; none for other commands.
+    /// The format of a server's log; `None` for other commands.
     fn log_format(&self) -> Option<serve::LogFormat> {
         match &self.command {
             Command::Serve(args) => Some(args.log_format),

@@ -19,7 +19,7 @@ pub(crate) enum Command {
     /// Copy a connector library into the plugins folder
     ///
     /// The file is checked first, and asked what it is in a process of its own; its SHA-256 is
-    /// recorded, so that a file changed afterwards is not loaded. A minisign signature beside it is
+    /// recorded, so that a file changed afterwards is not loaded. A minisign signature next to it is
     /// copied along. A running process keeps the old one.
     Install {
         /// The library, e.g. libexample_plugin.so

@@ -1,5 +1,5 @@
 //! Progress of a run: bars on a terminal, now and then a line elsewhere; both say when a dataset will
-//! be read to its end.
+//! be finished.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -38,11 +38,11 @@ struct State {
     lines: BTreeMap<String, Lines>,
 }
 
-/// What was said of a dataset where there is no terminal.
+/// What was printed about a dataset without a terminal.
 struct Lines {
     /// When it began, and how many records it had then.
     began: (Instant, u64),
-    /// When it was last spoken of.
+    /// When its last line was printed.
     said: Option<Instant>,
     at_end: bool,
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::error::HostError;
 use crate::redact;
 
-/// Whether something that was to be on standard output is not.
+/// Whether something could not be written to standard output.
 static OUTPUT_LOST: AtomicBool = AtomicBool::new(false);
 
 /// Prints data on standard output, messages on standard error.
@@ -23,17 +23,17 @@ impl Reporter {
         Reporter { json, quiet }
     }
 
-    /// Whether something that was to be on standard output is not; an error said so.
+    /// Whether something could not be written to standard output; an error was shown.
     pub(crate) fn lost_output() -> bool {
         OUTPUT_LOST.load(Ordering::Relaxed)
     }
 
-    /// Whether nothing but errors is to be said.
+    /// Whether only errors are shown.
     pub(crate) fn is_quiet(self) -> bool {
         self.quiet
     }
 
-    /// Text as it stands on standard output. Data in it must have gone through
+    /// Text for standard output. Data in it must have gone through
     /// [`redact::safe_text`].
     pub(crate) fn text(self, text: &str) {
         let mut out = std::io::stdout().lock();
@@ -93,7 +93,7 @@ impl Reporter {
     /// the document.
     pub(crate) fn error(self, error: &HostError) {
         self.problem(&format!("error: {}", redact::safe_text(&error.message)));
-        // A single problem stands in the message already.
+        // A single problem is the message itself.
         for problem in error.problems.iter().filter(|_| error.problems.len() > 1) {
             let hint =
                 problem.hint.as_deref().map_or_else(String::new, |hint| format!(" ({hint})"));

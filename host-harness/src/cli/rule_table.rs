@@ -29,7 +29,7 @@ pub(super) fn rule_table(rules: &[RuleResult]) -> String {
             let plus = if cost.is_empty() { "" } else { " + " };
             cost.push_str(&format!("{plus}{} seats, unpriced", grouped(rule.unpriced)));
         }
-        let looked = ["found", "none"].contains(&rule.status);
+        let looked = rule.status.looked();
         let labels: Vec<&str> =
             rule.permissions.iter().map(|permission| permission.label.as_str()).collect();
         let mut remark = rule.reason.clone().unwrap_or_default();
@@ -40,9 +40,9 @@ pub(super) fn rule_table(rules: &[RuleResult]) -> String {
             remark.push_str(&format!("{} on weak evidence", grouped(rule.weak)));
         }
         table.row(vec![
-            rule.id.to_owned(),
+            rule.id.to_string(),
             rule.title.to_owned(),
-            rule.status.to_owned(),
+            rule.status.to_string(),
             if looked { grouped(rule.findings) } else { "?".into() },
             if looked { grouped(rule.exempt) } else { "?".into() },
             confidence.to_owned(),

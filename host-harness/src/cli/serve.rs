@@ -14,7 +14,7 @@ use crate::serve::server::{Server, StatusView};
 /// Options of `serve`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// How log records on standard error look
+    /// Format of log records on standard error
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub(super) log_format: LogFormat,
     /// Run connectors inside this process instead of in processes of their own

@@ -13,7 +13,7 @@ use crate::error::HostError;
 pub(crate) enum Command {
     /// Check that the store is sound
     Check,
-    /// Copy the store into a new file; a server may go on working meanwhile
+    /// Copy the store into a new file; a server may keep running meanwhile
     ///
     /// The copy is checked before it is named. The sealing key is not part of it: back it up apart.
     Backup {

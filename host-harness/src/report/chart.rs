@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 use position::grouped;
-use position::model::License;
+use position::model::{License, Unit};
 use position::money::Point;
 
 use crate::error::HostError;
@@ -34,7 +34,7 @@ pub(crate) fn seats(licenses: &[&License]) -> Result<Option<String>, HostError> 
                 license.machine_only?,
                 license.never?,
                 license.inactive?,
-                if license.unit == "seats" { available } else { 0 },
+                if license.unit == Unit::Seats { available } else { 0 },
             ];
             Some((*license, bar)).filter(|(_, bar)| bar[..5].iter().sum::<i64>() > 0)
         })
@@ -71,7 +71,7 @@ pub(crate) fn seats(licenses: &[&License]) -> Result<Option<String>, HostError> 
     Ok(Some(inline(&svg)))
 }
 
-/// Assigned and purchased over time; none where there are fewer than two counts.
+/// Assigned and purchased over time; `None` for fewer than two counts.
 pub(crate) fn trend(points: &[Point]) -> Result<Option<String>, HostError> {
     let (Some(first), Some(last)) = (points.first(), points.last()) else { return Ok(None) };
     if first.at == last.at {

@@ -3,9 +3,9 @@
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use position::model::{License, Position, SEATS};
+use position::model::{Family as LicenseFamily, License, Position, RuleStatus, Unit};
 use position::money::{Amount, Amounts, Point};
-use position::rules::{Effect, Listing, PoolFinding, PoolFindings, RuleResult};
+use position::rules::{Effect, Listing, PoolFinding, PoolFindings, RuleId, RuleResult};
 use position::{counted, grouped};
 use sha2::{Digest, Sha256};
 
@@ -59,11 +59,11 @@ struct Money {
     name: String,
     cells: Vec<String>,
     /// Rules whose findings make the seats.
-    rules: Vec<&'static str>,
+    rules: Vec<RuleId>,
 }
 
 struct RuleSection {
-    id: &'static str,
+    id: RuleId,
     title: String,
     facts: Vec<String>,
     pools: Vec<[String; 3]>,
@@ -88,10 +88,10 @@ pub fn render(position: &Position, listing: &Listing) -> Result<String, HostErro
     };
     let number = |value: Option<i64>| value.map_or_else(|| "-".to_owned(), grouped);
     let (found, quiet): (Vec<&RuleResult>, Vec<&RuleResult>) =
-        position.rules.iter().partition(|rule| rule.status == "found");
+        position.rules.iter().partition(|rule| rule.status == RuleStatus::Found);
     let digest = Sha256::digest(STYLE.as_bytes());
     let user = |paid: bool| -> Vec<&License> {
-        let of = position.licenses.iter().filter(|license| license.family == "user");
+        let of = position.licenses.iter().filter(|license| license.family == LicenseFamily::User);
         of.filter(|license| !paid || license.money.paid).collect()
     };
     // A pool of thousands that cost nothing would leave the others no room.
@@ -142,9 +142,14 @@ pub fn render(position: &Position, listing: &Listing) -> Result<String, HostErro
                 let labels: Vec<&str> =
                     rule.permissions.iter().map(|right| right.label.as_str()).collect();
                 [
-                    rule.id.to_owned(),
+                    rule.id.to_string(),
                     rule.title.to_owned(),
-                    if rule.status == "none" { "nothing found" } else { rule.status }.to_owned(),
+                    if rule.status == RuleStatus::None {
+                        "nothing found"
+                    } else {
+                        rule.status.as_str()
+                    }
+                    .to_owned(),
                     match (&rule.reason, labels.is_empty()) {
                         (Some(reason), true) => redact::shown(reason),
                         (Some(reason), false) => {
@@ -162,7 +167,7 @@ pub fn render(position: &Position, listing: &Listing) -> Result<String, HostErro
             .iter()
             .map(|line| {
                 [
-                    line.id.to_owned(),
+                    line.id.to_string(),
                     line.status.as_str().to_owned(),
                     redact::shown(&line.subject),
                     number(line.left),
@@ -178,10 +183,11 @@ pub fn render(position: &Position, listing: &Listing) -> Result<String, HostErro
 
 /// The answers at the top: a figure, its unit, and what it means.
 fn cards(position: &Position) -> Vec<[String; 3]> {
-    let paid = || position.licenses.iter().filter(|l| l.family == "user" && l.money.paid);
+    let paid =
+        || position.licenses.iter().filter(|l| l.family == LicenseFamily::User && l.money.paid);
     let sum = |figure: fn(&License) -> Option<i64>| {
         paid()
-            .filter(|license| license.unit == "seats")
+            .filter(|license| license.unit == Unit::Seats)
             .map(figure)
             .sum::<Option<i64>>()
             .map_or_else(|| "?".to_owned(), grouped)
@@ -190,7 +196,7 @@ fn cards(position: &Position) -> Vec<[String; 3]> {
     let or_seats = |amounts: &Amounts, seats: String| {
         if amounts.is_empty() { format!("{seats} seats") } else { amounts.to_string() }
     };
-    let over = position.rules.iter().find(|rule| rule.id == "R13");
+    let over = position.rules.iter().find(|rule| rule.id == RuleId::R13);
     vec![
         [
             format!("{} seats", sum(|license| license.money.reclaimable)),
@@ -222,7 +228,7 @@ fn cards(position: &Position) -> Vec<[String; 3]> {
             over.map_or_else(
                 || "?".into(),
                 |rule| match rule.status {
-                    "withheld" => "?".into(),
+                    RuleStatus::Withheld => "?".into(),
                     _ => grouped(rule.details.iter().map(|pool| pool.quantity).sum()),
                 },
             ) + " seats",
@@ -240,7 +246,9 @@ fn money(position: &Position) -> Vec<Money> {
     position
         .licenses
         .iter()
-        .filter(|license| license.money.paid && license.unit == "seats" && !license.is_dormant())
+        .filter(|license| {
+            license.money.paid && license.unit == Unit::Seats && !license.is_dormant()
+        })
         .map(|license| {
             let money = &license.money;
             let price = money.price.as_ref().map_or_else(
@@ -410,7 +418,7 @@ fn trend_title(license: &License, points: &[Point]) -> String {
         license.name,
         grouped(last.assigned),
         license.unit,
-        if license.unit == SEATS { "assigned" } else { "used" },
+        if license.unit == Unit::Seats { "assigned" } else { "used" },
         day(last.at),
         day(first.at)
     ))

@@ -1,7 +1,6 @@
 //! A position as tables of text, for the terminal and for HTML alike.
 
-use position::evidence::NOT_COLLECTED;
-use position::model::{License, Position, SEATS, Unknown};
+use position::model::{Family, License, PoolStatus, Position, ReadStatus, Unit, Unknown};
 use position::{counted, grouped};
 
 use crate::time::shown;
@@ -26,18 +25,18 @@ impl FamilyTable {
 
 /// One table for each family, in the order of the pools.
 pub fn families(position: &Position) -> Vec<FamilyTable> {
-    let mut names: Vec<&str> = Vec::new();
+    let mut names: Vec<&Family> = Vec::new();
     for license in &position.licenses {
-        if !names.contains(&license.family.as_str()) {
+        if !names.contains(&&license.family) {
             names.push(&license.family);
         }
     }
     names.into_iter().map(|family| family_table(position, family)).collect()
 }
 
-fn family_table(position: &Position, family: &str) -> FamilyTable {
+fn family_table(position: &Position, family: &Family) -> FamilyTable {
     let pools: Vec<&License> =
-        position.licenses.iter().filter(|license| license.family == family).collect();
+        position.licenses.iter().filter(|license| license.family == *family).collect();
     let held = pools.iter().any(|pool| pool.holders.is_some() || pool.lacks("holders"));
     let mut head = vec!["NAME", "KEY", "STATUS", "UNIT", "PURCHASED", "ASSIGNED", "AVAILABLE"];
     if held {
@@ -54,7 +53,7 @@ fn family_table(position: &Position, family: &str) -> FamilyTable {
             if number == 1 { "is" } else { "are" }
         )
     });
-    FamilyTable { family: family.to_owned(), head, rows, remark }
+    FamilyTable { family: family.to_string(), head, rows, remark }
 }
 
 fn row(position: &Position, pool: &License, held: bool) -> Vec<String> {
@@ -65,8 +64,8 @@ fn row(position: &Position, pool: &License, held: bool) -> Vec<String> {
     let mut cells = vec![
         pool.name.clone(),
         pool.key.clone(),
-        pool.status.clone().unwrap_or_else(|| "?".into()),
-        pool.unit.clone(),
+        pool.status.as_ref().map_or_else(|| "?".to_owned(), PoolStatus::to_string),
+        pool.unit.to_string(),
         limit("purchased", pool.purchased),
         number("assigned", pool.assigned),
         limit("available", pool.available),
@@ -96,9 +95,10 @@ fn figure(position: &Position, pool: &License, name: &str, value: Option<i64>) -
 pub fn legend(position: &Position) -> String {
     format!(
         "purchased, assigned and available are in the unit shown, as the vendor reports them; holders and \
-         classes are {SEATS} of active accounts: active = used by a person in the last {}, unknown = uses \
+         classes are {} of active accounts: active = used by a person in the last {}, unknown = uses \
          not readable or account at most {} old, machine only = used by machines alone, never = no login \
          at all, inactive = the rest; ? = unknown, - = not applicable",
+        Unit::Seats,
         counted(i64::from(position.thresholds.active_days), "day", "days"),
         counted(i64::from(position.thresholds.grace_days), "day", "days"),
     )
@@ -184,7 +184,7 @@ pub fn footnote(unknown: &Unknown) -> String {
             })
             .collect();
         text.push_str(&format!("; the connecting account needs: {}", labels.join(", ")));
-    } else if unknown.status == NOT_COLLECTED {
+    } else if unknown.status == ReadStatus::NotCollected {
         text.push_str("; a run that includes it would read it");
     }
     text
@@ -195,13 +195,13 @@ pub fn incomplete(position: &Position) -> Vec<Vec<String>> {
     position
         .datasets
         .iter()
-        .filter(|line| line.status != "complete")
+        .filter(|line| line.status != ReadStatus::COMPLETE)
         .map(|line| {
             let rows = line.rows.and_then(|rows| i64::try_from(rows).ok());
             let rows = rows.map_or_else(|| "-".into(), |rows| counted(rows, "record", "records"));
             let of = line.expected.and_then(|rows| i64::try_from(rows).ok());
             let of = of.map_or_else(String::new, |of| format!(" of {}", grouped(of)));
-            vec![line.dataset.clone(), line.status.to_owned(), format!("{rows}{of}")]
+            vec![line.dataset.clone(), line.status.to_string(), format!("{rows}{of}")]
         })
         .collect()
 }

@@ -104,19 +104,18 @@ fn at_time(at: &str, day: &str, weekday: &str) -> Result<[String; 5], String> {
     Ok([time.minute().to_string(), time.hour().to_string(), day.into(), "*".into(), weekday.into()])
 }
 
-/// Reads cron fields. The parser does not say which field is wrong, so each is tried alone.
+/// Reads cron fields. The parser does not say which field is wrong, so each is tried alone; and it
+/// takes a list with an empty part.
 fn cron(fields: &[String; 5]) -> Result<Cron, String> {
-    let parsed = fields.join(" ").parse();
-    parsed.map_err(|error: croner::errors::CronError| {
-        for (at, (name, field)) in FIELDS.iter().zip(fields).enumerate() {
-            let mut alone = ["*"; 5];
-            alone[at] = field;
-            if alone.join(" ").parse::<Cron>().is_err() {
-                return format!("{name}: `{field}` is not a value, range, step or list of it");
-            }
+    for (at, (name, field)) in FIELDS.iter().zip(fields).enumerate() {
+        let mut alone = ["*"; 5];
+        alone[at] = field;
+        let has_empty_part = field.split(',').any(str::is_empty);
+        if has_empty_part || alone.join(" ").parse::<Cron>().is_err() {
+            return Err(format!("{name}: `{field}` is not a value, range, step or list of it"));
         }
-        error.to_string()
-    })
+    }
+    fields.join(" ").parse().map_err(|error: croner::errors::CronError| error.to_string())
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! Which connector runs when: a state machine that is told the time and what happened, and answers
+//! Which connector runs when: a state machine that gets the time and what happened, and returns
 //! what to start. It reads no clock and touches no disk, so that years of it fit into a test.
 //!
 //! - A slot that passed while the server was down, or while other runs had the place, is made up
 //!   for by one run, however many slots it was. Slots that pass during a connector's own run are not.
 //! - A failed run is tried again after 5 minutes, then after three times as long each time, up to
-//!   6 hours; slots in between wait for that. One that a person has to mend (no grant, wrong
-//!   settings) waits until grant or settings change. A paused one goes on when the vendor said.
+//!   6 hours; slots in between wait for that. One without a grant or with
+//!   wrong settings waits until these change. A paused one continues when the vendor said.
 //! - Three crashes in a row hold a connector library back for 24 hours.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,26 +26,26 @@ const LONGEST_RETRY: Duration = Duration::hours(6);
 const PAUSE: Duration = Duration::hours(1);
 /// The longest wait a vendor can ask for.
 const LONGEST_PAUSE: Duration = Duration::hours(25);
-/// So many crashes in a row …
+/// Consecutive crashes that quarantine a library.
 const MOST_CRASHES: u32 = 3;
-/// … hold a library back for so long.
+/// Length of the quarantine.
 const QUARANTINE: Duration = Duration::hours(24);
 /// A clock set back by more than this makes the schedule begin anew.
 const CLOCK_SLACK: Duration = Duration::hours(25);
 
-/// How the scheduler works.
+/// Settings of the scheduler.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The zone schedules are meant in.
     pub zone: Tz,
-    /// So many runs at once.
+    /// Most concurrent runs.
     pub most_runs: usize,
-    /// Runs begin up to so much after their slot, each connector by its own share; never more than
-    /// a tenth of the time between two slots.
+    /// Largest random delay after a slot, fixed for each connector; never more than a tenth of the time
+    /// between two slots.
     pub jitter: Duration,
 }
 
-/// One connector as it stands in the store.
+/// One connector as the store holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The store's number.
@@ -74,7 +74,7 @@ pub struct JobState {
     /// Failed runs in a row.
     #[serde(default)]
     pub failures: u32,
-    /// When the last run is tried again or goes on, whatever the schedule says.
+    /// When the last run is retried or continues, whatever the schedule says.
     #[serde(default)]
     pub retry_at: Option<DateTime<Utc>>,
     /// The last run was paused rather than failed.
@@ -127,27 +127,27 @@ pub enum Ended {
     },
     /// Another process runs it.
     Busy,
-    /// It was asked to stop because the server stops: it goes on at the next start.
+    /// It was asked to stop because the server stops: it continues at the next start.
     Interrupted,
     /// It was asked to stop because it must not run any more.
     Withdrawn,
 }
 
-/// How a connector stands.
+/// A connector's status in the schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScheduleStatus {
     /// It waits for its next slot.
     Waiting,
-    /// Its time has come, other runs have the place.
+    /// It is due, but other runs come first.
     Queued,
     /// A run is in progress.
     Running,
     /// Its last run failed; it is tried again.
     BackingOff,
-    /// Its last run was paused; it goes on later.
+    /// Its last run was paused; it continues later.
     Paused,
-    /// Only a person can set it going again.
+    /// It waits for a person.
     Stopped,
     /// It must not run.
     Held,
@@ -155,7 +155,7 @@ pub enum ScheduleStatus {
     Unscheduled,
 }
 
-/// How a connector stands, for people.
+/// A connector in the schedule, for people.
 #[derive(Clone, Debug, Serialize)]
 pub struct JobView {
     /// The store's number.
@@ -167,9 +167,9 @@ pub struct JobView {
     pub feature: String,
     /// Its schedule, as entered.
     pub schedule: Option<String>,
-    /// How it stands.
+    /// Its status.
     pub standing: ScheduleStatus,
-    /// When it runs next; none where that is not decided by time.
+    /// When it runs next; `None` if that is not decided by time.
     pub next_run: Option<DateTime<Utc>>,
     /// Why it does not simply follow its schedule.
     pub reason: Option<String>,
@@ -204,7 +204,7 @@ impl std::fmt::Debug for Scheduler {
 }
 
 impl Scheduler {
-    /// A scheduler that goes on from what was remembered.
+    /// A scheduler that continues from what was remembered.
     pub fn new(
         settings: Settings,
         jobs: BTreeMap<i64, JobState>,
@@ -434,7 +434,7 @@ impl Scheduler {
         self.settings.zone
     }
 
-    /// How every connector stands, by name.
+    /// Every connector in the schedule, by name.
     pub fn view(&self, now: DateTime<Utc>) -> Vec<JobView> {
         let mut views: Vec<JobView> =
             self.jobs.values().map(|job| self.view_one(job, now)).collect();

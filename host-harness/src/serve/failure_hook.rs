@@ -10,7 +10,7 @@ use crate::app::collection::outcome::Outcome;
 use crate::cancel::Cancel;
 use crate::error::HostError;
 
-/// The program may take so long.
+/// Time limit of the hook.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// The program and its arguments.
@@ -24,7 +24,7 @@ impl FailureHook {
     }
 
     /// Starts the program, in a thread of its own, with what happened as one JSON document on its
-    /// standard input: the run as `collect --json` prints it, or `connector` and `error` where none
+    /// standard input: the run as `collect --json` prints it, or `connector` and `error` if none
     /// began. Its environment is empty but for `PATH`.
     pub fn call(&self, connector: &str, result: &Result<Outcome, HostError>) {
         let document = match result {

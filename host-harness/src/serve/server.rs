@@ -46,14 +46,14 @@ impl std::fmt::Debug for Server {
     }
 }
 
-/// What the server shows of itself.
+/// The server's state, for metrics and health.
 #[derive(Clone, Debug, Default)]
 pub struct StatusView {
-    /// When the loop last came around.
+    /// When the loop last turned.
     pub turned_at: Option<Instant>,
-    /// How the connectors stand.
+    /// The connectors' schedules.
     pub connectors: Vec<JobView>,
-    /// How the libraries stand.
+    /// The libraries' states.
     pub plugins: BTreeMap<String, PluginState>,
     /// Runs since the start, by connector and status.
     pub runs: BTreeMap<(String, &'static str), u64>,
@@ -84,7 +84,7 @@ impl Server {
     /// # Errors
     /// When the store cannot be read at the start, or is found to be damaged: it is checked while the
     /// server comes up, and no run begins before. Later failures of the store are logged, and the server
-    /// goes on with what it knows.
+    /// continues with what it knows.
     pub fn serve(self, stop: &Cancel) -> Result<(), HostError> {
         let server = Arc::new(self);
         let app = &server.app;
@@ -137,18 +137,18 @@ struct MainLoop<'a> {
     check: Option<Receiver<Result<(), StoreError>>>,
 }
 
-/// Checks the store beside what else is done; that takes long where it is large.
+/// Checks the store in a thread of its own; that takes long if it is large.
 fn check(folder: &Folder) -> Result<Receiver<Result<(), StoreError>>, HostError> {
     let store = Store::open_read(folder)?;
-    let (tell, told) = channel();
+    let (sender, receiver) = channel();
     std::thread::Builder::new()
         .name("store-check".into())
         .spawn(move || {
             // Nobody listens any more if the server is stopped meanwhile.
-            let _ = tell.send(store.quick_check());
+            let _ = sender.send(store.quick_check());
         })
         .map_err(|error| HostError::failed(format_args!("no thread for the check: {error}")))?;
-    Ok(told)
+    Ok(receiver)
 }
 
 impl MainLoop<'_> {
@@ -166,7 +166,7 @@ impl MainLoop<'_> {
         Ok(true)
     }
 
-    /// Once around: what changed, what ended, what is due.
+    /// One turn: what changed, what ended, what is due.
     fn turn(&mut self) -> Result<(), HostError> {
         if self.looked.is_none_or(|at| at.elapsed() >= LOOK)
             && let Err(error) = self.look()

@@ -1,4 +1,4 @@
-//! What the service manager that started this process is told; nothing where there is none.
+//! Notifications to the service manager that started this process, if there is one.
 
 #[cfg(target_os = "linux")]
 use sd_notify::NotifyState;
@@ -6,7 +6,7 @@ use sd_notify::NotifyState;
 #[cfg(target_os = "linux")]
 fn tell(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        log::debug!("the service manager could not be told: {error}");
+        log::debug!("the service manager could not be notified: {error}");
     }
 }
 
@@ -16,7 +16,7 @@ pub(crate) fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
-/// The server's loop came around: feeds the watchdog.
+/// The server's loop turned: feeds the watchdog.
 pub(crate) fn alive() {
     #[cfg(target_os = "linux")]
     if std::env::var_os("WATCHDOG_USEC").is_some() {

@@ -8,3 +8,4 @@ mod changes;
 mod doctor;
 mod faults;
 mod host;
+mod proof;

@@ -1,4 +1,4 @@
-//! The shape of the store: how it is opened, its tables, how they came to be, how names are quoted.
+//! The shape of the store: how it is opened, its migrations, its dataset tables, how names are quoted.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,6 +13,11 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Each entry brings the store from the version of its position to the next. Never edit one that
 /// was released: append.
+///
+/// `user_version` counts the steps, and [`migrate`] takes each in one immediate transaction. refinery
+/// does less here: it keeps its history in a table of its own, which existing stores do not have and
+/// an older program does not look at, and it does not check again inside the transaction whether
+/// another process has made the step meanwhile.
 const MIGRATIONS: &[&str] = &[
     "
 CREATE TABLE meta(

@@ -1,4 +1,4 @@
-//! What may be shown: live secrets are masked, control characters and bidi controls are spelt out.
+//! What may be shown: live secrets are masked, control characters and bidi controls are written as escapes.
 
 mod foreign;
 mod shape;
@@ -159,7 +159,7 @@ fn masked(text: &str, mut places: Vec<Range<usize>>) -> Cow<'_, str> {
 }
 
 /// The text on one line, harmless to a terminal: control characters (newlines and tabs too), line
-/// separators and characters that change the direction of text are spelt as escapes.
+/// separators and characters that change the direction of text are written as escapes.
 pub fn safe_text(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
@@ -200,7 +200,7 @@ pub fn has_url_credentials(text: &str) -> bool {
     url_user_info(text).is_some()
 }
 
-/// Remembers the password of a URL, as it stands and decoded.
+/// Remembers the password of a URL, as written and decoded.
 pub fn remember_url_password(url: &str) {
     if let Some((_, password)) = url_user_info(url).and_then(|user| user.split_once(':')) {
         remember(password);

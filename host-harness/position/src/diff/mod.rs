@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::evidence::Evidence;
-use crate::model::SeatChange;
+use crate::model::{PriceBasis, SeatChange, words};
 use crate::money::{PriceBook, PriceLine};
 use crate::source::{Changed, Snapshot, SnapshotSource, SnapshotStatus, Value};
 use crate::tables::{bound, check_width, literal};
@@ -74,11 +74,23 @@ pub struct Side {
 /// A figure before and after.
 pub type Change<T> = (Option<T>, Option<T>);
 
+words! {
+    /// What happened to a pool.
+    ChangeKind {
+        /// It was not there before.
+        Added = "added",
+        /// It is no longer there.
+        Removed = "removed",
+        /// A figure of it changed.
+        Changed = "changed",
+    }
+}
+
 /// A pool that changed.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct LicenseChange {
-    /// `added`, `removed` or `changed`.
-    pub change: &'static str,
+    /// What happened to it.
+    pub change: ChangeKind,
     /// The family.
     pub family: String,
     /// The key.
@@ -128,8 +140,8 @@ pub struct RightsChange {
 pub struct PriceChange {
     /// `FAMILY/KEY`.
     pub license: String,
-    /// `list` or `override`.
-    pub basis: String,
+    /// Whether it is a list price or what this organization pays.
+    pub basis: PriceBasis,
     /// For a unit and year.
     pub per_year: Change<String>,
 }
@@ -396,9 +408,9 @@ impl<'a> Comparison<'a> {
         let changes = statement
             .query_map([], |row| {
                 let change = match (row.get(3)?, row.get(4)?) {
-                    (true, _) => "added",
-                    (_, true) => "removed",
-                    _ => "changed",
+                    (true, _) => ChangeKind::Added,
+                    (_, true) => ChangeKind::Removed,
+                    _ => ChangeKind::Changed,
                 };
                 Ok(LicenseChange {
                     change,
@@ -538,23 +550,23 @@ impl<'a> Comparison<'a> {
 }
 
 fn price_changes(before: Option<&PriceBook>, after: Option<&PriceBook>) -> Vec<PriceChange> {
-    type Prices = BTreeMap<(String, String), String>;
+    type Prices = BTreeMap<(String, PriceBasis), String>;
     let prices = |book: Option<&PriceBook>| -> Prices {
         let entry = |line: &PriceLine| {
             let price = format!("{} {}", crate::money::shown(line.per_year), line.currency);
-            ((format!("{}/{}", line.family, line.key), line.basis.clone()), price)
+            ((format!("{}/{}", line.family, line.key), line.basis), price)
         };
         book.into_iter().flat_map(|book| &book.lines).map(entry).collect()
     };
     let (before, after) = (prices(before), prices(after));
-    let mut keys: Vec<&(String, String)> = before.keys().chain(after.keys()).collect();
+    let mut keys: Vec<&(String, PriceBasis)> = before.keys().chain(after.keys()).collect();
     keys.sort();
     keys.dedup();
     keys.into_iter()
         .filter(|key| before.get(*key) != after.get(*key))
         .map(|key| PriceChange {
             license: key.0.clone(),
-            basis: key.1.clone(),
+            basis: key.1,
             per_year: (before.get(key).cloned(), after.get(key).cloned()),
         })
         .collect()

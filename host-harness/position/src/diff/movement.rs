@@ -4,7 +4,7 @@ use connector_api::position::CanonicalTable;
 
 use super::{Comparison, Read};
 use crate::error::Error;
-use crate::model::{Movement, PoolMovement, SEATS};
+use crate::model::{Movement, PoolMovement, Unit};
 
 /// Compares the snapshot with the one before; a comparison that fails takes nothing but itself away.
 pub fn movement(from: Read<'_>, to: Read<'_>) -> Movement {
@@ -31,7 +31,7 @@ fn compare(from: Read<'_>, to: Read<'_>) -> Result<Movement, Error> {
          WHERE COALESCE(b.unit, a.unit) = ?1 ORDER BY 1, 3",
     )?;
     let pools = statement
-        .query_map([SEATS], |row| {
+        .query_map([Unit::Seats.as_str()], |row| {
             let (family, id): (String, String) = (row.get(0)?, row.get(1)?);
             let at = seats.iter().position(|seat| seat.family == family && seat.license_id == id);
             Ok(PoolMovement {

@@ -12,8 +12,17 @@ use crate::source::SnapshotStatus;
 use crate::time::rfc3339;
 
 mod movement;
+mod words;
 
 pub use movement::{Movement, PoolMovement, SeatChange};
+pub(crate) use words::words;
+pub use words::{
+    DifferenceReason, Family, LineId, PoolStatus, PriceBasis, ReadStatus, RuleStatus, SeatOutcome,
+    Unit,
+};
+
+/// A pool: its family and the vendor's id of it.
+pub type PoolKey = (Family, String);
 
 /// The limits the seat classes are told apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -107,8 +116,8 @@ pub struct Organization {
 /// One licence pool. Counts are in `unit`; the classes and `holders` count people.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct License {
-    /// `user`, `permission_set`, `package`, `usage`, `limit`, or the connector's own word.
-    pub family: String,
+    /// The kind of licence.
+    pub family: Family,
     /// The vendor's id of the pool.
     pub id: String,
     /// The stable key of what was bought.
@@ -116,9 +125,9 @@ pub struct License {
     /// Its name for people.
     pub name: String,
     /// The pool's status in the vendor's words; only `active` pools can be used.
-    pub status: Option<String>,
-    /// `seats`, `logins`, or another unit.
-    pub unit: String,
+    pub status: Option<PoolStatus>,
+    /// What it is counted in.
+    pub unit: Unit,
     /// What was bought and can be used: 0 in a pool that is not active, null when unlimited.
     pub purchased: Option<i64>,
     /// What the vendor reports as bought, whatever the pool's status.
@@ -158,7 +167,7 @@ pub struct License {
     /// How it stood at earlier snapshots and at the vendor's own measurements, oldest first.
     pub trend: Vec<Point>,
     /// The worst status of the datasets these figures are made from.
-    pub completeness: &'static str,
+    pub completeness: ReadStatus,
     /// Which figures are null, and why.
     pub gaps: Vec<Gap>,
 }
@@ -182,7 +191,7 @@ pub struct Gap {
     /// The dataset they would be made from.
     pub dataset: String,
     /// How that dataset stands.
-    pub status: &'static str,
+    pub status: ReadStatus,
     /// Why, as one sentence.
     pub reason: String,
 }
@@ -213,8 +222,8 @@ impl LineStatus {
 /// One line of reconciliation.
 #[derive(Clone, Debug, Serialize)]
 pub struct Line {
-    /// `I1` to `I6`, or `SUM`.
-    pub id: &'static str,
+    /// Which comparison.
+    pub id: LineId,
     /// How it came out.
     pub status: LineStatus,
     /// What it is about: a family, or `organization`.
@@ -245,9 +254,8 @@ pub struct PoolDifference {
     pub right: i64,
     /// `left` less `right`.
     pub difference: i64,
-    /// The likely reason: `stale_count`, `inactive_assignees`, `invisible_people`,
-    /// `uncounted_accounts` or `unexplained`.
-    pub reason: &'static str,
+    /// The likely reason.
+    pub reason: DifferenceReason,
 }
 
 /// Over which time uses were seen.
@@ -291,7 +299,7 @@ pub struct Unknown {
     /// Its title for people.
     pub title: String,
     /// How it stands.
-    pub status: &'static str,
+    pub status: ReadStatus,
     /// Why, as one sentence.
     pub reason: String,
     /// The figures that are null because of it, each with its family.
@@ -308,7 +316,7 @@ pub struct DatasetLine {
     /// Its title for people.
     pub title: String,
     /// `complete`, another status of a reading, or `not_collected`.
-    pub status: &'static str,
+    pub status: ReadStatus,
     /// Records read.
     pub rows: Option<u64>,
     /// Records the vendor counted.
@@ -334,11 +342,24 @@ impl License {
         ]
     }
 
+    /// Whether its status is known and it cannot be used.
+    pub fn has_ended(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| *status != PoolStatus::Active)
+    }
+
+    /// Family and id.
+    pub fn pool(&self) -> PoolKey {
+        (self.family.clone(), self.id.clone())
+    }
+
+    /// Family and key, as trends are kept.
+    pub fn named(&self) -> (Family, String) {
+        (self.family.clone(), self.key.clone())
+    }
+
     /// Whether it is a pool of nothing that cannot be used: kept in JSON, counted in tables.
     pub fn is_dormant(&self) -> bool {
-        self.status.as_deref().is_some_and(|status| status != ACTIVE)
-            && self.assigned == Some(0)
-            && self.holders.unwrap_or(0) == 0
+        self.has_ended() && self.assigned == Some(0) && self.holders.unwrap_or(0) == 0
     }
 
     /// Whether that figure is null for want of data rather than because it has no meaning here.
@@ -346,11 +367,6 @@ impl License {
         self.gaps.iter().any(|gap| gap.figures.contains(&figure))
     }
 }
-
-/// The status of a pool that can be used.
-pub const ACTIVE: &str = "active";
-/// The unit of pools that are counted by who holds them.
-pub const SEATS: &str = "seats";
 
 fn instant<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&rfc3339(*at))

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::model::PriceBasis;
 use crate::number::grouped;
 
 /// Parts of a unit of currency in which prices are kept: ten-thousandths.
@@ -19,8 +20,8 @@ pub struct Price {
     pub per_year: i64,
     /// ISO 4217.
     pub currency: String,
-    /// Where it comes from: `what_if`, `contract`, `override` or `list`.
-    pub basis: String,
+    /// Where it comes from.
+    pub basis: PriceBasis,
 }
 
 impl Price {
@@ -185,7 +186,7 @@ mod tests {
         let price = |per_year, currency: &str| Price {
             per_year,
             currency: currency.into(),
-            basis: "list".into(),
+            basis: PriceBasis::List,
         };
         assert_eq!(price(19_800_000, "USD").times(3).to_string(), "5,940.00 USD");
         assert_eq!(price(1, "USD").times(50).decimal(), "0.01");

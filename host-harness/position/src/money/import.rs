@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use super::amount::Decimal;
 use crate::error::Error;
 use crate::inputs::Leaver;
+use crate::model::{Family, PriceBasis};
 
 /// Prices by licence.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,15 +22,15 @@ pub struct PriceBook {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PriceLine {
     /// The family.
-    pub family: String,
+    pub family: Family,
     /// The licence's key.
     pub key: String,
     /// For one unit and year, in ten-thousandths. Of a pool of logins: for one login and year.
     pub per_year: i64,
     /// ISO 4217.
     pub currency: String,
-    /// `list` or `override`.
-    pub basis: String,
+    /// Whether it is a list price or what this organization pays.
+    pub basis: PriceBasis,
     /// The key of the licence charged by member that this one, charged by login, would replace.
     pub alternative_to: Option<String>,
 }
@@ -60,7 +61,7 @@ pub struct ContractLine {
     /// Units to be added before the end.
     pub planned_adds: Option<i64>,
     /// The licences it gives, each `(family, key)`; the first carries the price.
-    pub licenses: Vec<(String, String)>,
+    pub licenses: Vec<(Family, String)>,
 }
 
 #[derive(Deserialize)]
@@ -123,10 +124,14 @@ pub fn prices(text: &str) -> Result<PriceBook, Error> {
     for (line, raw) in rows::<RawPrice>(text)? {
         let at = |reason: String| wrong(line, &reason);
         let (family, key) = license(&raw.license).map_err(at)?;
-        let basis = filled(raw.basis).unwrap_or_else(|| "list".into());
-        if !["list", "override"].contains(&basis.as_str()) {
-            return Err(wrong(line, &format!("`basis` is `{basis}`, not `list` or `override`")));
-        }
+        let basis = match filled(raw.basis).as_deref() {
+            None | Some("list") => PriceBasis::List,
+            Some("override") => PriceBasis::Override,
+            Some(other) => {
+                let reason = format!("`basis` is `{other}`, not `list` or `override`");
+                return Err(wrong(line, &reason));
+            }
+        };
         let known =
             |other: &PriceLine| other.family == family && other.key == key && other.basis == basis;
         if book.lines.iter().any(known) {
@@ -282,10 +287,10 @@ fn filled(text: Option<String>) -> Option<String> {
     text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-fn license(text: &str) -> Result<(String, String), String> {
+fn license(text: &str) -> Result<(Family, String), String> {
     match text.split_once('/') {
         Some((family, key)) if !family.is_empty() && !key.is_empty() => {
-            Ok((family.to_owned(), key.to_owned()))
+            Ok((family.into(), key.to_owned()))
         }
         _ => Err(format!("`{text}` is no licence; write FAMILY/KEY as the report shows them")),
     }
@@ -348,10 +353,7 @@ mod tests {
         let text = "contract,product,quantity,start_on,end_on,licenses\n\
                     C-1,Bundle,10,2026-01-01,2026-12-31,user/A; package/b\n";
         let lines = contract(text).unwrap();
-        assert_eq!(
-            lines[0].licenses,
-            [("user".into(), "A".into()), ("package".into(), "b".into())]
-        );
+        assert_eq!(lines[0].licenses, [(Family::User, "A".into()), (Family::Package, "b".into())]);
         assert_eq!(lines[0].per_year, None);
         assert!(contract(&text.replace("2026-12-31", "2025-12-31")).is_err());
     }

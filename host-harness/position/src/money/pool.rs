@@ -8,7 +8,7 @@ use super::forecast::{Forecast, forecast};
 use super::import::{ContractLine, PriceLine};
 use super::what_if::WhatIf;
 use crate::inputs::{Imported, RuleSettings};
-use crate::model::License;
+use crate::model::{License, PriceBasis, Unit};
 
 /// Prices by licence: a supposition before the contract before an override before the list.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +25,7 @@ impl<'a> Valuer<'a> {
 
     /// The price of one unit of a pool; none if it is not known.
     pub fn price_of(&self, license: &License) -> Option<Price> {
-        let line = |basis: &str| {
+        let line = |basis: PriceBasis| {
             let lines = self.imported.prices.iter().flat_map(|book| &book.lines);
             lines
                 .filter(|line| line.family == license.family && line.key == license.key)
@@ -44,10 +44,13 @@ impl<'a> Valuer<'a> {
             Some(Price {
                 per_year: if carries { current.per_year? } else { 0 },
                 currency: current.currency.clone(),
-                basis: "contract".into(),
+                basis: PriceBasis::Contract,
             })
         };
-        line("what_if").or_else(contract).or_else(|| line("override")).or_else(|| line("list"))
+        line(PriceBasis::WhatIf)
+            .or_else(contract)
+            .or_else(|| line(PriceBasis::Override))
+            .or_else(|| line(PriceBasis::List))
     }
 
     /// The lines of the contract that give a licence.
@@ -60,7 +63,7 @@ impl<'a> Valuer<'a> {
 }
 
 fn listed(line: &PriceLine) -> Price {
-    Price { per_year: line.per_year, currency: line.currency.clone(), basis: line.basis.clone() }
+    Price { per_year: line.per_year, currency: line.currency.clone(), basis: line.basis }
 }
 
 /// The money side of a pool of seats. What is not priced has seats and no amount.
@@ -108,7 +111,7 @@ pub fn pool_money(
     let end_on = lines.iter().filter(|line| line.end_on >= today).map(|line| line.end_on).min();
     let term_years = lines.iter().map(|line| line.term_years).max().unwrap_or(1);
     let classes = [license.active, license.unknown, license.machine_only];
-    let seats = license.unit == "seats";
+    let seats = license.unit == Unit::Seats;
     let needed = classes.into_iter().sum::<Option<i64>>().filter(|_| seats).map(|kept| {
         let kept = (kept + exempt) as f64;
         let grown = kept * (1.0 + what_if.growth_percent.unwrap_or(0.0) / 100.0);
@@ -128,15 +131,14 @@ pub fn pool_money(
     let reducible = license.purchased.zip(needed).map(|(bought, needed)| (bought - needed).max(0));
     let end =
         end_on.unwrap_or_else(|| today + chrono::Days::new(365)).and_time(NaiveTime::MIN).and_utc();
-    let key = (license.family.clone(), license.key.clone());
-    let points = valuer.imported.trend.get(&key);
+    let points = valuer.imported.trend.get(&license.named());
     let amount = |quantity: Option<i64>, days: i64| {
         price.as_ref().zip(quantity).map(|(price, seats)| price.for_days(seats, days))
     };
     PoolMoney {
         paid: false,
         entitled: (!lines.is_empty()).then(|| lines.iter().map(|line| line.quantity).sum()),
-        cost_per_year: amount(license.purchased.filter(|_| license.unit != "requests"), 365),
+        cost_per_year: amount(license.purchased.filter(|_| license.unit != Unit::Requests), 365),
         reclaimable,
         reusable_now,
         reusable_now_amount: days_left.and_then(|days| amount(reusable_now, days)),

@@ -8,6 +8,7 @@ use super::amount::Decimal;
 use super::import::PriceLine;
 use crate::error::Error;
 use crate::inputs::{Imported, RuleSettings};
+use crate::model::PriceBasis;
 
 /// The file of `report --what-if`, in TOML; every key is optional.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -76,7 +77,7 @@ impl WhatIf {
                         key: key.into(),
                         per_year: price.0,
                         currency: self.currency.clone().unwrap_or_default(),
-                        basis: "what_if".into(),
+                        basis: PriceBasis::WhatIf,
                         alternative_to: None,
                     },
                 );

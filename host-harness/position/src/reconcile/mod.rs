@@ -7,7 +7,10 @@ use connector_api::position::CanonicalTable;
 
 use crate::error::Error;
 use crate::evidence::{Cause, Evidence};
-use crate::model::{License, Line, LineStatus, PoolDifference, SEATS};
+use crate::model::{
+    DifferenceReason, Family, License, Line, LineId, LineStatus, PoolDifference, PoolKey,
+    ReadStatus, Unit,
+};
 use crate::number::{counted, grouped};
 use crate::seats::{Census, Tally};
 use crate::tables::Tables;
@@ -18,10 +21,8 @@ use crate::visibility::Visibility;
 
 mod movement;
 
-/// The line that says whether the classes sum to the seats.
-pub(crate) const SUM: &str = "SUM";
 /// The family in which every account has exactly one seat.
-const USER: &str = "user";
+const USER: Family = Family::User;
 /// What lines about everything are about.
 pub(super) const ORGANIZATION: &str = "organization";
 
@@ -34,8 +35,8 @@ pub(crate) fn lines(
     census: &Census,
 ) -> Vec<Line> {
     let held = held_families(evidence, licenses);
-    let pools = |family: &str| -> Vec<&License> {
-        licenses.iter().filter(|license| license.family == family).collect()
+    let pools = |family: &Family| -> Vec<&License> {
+        licenses.iter().filter(|license| license.family == *family).collect()
     };
     let mut lines = Vec::new();
     for family in &held {
@@ -50,12 +51,12 @@ pub(crate) fn lines(
 }
 
 /// Families whose licences people hold, in the order of their pools.
-fn held_families<'a>(evidence: &Evidence<'_>, licenses: &'a [License]) -> Vec<&'a str> {
-    let mut families: Vec<&str> = Vec::new();
+fn held_families<'a>(evidence: &Evidence<'_>, licenses: &'a [License]) -> Vec<&'a Family> {
+    let mut families: Vec<&Family> = Vec::new();
     for license in licenses {
-        let family = license.family.as_str();
+        let family = &license.family;
         if !families.contains(&family)
-            && evidence.views(CanonicalTable::Seat, family).next().is_some()
+            && evidence.views(CanonicalTable::Seat, family.as_str()).next().is_some()
         {
             families.push(family);
         }
@@ -63,7 +64,7 @@ fn held_families<'a>(evidence: &Evidence<'_>, licenses: &'a [License]) -> Vec<&'
     families
 }
 
-pub(super) fn not_assessed(id: &'static str, subject: &str, message: String) -> Line {
+pub(super) fn not_assessed(id: LineId, subject: &str, message: String) -> Line {
     Line {
         id,
         status: LineStatus::NotAssessed,
@@ -88,8 +89,8 @@ fn because(causes: &[Cause]) -> String {
 ///
 /// Pools that are not counted in seats are left out: only the vendor can count logins. None if the
 /// family has no other pools.
-fn assigned_line(family: &str, pools: &[&License], census: &Census) -> Option<Line> {
-    let pools: Vec<_> = pools.iter().filter(|pool| pool.unit == SEATS).collect();
+fn assigned_line(family: &Family, pools: &[&License], census: &Census) -> Option<Line> {
+    let pools: Vec<_> = pools.iter().filter(|pool| pool.unit == Unit::Seats).collect();
     let first = pools.first()?;
     let assessed: Vec<(&License, i64, i64)> = pools
         .iter()
@@ -100,7 +101,7 @@ fn assigned_line(family: &str, pools: &[&License], census: &Census) -> Option<Li
             || "the counts are not known".to_owned(),
             |gap| format!("`{}` is {}: {}", gap.dataset, gap.status, gap.reason),
         );
-        return Some(not_assessed("I1", family, reason));
+        return Some(not_assessed(LineId::I1, family.as_str(), reason));
     }
     let left = assessed.iter().map(|(_, reported, _)| reported).sum();
     let right = assessed.iter().map(|(.., counted)| counted).sum();
@@ -108,8 +109,7 @@ fn assigned_line(family: &str, pools: &[&License], census: &Census) -> Option<Li
         .iter()
         .filter(|(_, reported, counted)| reported != counted)
         .map(|(pool, reported, counted)| {
-            let key = (pool.family.clone(), pool.id.clone());
-            let tally = census.get(&key).copied().unwrap_or_default();
+            let tally = census.get(&pool.pool()).copied().unwrap_or_default();
             PoolDifference {
                 key: pool.key.clone(),
                 name: pool.name.clone(),
@@ -140,9 +140,9 @@ fn assigned_line(family: &str, pools: &[&License], census: &Census) -> Option<Li
         ));
     }
     Some(Line {
-        id: "I1",
+        id: LineId::I1,
         status: if differences.is_empty() { LineStatus::Ok } else { LineStatus::Difference },
-        subject: family.to_owned(),
+        subject: family.to_string(),
         left: Some(left),
         right: Some(right),
         difference: Some(left - right),
@@ -155,19 +155,19 @@ fn pools_contain(pools: &[&&License], id: &str) -> bool {
     pools.iter().any(|pool| pool.id == id)
 }
 
-fn reason_code(pool: &License, reported: i64, counted: i64, tally: &Tally) -> &'static str {
+fn reason_code(pool: &License, reported: i64, counted: i64, tally: &Tally) -> DifferenceReason {
     if reported > counted {
         if reported - counted == tally.held_by_inactive {
-            "inactive_assignees"
+            DifferenceReason::InactiveAssignees
         } else {
-            "invisible_people"
+            DifferenceReason::InvisiblePeople
         }
     } else if reported == 0 {
-        "uncounted_accounts"
+        DifferenceReason::UncountedAccounts
     } else if pool.counted_at.is_some() {
-        "stale_count"
+        DifferenceReason::StaleCount
     } else {
-        "unexplained"
+        DifferenceReason::Unexplained
     }
 }
 
@@ -180,16 +180,20 @@ fn in_words(differences: &[PoolDifference], pools: &[&&License]) -> String {
             let counted_at =
                 pools.iter().find(|known| known.key == pool.key).and_then(|known| known.counted_at);
             let reason = match pool.reason {
-                "inactive_assignees" => "the vendor counts inactive accounts too".to_owned(),
-                "invisible_people" => {
+                DifferenceReason::InactiveAssignees => {
+                    "the vendor counts inactive accounts too".to_owned()
+                }
+                DifferenceReason::InvisiblePeople => {
                     "the vendor counts accounts that were not shown, or its count is old".to_owned()
                 }
-                "uncounted_accounts" => "the vendor does not count these accounts".to_owned(),
-                "stale_count" => match counted_at {
+                DifferenceReason::UncountedAccounts => {
+                    "the vendor does not count these accounts".to_owned()
+                }
+                DifferenceReason::StaleCount => match counted_at {
                     Some(at) => format!("the vendor counted at {}", shown(at)),
                     None => "the vendor's count is old".to_owned(),
                 },
-                _ => "not explained".to_owned(),
+                DifferenceReason::Unexplained => "not explained".to_owned(),
             };
             format!(
                 "`{}`: {} reported, {} counted ({reason})",
@@ -208,16 +212,16 @@ fn in_words(differences: &[PoolDifference], pools: &[&&License]) -> String {
 /// I2: every active account has exactly one seat of family `user`. Service accounts without one are
 /// the vendor's own and no difference.
 fn one_seat_line(totals: &Totals, evidence: &Evidence<'_>, sight: &Visibility<'_>) -> Option<Line> {
-    evidence.views(CanonicalTable::Seat, USER).next()?;
-    let mut causes = evidence.causes(CanonicalTable::Seat, USER);
-    causes.extend(evidence.causes(CanonicalTable::Person, USER));
+    evidence.views(CanonicalTable::Seat, USER.as_str()).next()?;
+    let mut causes = evidence.causes(CanonicalTable::Seat, USER.as_str());
+    causes.extend(evidence.causes(CanonicalTable::Person, USER.as_str()));
     if !causes.is_empty() {
         causes.dedup();
-        return Some(not_assessed("I2", USER, because(&causes)));
+        return Some(not_assessed(LineId::I2, USER.as_str(), because(&causes)));
     }
     let Some(people) = sight.active_people else {
         let message = "it was not shown which accounts are active".to_owned();
-        return Some(not_assessed("I2", USER, message));
+        return Some(not_assessed(LineId::I2, USER.as_str(), message));
     };
     let (one, several) = (totals.with_one_seat, totals.with_several_seats);
     let without = people - one - several;
@@ -239,9 +243,9 @@ fn one_seat_line(totals: &Totals, evidence: &Evidence<'_>, sight: &Visibility<'_
     }
     let agrees = several == 0 && without == services_without;
     Some(Line {
-        id: "I2",
+        id: LineId::I2,
         status: if agrees { LineStatus::Ok } else { LineStatus::Difference },
-        subject: USER.to_owned(),
+        subject: USER.to_string(),
         left: Some(people),
         right: Some(one),
         difference: Some(people - one),
@@ -256,7 +260,7 @@ fn activity_lines(evidence: &Evidence<'_>, sight: &Visibility<'_>) -> Vec<Line> 
         let subject = if family.is_empty() { ORGANIZATION } else { family };
         let causes = evidence.use_causes(family);
         if !causes.is_empty() {
-            return not_assessed("I3", subject, because(&causes));
+            return not_assessed(LineId::I3, subject, because(&causes));
         }
         let people = sight.people(family);
         let (status, message) = match sight.blind(family) {
@@ -269,7 +273,12 @@ fn activity_lines(evidence: &Evidence<'_>, sight: &Visibility<'_>) -> Vec<Line> 
                 format!("uses of {} were read", counted(people, "account", "accounts")),
             ),
         };
-        Line { status, left: Some(people), message, ..not_assessed("I3", subject, String::new()) }
+        Line {
+            status,
+            left: Some(people),
+            message,
+            ..not_assessed(LineId::I3, subject, String::new())
+        }
     };
     evidence.use_families().into_iter().map(line).collect()
 }
@@ -281,7 +290,7 @@ pub(crate) fn measured_lines(
     evidence: &Evidence<'_>,
     sight: &Visibility<'_>,
     licenses: &[License],
-    used_lately: &BTreeMap<(String, String), i64>,
+    used_lately: &BTreeMap<PoolKey, i64>,
 ) -> Result<Vec<Line>, Error> {
     let mut newest = db.connection.prepare(
         "SELECT license_id, active, MAX(at) FROM measure
@@ -289,27 +298,27 @@ pub(crate) fn measured_lines(
     )?;
     let mut lines = Vec::new();
     for family in held_families(evidence, licenses) {
-        if evidence.views(CanonicalTable::Measure, family).next().is_none() {
+        if evidence.views(CanonicalTable::Measure, family.as_str()).next().is_none() {
             continue;
         }
-        let causes = evidence.causes(CanonicalTable::Measure, family);
+        let causes = evidence.causes(CanonicalTable::Measure, family.as_str());
         if !causes.is_empty() {
-            lines.push(not_assessed("I4", family, because(&causes)));
+            lines.push(not_assessed(LineId::I4, family.as_str(), because(&causes)));
             continue;
         }
-        if let Some(cause) = sight.blind(family) {
-            lines.push(not_assessed("I4", family, because(&[cause])));
+        if let Some(cause) = sight.blind(family.as_str()) {
+            lines.push(not_assessed(LineId::I4, family.as_str(), because(&[cause])));
             continue;
         }
         let measured: Vec<(String, i64, i64)> = newest
-            .query_map([family], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+            .query_map([family.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
             .collect::<Result<_, _>>()?;
         let Some(at) = measured.iter().map(|(.., at)| *at).max() else {
             let message = "the vendor shows no measurement".to_owned();
-            lines.push(not_assessed("I4", family, message));
+            lines.push(not_assessed(LineId::I4, family.as_str(), message));
             continue;
         };
-        let here = |id: &str| used_lately.get(&(family.to_owned(), id.to_owned())).copied();
+        let here = |id: &str| used_lately.get(&(family.clone(), id.to_owned())).copied();
         let left = measured.iter().map(|(id, ..)| here(id).unwrap_or(0)).sum::<i64>();
         let right: i64 = measured.iter().map(|(_, active, _)| active).sum();
         let agrees = (left - right).abs() * 20 <= left.max(right);
@@ -325,9 +334,9 @@ pub(crate) fn measured_lines(
             );
         }
         lines.push(Line {
-            id: "I4",
+            id: LineId::I4,
             status: if agrees { LineStatus::Ok } else { LineStatus::Difference },
-            subject: family.to_owned(),
+            subject: family.to_string(),
             left: Some(left),
             right: Some(right),
             difference: Some(left - right),
@@ -341,8 +350,8 @@ pub(crate) fn measured_lines(
 /// I6: the datasets that were planned against those that were read. What the organization does not
 /// have cannot be read and is no difference.
 fn datasets_line(evidence: &Evidence<'_>) -> Line {
-    let complete = DatasetStatus::Complete.as_str();
-    let absent = DatasetStatus::Absent.as_str();
+    let complete = ReadStatus::COMPLETE;
+    let absent = ReadStatus::Read(DatasetStatus::Absent);
     let all = evidence.lines();
     let planned = all.len() as i64;
     let missing = all.iter().filter(|line| line.status == absent).count() as i64;
@@ -366,7 +375,7 @@ fn datasets_line(evidence: &Evidence<'_>) -> Line {
         ));
     }
     Line {
-        id: "I6",
+        id: LineId::I6,
         status: if left == read { LineStatus::Ok } else { LineStatus::Difference },
         subject: ORGANIZATION.to_owned(),
         left: Some(left),
@@ -378,7 +387,7 @@ fn datasets_line(evidence: &Evidence<'_>) -> Line {
 }
 
 /// The five classes sum to the holders, in every pool.
-pub(crate) fn sum_line(family: &str, pools: &[&License]) -> Line {
+pub(crate) fn sum_line(family: &Family, pools: &[&License]) -> Line {
     let known: Vec<(&License, i64, i64)> = pools
         .iter()
         .filter_map(|pool| {
@@ -387,7 +396,11 @@ pub(crate) fn sum_line(family: &str, pools: &[&License]) -> Line {
         })
         .collect();
     if known.is_empty() {
-        return not_assessed(SUM, family, "who holds the licences is not known".to_owned());
+        return not_assessed(
+            LineId::Sum,
+            family.as_str(),
+            "who holds the licences is not known".to_owned(),
+        );
     }
     let left: i64 = known.iter().map(|(_, holders, _)| holders).sum();
     let right: i64 = known.iter().map(|(.., classes)| classes).sum();
@@ -405,9 +418,9 @@ pub(crate) fn sum_line(family: &str, pools: &[&License]) -> Line {
         (LineStatus::Difference, wrong.join("; "))
     };
     Line {
-        id: SUM,
+        id: LineId::Sum,
         status,
-        subject: family.to_owned(),
+        subject: family.to_string(),
         left: Some(left),
         right: Some(right),
         difference: Some(left - right),
@@ -429,9 +442,9 @@ mod tests {
             never: Some(1),
             ..License::default()
         };
-        assert_eq!(sum_line("user", &[&license]).status, LineStatus::Ok);
+        assert_eq!(sum_line(&Family::User, &[&license]).status, LineStatus::Ok);
         license.active = Some(0);
-        let broken = sum_line("user", &[&license]);
+        let broken = sum_line(&Family::User, &[&license]);
         assert_eq!((broken.status, broken.difference), (LineStatus::Difference, Some(1)));
         assert!(broken.message.contains('A'), "{}", broken.message);
     }

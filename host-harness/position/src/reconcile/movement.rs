@@ -1,37 +1,44 @@
 //! I5: the snapshot before, and what the records say was given and taken since, against this one.
 
 use super::{ORGANIZATION, not_assessed};
-use crate::model::{License, Line, LineStatus, Movement, PoolDifference, PoolMovement, SeatChange};
+use crate::model::{
+    DifferenceReason, Family, License, Line, LineId, LineStatus, Movement, PoolDifference,
+    PoolMovement, SeatChange,
+};
 use crate::number::{counted, grouped};
 use crate::time::shown;
 
 /// One line for each family whose licences people hold.
 pub(super) fn lines(
     movement: Option<&Movement>,
-    families: &[&str],
+    families: &[&Family],
     licenses: &[License],
 ) -> Vec<Line> {
     let Some(movement) = movement else {
         let message = "there is no snapshot before this one to compare with".to_owned();
-        return vec![not_assessed("I5", ORGANIZATION, message)];
+        return vec![not_assessed(LineId::I5, ORGANIZATION, message)];
     };
     families.iter().map(|family| line(movement, family, licenses)).collect()
 }
 
-fn line(movement: &Movement, family: &str, licenses: &[License]) -> Line {
-    let concerns = |of: &str| of.is_empty() || of == family;
+fn line(movement: &Movement, family: &Family, licenses: &[License]) -> Line {
+    let concerns = |of: &str| of.is_empty() || of == family.as_str();
     if let Some((_, reason)) = movement.not_compared.iter().find(|(of, _)| concerns(of)) {
         let message = format!("snapshot {} cannot be compared: {reason}", movement.from);
-        return not_assessed("I5", family, message);
+        return not_assessed(LineId::I5, family.as_str(), message);
     }
     let known: Vec<(&PoolMovement, i64, i64)> = movement
         .pools
         .iter()
-        .filter(|pool| pool.family == family)
+        .filter(|pool| pool.family == family.as_str())
         .filter_map(|pool| Some((pool, pool.before?, pool.after?)))
         .collect();
     if known.is_empty() {
-        return not_assessed("I5", family, "the vendor reports no number of seats".to_owned());
+        return not_assessed(
+            LineId::I5,
+            family.as_str(),
+            "the vendor reports no number of seats".to_owned(),
+        );
     }
     let mut moved = SeatChange::default();
     let (mut before, mut expected, mut reported) = (0, 0, 0);
@@ -48,7 +55,7 @@ fn line(movement: &Movement, family: &str, licenses: &[License]) -> Line {
         reported += now;
         add(&mut moved, seats);
         if explained != now {
-            let license = licenses.iter().find(|l| l.family == family && l.key == pool.key);
+            let license = licenses.iter().find(|l| l.family == *family && l.key == pool.key);
             differences.push(PoolDifference {
                 key: pool.key.clone(),
                 name: pool.name.clone(),
@@ -56,8 +63,8 @@ fn line(movement: &Movement, family: &str, licenses: &[License]) -> Line {
                 right: now,
                 difference: explained - now,
                 reason: match license.and_then(|license| license.counted_at) {
-                    Some(_) => "stale_count",
-                    None => "unexplained",
+                    Some(_) => DifferenceReason::StaleCount,
+                    None => DifferenceReason::Unexplained,
                 },
             });
         }
@@ -75,7 +82,7 @@ fn line(movement: &Movement, family: &str, licenses: &[License]) -> Line {
         message.push_str("; the vendor counts seats of inactive accounts too");
     }
     for pool in differences.iter().take(3) {
-        let counted_at = licenses.iter().find(|l| l.family == family && l.key == pool.key);
+        let counted_at = licenses.iter().find(|l| l.family == *family && l.key == pool.key);
         let reason = match counted_at.and_then(|license| license.counted_at) {
             Some(at) => format!("the vendor counted at {}", shown(at)),
             None => "not explained".to_owned(),
@@ -92,9 +99,9 @@ fn line(movement: &Movement, family: &str, licenses: &[License]) -> Line {
         message.push_str(&format!("; {more}"));
     }
     Line {
-        id: "I5",
+        id: LineId::I5,
         status: if differences.is_empty() { LineStatus::Ok } else { LineStatus::Difference },
-        subject: family.to_owned(),
+        subject: family.to_string(),
         left: Some(expected),
         right: Some(reported),
         difference: Some(expected - reported),
@@ -148,7 +155,7 @@ mod tests {
     fn assessed(pools: Vec<PoolMovement>) -> Line {
         let movement =
             Movement { from: 3, from_as_of: from_ms(0), pools, not_compared: Vec::new() };
-        lines(Some(&movement), &["user"], &[]).remove(0)
+        lines(Some(&movement), &[&Family::User], &[]).remove(0)
     }
 
     #[test]
@@ -161,7 +168,7 @@ mod tests {
         // One seat that no record explains.
         let line = assessed(vec![pool("A", 10, 14, seats), pool("B", 5, 5, SeatChange::default())]);
         assert_eq!((line.status, line.difference), (LineStatus::Difference, Some(-1)));
-        assert_eq!((line.pools.len(), line.pools[0].reason), (1, "unexplained"));
+        assert_eq!((line.pools.len(), line.pools[0].reason), (1, DifferenceReason::Unexplained));
     }
 
     #[test]
@@ -175,7 +182,7 @@ mod tests {
 
     #[test]
     fn without_a_snapshot_before_or_with_one_that_was_not_read_it_is_not_assessed() {
-        let line = lines(None, &["user"], &[]).remove(0);
+        let line = lines(None, &[&Family::User], &[]).remove(0);
         assert_eq!((line.status, line.subject.as_str()), (LineStatus::NotAssessed, "organization"));
         let unread = ("user".to_owned(), "`member` was denied in snapshot 3".to_owned());
         let movement = Movement {
@@ -184,7 +191,7 @@ mod tests {
             pools: vec![pool("A", 1, 1, SeatChange::default())],
             not_compared: vec![unread],
         };
-        let line = lines(Some(&movement), &["user"], &[]).remove(0);
+        let line = lines(Some(&movement), &[&Family::User], &[]).remove(0);
         assert_eq!(line.status, LineStatus::NotAssessed);
         assert!(line.message.contains("denied in snapshot 3"), "{}", line.message);
     }

@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, HashMap};
 use connector_api::manifest::PermissionSpec;
 use connector_api::position::CanonicalTable;
 
-use super::catalogue::{Need, RULES, Rule, Subject};
-use super::condition::PoolFacts;
-use super::{Effect, PoolFindings, RuleResult, UsesSeen};
+use super::catalogue::{List, Need, RULES, Rule, Subject, Worth, rule};
+use super::condition::{Condition, PoolFacts};
+use super::{Effect, PoolFindings, RuleId, RuleResult, UsesSeen};
 use crate::error::Error;
-use crate::evidence::{Cause, Evidence, NOT_COLLECTED};
+use crate::evidence::{Cause, Evidence};
 use crate::inputs::{Imported, RuleSettings};
-use crate::model::{License, Line, LineStatus};
-use crate::money::{Amounts, Valuer};
+use crate::model::{
+    DifferenceReason, Family, License, Line, LineId, LineStatus, PoolKey, RuleStatus,
+};
+use crate::money::{Amount, Amounts, Price, Valuer};
 use crate::seats::{Class, SeatFacts};
 use crate::tables::Tables;
 use crate::time::{DAY_MS, from_ms, rfc3339};
@@ -37,29 +39,35 @@ impl Context<'_> {
     }
 }
 
-/// RuleEvaluators seats and keeps the counts.
+/// Evaluates the rules about seats and keeps the counts.
 #[derive(Debug)]
 pub(crate) struct RuleEvaluator<'a> {
     pub(crate) context: Context<'a>,
-    pools: HashMap<(String, String), PoolFacts>,
-    /// Rules by family, with their places in [`RULES`].
-    by_family: BTreeMap<&'static str, Vec<(usize, &'static Rule)>>,
-    withheld: Vec<Option<Withheld>>,
+    pools: HashMap<PoolKey, PoolFacts>,
+    /// Rules that are run, by family.
+    by_family: BTreeMap<&'static Family, Vec<&'static Rule>>,
+    withheld: BTreeMap<RuleId, Withheld>,
     /// Exemptions by person and rule.
-    exempt: HashMap<(i64, usize), usize>,
-    counts: BTreeMap<(usize, String, String), Count>,
+    exempt: HashMap<(i64, RuleId), usize>,
+    counts: BTreeMap<(RuleId, Family, String), Count>,
     /// Seats that any rule would take back, by pool: each seat once.
-    reclaimable: BTreeMap<(String, String), i64>,
+    reclaimable: BTreeMap<PoolKey, i64>,
     /// Seats kept by an exemption, by pool.
-    kept: BTreeMap<(String, String), i64>,
+    kept: BTreeMap<PoolKey, i64>,
 }
 
 /// Why a rule was not run.
 #[derive(Clone, Debug)]
-pub(crate) struct Withheld {
-    pub(crate) status: &'static str,
-    pub(crate) reason: String,
-    pub(crate) permissions: Vec<PermissionSpec>,
+struct Withheld {
+    status: RuleStatus,
+    reason: String,
+    permissions: Vec<PermissionSpec>,
+}
+
+impl Withheld {
+    fn because(reason: impl Into<String>) -> Withheld {
+        Withheld { status: RuleStatus::Withheld, reason: reason.into(), permissions: Vec::new() }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -84,16 +92,16 @@ impl<'a> RuleEvaluator<'a> {
             .iter()
             .map(|license| {
                 // Add-ons often come with another product: without a price they count as free.
-                let paid = license.family == "user" && !is_free(&model.free_licenses, &license.key);
+                let is_user = license.family == Family::User;
+                let paid = is_user && !is_free(&model.free_licenses, &license.key);
                 let facts = PoolFacts {
                     key: license.key.clone(),
                     name: license.name.clone(),
                     paid: valuer.price_of(license).map_or(paid, |price| price.per_year > 0),
-                    ended: license.status.as_deref().is_some_and(|status| status != "active"),
-                    is_tier: license.family == "user"
-                        && model.tiers.iter().any(|tier| tier.from == license.key),
+                    ended: license.has_ended(),
+                    is_tier: is_user && model.tiers.iter().any(|tier| tier.from == license.key),
                 };
-                ((license.family.clone(), license.id.clone()), facts)
+                (license.pool(), facts)
             })
             .collect();
         let tier_objects = settings.tier_objects.clone().unwrap_or_else(|| {
@@ -102,31 +110,20 @@ impl<'a> RuleEvaluator<'a> {
         let context = Context {
             settings,
             as_of_ms: sight.as_of_ms,
-            covered_from: sight.rules("user").0.covered_from,
+            covered_from: sight.rules(Family::User.as_str()).0.covered_from,
             tier_objects,
         };
-        let mut withheld: Vec<Option<Withheld>> =
-            RULES.iter().map(|rule| withheld(rule, evidence, sight, settings, imported)).collect();
-        // Nobody with access to any of the objects: it is the access that was not shown.
-        if tables.totals.tier_readers == 0 {
-            for (rule, state) in RULES.iter().zip(&mut withheld) {
-                if rule.id == "R06" && state.is_none() {
-                    *state = Some(Withheld {
-                        status: "withheld",
-                        reason: "no account reads any of the objects that need the licence: what \
-                                 was read of access cannot be all of it"
-                            .into(),
-                        permissions: Vec::new(),
-                    });
-                }
-            }
-        }
-        let mut by_family: BTreeMap<&str, Vec<(usize, &Rule)>> = BTreeMap::new();
-        for (place, rule) in RULES.iter().enumerate() {
-            if let Subject::Seats(family) = rule.subject
-                && withheld[place].is_none()
-            {
-                by_family.entry(family).or_default().push((place, rule));
+        let withheld: BTreeMap<RuleId, Withheld> = RULES
+            .iter()
+            .filter_map(|rule| {
+                let why = why_withheld(rule, tables, evidence, sight, settings, imported)?;
+                Some((rule.id, why))
+            })
+            .collect();
+        let mut by_family: BTreeMap<&Family, Vec<&Rule>> = BTreeMap::new();
+        for rule in RULES.iter().filter(|rule| !withheld.contains_key(&rule.id)) {
+            if let Subject::Seats(family) = &rule.subject {
+                by_family.entry(family).or_default().push(rule);
             }
         }
         let mut exempt = HashMap::new();
@@ -140,9 +137,9 @@ impl<'a> RuleEvaluator<'a> {
                 .query_row(sql, [&exemption.subject], |row| row.get(0))
                 .optional()?;
             let Some(person) = person else { continue };
-            for (place, rule) in RULES.iter().enumerate() {
+            for rule in &RULES {
                 if exemption.covers(rule.id, today) {
-                    exempt.entry((person, place)).or_insert(at);
+                    exempt.entry((person, rule.id)).or_insert(at);
                 }
             }
         }
@@ -159,56 +156,51 @@ impl<'a> RuleEvaluator<'a> {
     }
 
     /// What is known of a pool.
-    pub(crate) fn pool(&self, pool: &(String, String)) -> PoolFacts {
+    pub(crate) fn pool(&self, pool: &PoolKey) -> PoolFacts {
         self.pools.get(pool).cloned().unwrap_or_default()
     }
 
-    /// The places of the rules that find a seat.
+    /// The rules that find a seat.
     pub(crate) fn hits(
         &self,
-        pool: &(String, String),
+        pool: &PoolKey,
         facts: &SeatFacts,
         class: Option<Class>,
-    ) -> impl Iterator<Item = usize> {
+    ) -> impl Iterator<Item = &'static Rule> {
         let known = self.pools.get(pool);
-        let rules = known.and_then(|_| self.by_family.get(pool.0.as_str()));
-        rules.into_iter().flatten().filter_map(move |(place, rule)| {
-            let known = known?;
-            rule.conditions
-                .iter()
-                .all(|condition| condition.holds(&self.context, known, facts, class) == Some(true))
-                .then_some(*place)
+        let rules = known.and_then(|_| self.by_family.get(&pool.0));
+        rules.into_iter().flatten().copied().filter(move |rule| {
+            known.is_some_and(|known| {
+                rule.conditions.iter().all(|condition| {
+                    condition.holds(&self.context, known, facts, class) == Some(true)
+                })
+            })
         })
     }
 
     /// The exemption that covers a finding, by its place among the imported ones.
-    pub(crate) fn exemption(&self, person_no: i64, place: usize) -> Option<usize> {
-        self.exempt.get(&(person_no, place)).copied()
+    pub(crate) fn exemption(&self, person_no: i64, rule: RuleId) -> Option<usize> {
+        self.exempt.get(&(person_no, rule)).copied()
     }
 
-    /// RuleEvaluators one seat.
-    pub(crate) fn see(
-        &mut self,
-        pool: &(String, String),
-        facts: &SeatFacts,
-        class: Option<(Class, bool)>,
-    ) {
+    /// Evaluates one seat.
+    pub(crate) fn see(&mut self, pool: &PoolKey, facts: &SeatFacts, class: Option<(Class, bool)>) {
         let weak = class.is_some_and(|(_, weak)| weak);
-        let hits: Vec<usize> = self.hits(pool, facts, class.map(|(class, _)| class)).collect();
+        let hits: Vec<&Rule> = self.hits(pool, facts, class.map(|(class, _)| class)).collect();
         if hits.is_empty() {
             return;
         }
         let (mut reclaim, mut kept) = (false, false);
-        for place in hits {
-            let exempt = self.exemption(facts.person_no, place).is_some();
-            let count = self.counts.entry((place, pool.0.clone(), pool.1.clone())).or_default();
+        for rule in hits {
+            let exempt = self.exemption(facts.person_no, rule.id).is_some();
+            let count = self.counts.entry((rule.id, pool.0.clone(), pool.1.clone())).or_default();
             if exempt {
                 count.exempt += 1;
                 kept = true;
             } else {
                 count.found += 1;
                 count.weak += i64::from(weak);
-                reclaim |= RULES[place].effect == Effect::Reclaim;
+                reclaim |= rule.effect == Effect::Reclaim;
             }
         }
         if reclaim && !kept {
@@ -219,33 +211,30 @@ impl<'a> RuleEvaluator<'a> {
     }
 
     /// Seats of a pool that rules would take back, each once, and those exempt.
-    /// The former is not known where a rule that finds most of them was withheld.
+    /// The former is not known if a rule that finds most of them was withheld.
     pub(crate) fn reclaimable(&self, license: &License) -> (Option<i64>, i64) {
-        let key = (license.family.clone(), license.id.clone());
-        let of = |map: &BTreeMap<_, i64>| map.get(&key).copied().unwrap_or(0);
-        let looked = RULES.iter().zip(&self.withheld).all(|(rule, withheld)| {
-            let matters = rule.subject == Subject::Seats("user") && license.family == "user";
-            let matters = matters && ["R01", "R02"].contains(&rule.id)
-                || ["R08", "R10", "R11"].contains(&rule.id)
-                    && matches!(rule.subject, Subject::Seats(family) if family == license.family);
-            !matters || withheld.as_ref().is_none_or(|withheld| withheld.status == "off")
+        let pool = license.pool();
+        let of = |map: &BTreeMap<_, i64>| map.get(&pool).copied().unwrap_or(0);
+        let blind = self.withheld.iter().any(|(id, withheld)| {
+            let rule = id.rule();
+            let concerns = matches!(&rule.subject, Subject::Seats(family) if *family == pool.0);
+            rule.finds_most && concerns && withheld.status == RuleStatus::Withheld
         });
-        (looked.then(|| of(&self.reclaimable)), of(&self.kept))
+        ((!blind).then(|| of(&self.reclaimable)), of(&self.kept))
     }
 
     /// Whether a licence costs something.
     pub(crate) fn paid(&self, license: &License) -> bool {
-        let key = (license.family.clone(), license.id.clone());
-        self.pools.get(&key).is_some_and(|pool| pool.paid)
+        self.pools.get(&license.pool()).is_some_and(|pool| pool.paid)
     }
 
-    /// Withholds rules that need everybody to be seen, where somebody was not.
-    pub(crate) fn doubt(&mut self, lines: &[Line], evidence: &Evidence<'_>) {
+    /// Withholds rules that need everybody to be seen, if somebody was not.
+    pub(crate) fn withhold_unreliable(&mut self, lines: &[Line], evidence: &Evidence<'_>) {
         let invisible = lines.iter().find(|line| {
-            line.id == "I1"
-                && line.subject == "user"
+            line.id == LineId::I1
+                && line.subject == Family::User.as_str()
                 && line.status == LineStatus::Difference
-                && line.pools.iter().any(|pool| pool.reason == "invisible_people")
+                && line.pools.iter().any(|pool| pool.reason == DifferenceReason::InvisiblePeople)
         });
         let Some(line) = invisible else { return };
         let people = evidence.views(CanonicalTable::Person, "");
@@ -253,15 +242,12 @@ impl<'a> RuleEvaluator<'a> {
             .filter_map(|view| evidence.manifest.dataset(view.needs.first()?))
             .flat_map(|dataset| dataset.permissions.clone())
             .collect();
-        for (place, rule) in RULES.iter().enumerate() {
-            if ["R01", "R02", "R05", "R08"].contains(&rule.id) && self.withheld[place].is_none() {
-                self.withheld[place] = Some(Withheld {
-                    status: "withheld",
-                    reason: format!("not every account was seen: {}", line.message),
-                    permissions: permissions.clone(),
-                });
-                self.counts.retain(|(of, ..), _| *of != place);
-            }
+        for rule in RULES.iter().filter(|rule| rule.needs_everybody) {
+            self.withheld.entry(rule.id).or_insert_with(|| Withheld {
+                permissions: permissions.clone(),
+                ..Withheld::because(format!("not every account was seen: {}", line.message))
+            });
+            self.counts.retain(|(of, ..), _| *of != rule.id);
         }
     }
 
@@ -274,26 +260,27 @@ impl<'a> RuleEvaluator<'a> {
     ) -> Vec<RuleResult> {
         let mut results: Vec<RuleResult> = RULES
             .iter()
-            .zip(&self.withheld)
-            .map(|(rule, withheld)| self.blank(rule, withheld.as_ref(), evidence))
+            .map(|rule| self.blank(rule, self.withheld.get(&rule.id), evidence))
             .collect();
-        for ((place, family, id), count) in &self.counts {
-            let result = &mut results[*place];
+        for ((id, family, license_id), count) in &self.counts {
+            let rule = id.rule();
+            let result = &mut results[*id as usize];
             result.findings += count.found;
             result.exempt += count.exempt;
             result.weak += count.weak;
-            let license =
-                licenses.iter().find(|license| license.family == *family && license.id == *id);
+            let license = licenses
+                .iter()
+                .find(|license| license.family == *family && license.id == *license_id);
             let Some(license) = license.filter(|_| count.found > 0) else { continue };
-            let saving = saving(RULES[*place].id, license, licenses, count.found, valuer, evidence);
+            let saving = saving(rule.worth, license, licenses, count.found, valuer, evidence);
             match &saving {
                 Some(amount) => result.saving_per_year.add(amount),
-                None if RULES[*place].effect != Effect::Risk => result.unpriced += count.found,
+                None if rule.worth != Worth::Nothing => result.unpriced += count.found,
                 None => {}
             }
             result.pools.push(PoolFindings {
                 family: family.clone(),
-                license_id: id.clone(),
+                license_id: license_id.clone(),
                 key: license.key.clone(),
                 name: license.name.clone(),
                 seats: count.found,
@@ -301,8 +288,8 @@ impl<'a> RuleEvaluator<'a> {
             });
         }
         for result in &mut results {
-            if result.status == "none" && (result.findings > 0 || result.exempt > 0) {
-                result.status = "found";
+            if result.status == RuleStatus::None && (result.findings > 0 || result.exempt > 0) {
+                result.status = RuleStatus::Found;
             }
             result.pools.sort_by(|a, b| b.seats.cmp(&a.seats).then_with(|| a.key.cmp(&b.key)));
         }
@@ -325,13 +312,20 @@ impl<'a> RuleEvaluator<'a> {
         let mut cautions: Vec<String> =
             rule.cautions.iter().map(|caution| (*caution).to_owned()).collect();
         cautions.extend(
-            evidence.manifest.position.cautions.get(rule.id).into_iter().flatten().cloned(),
+            evidence
+                .manifest
+                .position
+                .cautions
+                .get(rule.id.as_str())
+                .into_iter()
+                .flatten()
+                .cloned(),
         );
         RuleResult {
             id: rule.id,
             title: rule.title,
             predicate,
-            status: withheld.map_or("none", |withheld| withheld.status),
+            status: withheld.map_or(RuleStatus::None, |withheld| withheld.status),
             reason: withheld.map(|withheld| withheld.reason.clone()),
             permissions: withheld.map(|w| w.permissions.clone()).unwrap_or_default(),
             findings: 0,
@@ -358,31 +352,32 @@ pub(crate) fn is_free(free: &[String], key: &str) -> bool {
     free.iter().any(|free| free.eq_ignore_ascii_case(key))
 }
 
-/// What a year of the found seats costs; for a move the difference to the lesser licence.
+/// What a year of the found seats is worth.
 fn saving(
-    rule: &str,
+    worth: Worth,
     license: &License,
     licenses: &[License],
     seats: i64,
     valuer: &Valuer<'_>,
     evidence: &Evidence<'_>,
-) -> Option<crate::money::Amount> {
-    if RULES.iter().any(|known| known.id == rule && known.effect == Effect::Risk) {
-        return None;
+) -> Option<Amount> {
+    match worth {
+        Worth::Nothing => None,
+        Worth::Seat => Some(valuer.price_of(license)?.times(seats)),
+        Worth::Difference => {
+            let price = valuer.price_of(license)?;
+            let tiers = &evidence.manifest.position.tiers;
+            let tier = tiers.iter().find(|tier| tier.from == license.key)?;
+            let lesser = licenses
+                .iter()
+                .find(|other| other.family == license.family && other.key == tier.to)
+                .and_then(|other| valuer.price_of(other))?;
+            (lesser.currency == price.currency).then(|| {
+                let per_year = (price.per_year - lesser.per_year).max(0);
+                Price { per_year, ..price }.times(seats)
+            })
+        }
     }
-    let price = valuer.price_of(license)?;
-    if rule != "R06" {
-        return Some(price.times(seats));
-    }
-    let tier = evidence.manifest.position.tiers.iter().find(|tier| tier.from == license.key)?;
-    let lesser = licenses
-        .iter()
-        .find(|other| other.family == license.family && other.key == tier.to)
-        .and_then(|other| valuer.price_of(other))?;
-    (lesser.currency == price.currency).then(|| {
-        let difference = (price.per_year - lesser.per_year).max(0);
-        crate::money::Price { per_year: difference, ..price }.times(seats)
-    })
 }
 
 /// The vendor's fields a rule rests on: those that its statements name.
@@ -391,9 +386,12 @@ fn sources(rule: &Rule, evidence: &Evidence<'_>) -> Vec<String> {
     for need in rule.needs {
         let views: Vec<_> = match need {
             Need::Table(table, family) => evidence.views(*table, family).collect(),
-            Need::Uses => evidence.use_views("user").collect(),
-            Need::Import(name) => {
-                found.push(format!("imported {name}"));
+            Need::AnyTable(table, families) => {
+                families.iter().flat_map(|family| evidence.views(*table, family)).collect()
+            }
+            Need::Uses => evidence.use_views(Family::User.as_str()).collect(),
+            Need::Import(list) => {
+                found.push(format!("imported {}", list.as_str()));
                 continue;
             }
             Need::NotRead(_) => continue,
@@ -413,75 +411,84 @@ fn sources(rule: &Rule, evidence: &Evidence<'_>) -> Vec<String> {
     found
 }
 
-/// Why a rule cannot be run.
-fn withheld(
+/// Why a rule cannot be run; `None` if it can.
+fn why_withheld(
     rule: &Rule,
+    tables: &Tables,
     evidence: &Evidence<'_>,
     sight: &Visibility<'_>,
     settings: &RuleSettings,
     imported: &Imported,
 ) -> Option<Withheld> {
-    if settings.off.iter().any(|id| id.eq_ignore_ascii_case(rule.id)) {
+    if settings.off.iter().filter_map(|id| self::rule(id)).any(|off| off.id == rule.id) {
         return Some(Withheld {
-            status: "off",
-            reason: "it is switched off in the settings".into(),
-            permissions: Vec::new(),
+            status: RuleStatus::Off,
+            ..Withheld::because("it is switched off in the settings")
         });
     }
-    let plain = |reason: String| Withheld { status: "withheld", reason, permissions: Vec::new() };
-    let family = match rule.subject {
+    let family = match &rule.subject {
         Subject::Seats(family) => family,
-        _ => "user",
+        Subject::Pools | Subject::Contract => &Family::User,
     };
-    rule.needs.iter().find_map(|need| match need {
-        Need::NotRead(reason) => Some(plain((*reason).to_owned())),
+    let unmet = rule.needs.iter().find_map(|need| match need {
+        Need::NotRead(reason) => Some(Withheld::because(*reason)),
         Need::Import(list) => {
-            let there = match *list {
-                "staff" => imported.leavers.is_some(),
-                "contract" => imported.contract.is_some(),
-                _ => imported.prices.is_some(),
+            let there = match list {
+                List::Staff => imported.leavers.is_some(),
+                List::Contract => imported.contract.is_some(),
+                List::Prices => imported.prices.is_some(),
             };
-            (!there).then(|| plain(format!("no {list} list was imported: run `imports add`")))
+            let name = list.as_str();
+            (!there).then(|| {
+                Withheld::because(format!("no {name} list was imported: run `imports add`"))
+            })
         }
-        Need::Uses => sight.blind(family).map(|cause| because(evidence, &cause)),
+        Need::Uses => sight.blind(family.as_str()).map(|cause| because(evidence, &cause)),
         Need::Table(CanonicalTable::Person, _) if sight.active_people.is_none() => {
             let cause = evidence.causes(CanonicalTable::Person, "").into_iter().next();
             Some(cause.map_or_else(
-                || plain("it was not shown which accounts are active".into()),
+                || Withheld::because("it was not shown which accounts are active"),
                 |cause| because(evidence, &cause),
             ))
         }
-        // Two families in one rule: one of them is enough to look at.
-        Need::Table(table, of) if rule.id == "R20" => {
-            let none = ["permission_set", "package"].iter().all(|family| {
-                evidence.views(CanonicalTable::License, family).next().is_none()
-                    || !evidence.causes(CanonicalTable::License, family).is_empty()
+        Need::AnyTable(table, families) => {
+            let readable = families.iter().any(|family| {
+                evidence.views(*table, family).next().is_some()
+                    && evidence.causes(*table, family).is_empty()
             });
-            let cause = evidence.causes(*table, of).into_iter().next().filter(|_| none);
-            cause.map(|cause| because(evidence, &cause))
+            let mut causes = families.iter().flat_map(|family| evidence.causes(*table, family));
+            causes.next().filter(|_| !readable).map(|cause| because(evidence, &cause))
         }
         Need::Table(table, of) => {
             if evidence.views(*table, of).next().is_none() {
-                let reason =
-                    format!("the connector does not say who or what: `{}`", table.as_str());
-                return Some(plain(reason));
+                let table = table.as_str();
+                let reason = format!("the connector does not say who or what: `{table}`");
+                return Some(Withheld::because(reason));
             }
             let cause = evidence.causes(*table, of).into_iter().next()?;
             Some(because(evidence, &cause))
         }
+    });
+    // Nobody with access to any of the objects: it is the access that was not shown.
+    let needs_access = rule.conditions.contains(&Condition::ReadsNoTierObject);
+    unmet.or_else(|| {
+        (needs_access && tables.totals.tier_readers == 0).then(|| {
+            Withheld::because(
+                "no account reads any of the objects that need the licence: what was read of \
+                 access cannot be all of it",
+            )
+        })
     })
 }
 
 fn because(evidence: &Evidence<'_>, cause: &Cause) -> Withheld {
-    let opens = !matches!(cause.status, "absent" | NOT_COLLECTED);
     Withheld {
-        status: "withheld",
-        reason: format!("`{}` is {}: {}", cause.dataset, cause.status, cause.reason),
         permissions: evidence
             .manifest
             .dataset(&cause.dataset)
-            .filter(|_| opens)
+            .filter(|_| cause.status.a_permission_opens_it())
             .map(|spec| spec.permissions.clone())
             .unwrap_or_default(),
+        ..Withheld::because(format!("`{}` is {}: {}", cause.dataset, cause.status, cause.reason))
     }
 }

@@ -6,9 +6,10 @@ use connector_api::position::CanonicalTable;
 use rusqlite::OptionalExtension;
 use serde::Serialize;
 
-use super::catalogue::{RULES, Subject};
-use super::{Confidence, Effect, PoolFinding, RuleResult, Value};
+use super::catalogue::{Proof, RULES, Rule, Subject};
+use super::{Confidence, Effect, Exemption, PoolFinding, RuleId, RuleResult, Value};
 use crate::error::Error;
+use crate::model::{Family, PoolKey, RuleStatus, SeatOutcome};
 use crate::money::Amount;
 use crate::position::Analysis;
 use crate::seats;
@@ -20,7 +21,7 @@ use crate::time::{from_ms, rfc3339};
 #[derive(Clone, Debug, Serialize)]
 pub struct SeatFinding {
     /// The rule.
-    pub rule: &'static str,
+    pub rule: RuleId,
     /// What it finds.
     pub title: &'static str,
     /// The account's id at the vendor.
@@ -30,7 +31,7 @@ pub struct SeatFinding {
     /// Its name for people.
     pub name: Option<String>,
     /// The family of the seat.
-    pub family: String,
+    pub family: Family,
     /// The pool's id at the vendor.
     pub license_id: String,
     /// The key of the licence.
@@ -59,7 +60,7 @@ pub struct Listing {
     /// About seats, at most as many as asked for.
     pub seats: Vec<SeatFinding>,
     /// About pools.
-    pub pools: Vec<(&'static str, PoolFinding)>,
+    pub pools: Vec<(RuleId, PoolFinding)>,
     /// Findings about seats that were left out of `seats`.
     pub left_out: i64,
 }
@@ -71,26 +72,25 @@ pub struct Listing {
 pub fn list(
     analysis: &Analysis<'_>,
     source: &dyn SnapshotSource,
-    wanted: &[String],
+    wanted: &[RuleId],
     limit: usize,
 ) -> Result<Listing, Error> {
     let judge = &analysis.judge;
-    let asked = |id: &str| wanted.is_empty() || wanted.iter().any(|w| w.eq_ignore_ascii_case(id));
+    let asked = |id: RuleId| wanted.is_empty() || wanted.contains(&id);
     let mut found = Vec::new();
     let mut left_out = 0;
-    let withheld: Vec<&str> = analysis
+    let withheld: Vec<RuleId> = analysis
         .position
         .rules
         .iter()
-        .filter(|rule| rule.status == "withheld")
+        .filter(|rule| rule.status == RuleStatus::Withheld)
         .map(|rule| rule.id)
         .collect();
     seats::count(
         &analysis.tables.db,
         |family| analysis.rules(family),
         |pool, facts, class| {
-            for place in judge.hits(pool, facts, class.map(|(class, _)| class)) {
-                let rule = &RULES[place];
+            for rule in judge.hits(pool, facts, class.map(|(class, _)| class)) {
                 if !asked(rule.id) || withheld.contains(&rule.id) {
                     continue;
                 }
@@ -110,14 +110,14 @@ pub fn list(
                     saving_per_year: saving(&analysis.position.rules, rule.id, pool),
                     key: known.key,
                     license: known.name,
-                    values: values(facts, rule.id),
+                    values: values(facts, rule),
                     weak: class.is_some_and(|(_, weak)| weak),
                     effect: rule.effect,
                     confidence: rule.confidence,
                     exempt: judge
-                        .exemption(facts.person_no, place)
+                        .exemption(facts.person_no, rule.id)
                         .and_then(|at| analysis.imported.exemptions.get(at))
-                        .map(super::Exemption::words),
+                        .map(Exemption::words),
                     person_no: facts.person_no,
                 });
             }
@@ -137,14 +137,14 @@ pub fn list(
 }
 
 /// The saving of one seat: the pool's saving of that rule, shared out.
-fn saving(rules: &[RuleResult], id: &str, pool: &(String, String)) -> Option<Amount> {
+fn saving(rules: &[RuleResult], id: RuleId, pool: &PoolKey) -> Option<Amount> {
     let rule = rules.iter().find(|rule| rule.id == id)?;
     let found = rule.pools.iter().find(|of| of.family == pool.0 && of.license_id == pool.1)?;
     let amount = found.saving_per_year.as_ref()?;
     Some(Amount { minor: amount.minor / found.seats.max(1), currency: amount.currency.clone() })
 }
 
-fn values(facts: &seats::SeatFacts, rule: &str) -> Vec<Value> {
+fn values(facts: &seats::SeatFacts, rule: &Rule) -> Vec<Value> {
     let at = |name, ms: Option<i64>| Value { name, value: ms.map(|ms| rfc3339(from_ms(ms))) };
     let account = &facts.account;
     let mut values = vec![
@@ -153,12 +153,12 @@ fn values(facts: &seats::SeatFacts, rule: &str) -> Vec<Value> {
         at("last use by a person", account.human_at),
         at("last use by a machine", account.machine_at),
     ];
-    match rule {
-        "R01" | "R02" if facts.activated_at.is_some() => {
+    match rule.proof {
+        Proof::Reactivation if facts.activated_at.is_some() => {
             values.push(at("active again since", facts.activated_at));
         }
-        "R04" => values.push(at("frozen since", facts.frozen_since)),
-        "R05" => values.push(Value {
+        Proof::Freeze => values.push(at("frozen since", facts.frozen_since)),
+        Proof::DaysUsed => values.push(Value {
             name: "days used",
             value: facts.human_days.map(|days| days.to_string()),
         }),
@@ -217,13 +217,13 @@ pub struct Explanation {
 #[derive(Debug, Serialize)]
 pub struct RuleExplanation {
     /// The rule.
-    pub rule: &'static str,
+    pub rule: RuleId,
     /// What it finds.
     pub title: &'static str,
     /// The key of the licence; none if the person has no seat the rule looks at.
     pub key: Option<String>,
-    /// `found`, `exempt`, `not_found` or `withheld`.
-    pub outcome: &'static str,
+    /// Whether it finds the seat.
+    pub outcome: SeatOutcome,
     /// Why withheld, or why exempt.
     pub reason: Option<String>,
     /// Each condition in words, and whether it holds; null if that cannot be told.
@@ -261,30 +261,22 @@ pub fn explain(
                 return Ok(());
             }
             let class = class.map(|(class, _)| class);
-            let hits: Vec<usize> = judge.hits(pool, facts, class).collect();
-            for (place, rule) in RULES.iter().enumerate() {
-                if rule.subject
-                    != Subject::Seats(match pool.0.as_str() {
-                        "user" => "user",
-                        "permission_set" => "permission_set",
-                        "feature" => "feature",
-                        "package" => "package",
-                        _ => continue,
-                    })
-                {
-                    continue;
-                }
+            let hits: Vec<RuleId> = judge.hits(pool, facts, class).map(|rule| rule.id).collect();
+            let concerns =
+                |rule: &&Rule| matches!(&rule.subject, Subject::Seats(family) if *family == pool.0);
+            for rule in RULES.iter().filter(concerns) {
                 let known = judge.pool(pool);
-                let result = &analysis.position.rules[place];
+                let result = &analysis.position.rules[rule.id as usize];
                 let exempt = judge
-                    .exemption(no, place)
+                    .exemption(no, rule.id)
                     .and_then(|at| analysis.imported.exemptions.get(at))
-                    .map(super::Exemption::words);
-                let outcome = match (result.status, hits.contains(&place), &exempt) {
-                    ("withheld" | "off", ..) => result.status,
-                    (_, true, Some(_)) => "exempt",
-                    (_, true, None) => "found",
-                    _ => "not_found",
+                    .map(Exemption::words);
+                let outcome = match (result.status, hits.contains(&rule.id), &exempt) {
+                    (RuleStatus::Withheld, ..) => SeatOutcome::Withheld,
+                    (RuleStatus::Off, ..) => SeatOutcome::Off,
+                    (_, true, Some(_)) => SeatOutcome::Exempt,
+                    (_, true, None) => SeatOutcome::Found,
+                    _ => SeatOutcome::NotFound,
                 };
                 rules.push(RuleExplanation {
                     rule: rule.id,
@@ -300,7 +292,7 @@ pub fn explain(
                             (condition.words(&judge.context), holds)
                         })
                         .collect(),
-                    values: values(facts, rule.id),
+                    values: values(facts, rule),
                     evidence: Vec::new(),
                 });
             }
@@ -354,11 +346,11 @@ pub fn find_person(
         .with_hint("name it by its user name or by the vendor's id"))
 }
 
-fn evidence(analysis: &Analysis<'_>, person_no: i64, rule: &str) -> Result<Vec<String>, Error> {
-    let kind = match rule {
-        "R06" => "object",
-        "R22" => "privilege",
-        "R14" => {
+fn evidence(analysis: &Analysis<'_>, person_no: i64, rule: RuleId) -> Result<Vec<String>, Error> {
+    let kind = match rule.rule().proof {
+        Proof::Objects => "object",
+        Proof::Privileges => "privilege",
+        Proof::Twins => {
             return texts(
                 analysis,
                 "SELECT t.kind || ' is also that of ' || p.id FROM twin t
@@ -368,7 +360,7 @@ fn evidence(analysis: &Analysis<'_>, person_no: i64, rule: &str) -> Result<Vec<S
                 person_no,
             );
         }
-        "R15" => {
+        Proof::Staff => {
             return texts(
                 analysis,
                 "SELECT 'ended on ' || ended_on || ', matched by ' || matched_by FROM leaver
@@ -376,7 +368,9 @@ fn evidence(analysis: &Analysis<'_>, person_no: i64, rule: &str) -> Result<Vec<S
                 person_no,
             );
         }
-        _ => return Ok(Vec::new()),
+        Proof::Figures | Proof::Reactivation | Proof::Freeze | Proof::DaysUsed => {
+            return Ok(Vec::new());
+        }
     };
     let sql = format!(
         "SELECT r.name || ' by set ' || s.id FROM holding h JOIN rights r ON r.set_no = h.set_no

@@ -10,29 +10,32 @@ mod catalogue;
 mod condition;
 pub(crate) mod evaluator;
 mod exemption;
+mod id;
 mod listing;
 pub(crate) mod pool;
 
 use connector_api::manifest::PermissionSpec;
 use serde::Serialize;
 
+use crate::model::{Family, RuleStatus};
 use crate::money::{Amount, Amounts};
 
 pub use catalogue::{Confidence, Effect, RULES, Rule, Subject, rule};
 pub use exemption::Exemption;
+pub use id::RuleId;
 pub use listing::{Explanation, Listing, RuleExplanation, SeatFinding, explain, find_person, list};
 
 /// What came of one rule.
 #[derive(Clone, Debug, Serialize)]
 pub struct RuleResult {
-    /// `R01` to `R22`.
-    pub id: &'static str,
+    /// The rule.
+    pub id: RuleId,
     /// What it finds, in a few words.
     pub title: &'static str,
     /// The predicate in words, with the limits used.
     pub predicate: String,
-    /// `found`, `none`, `withheld` or `off`.
-    pub status: &'static str,
+    /// Whether it looked and found something.
+    pub status: RuleStatus,
     /// Why it was withheld.
     pub reason: Option<String>,
     /// What the connecting account needs at the vendor to free it.
@@ -94,7 +97,7 @@ pub struct UsesSeen {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PoolFindings {
     /// The family.
-    pub family: String,
+    pub family: Family,
     /// The pool's id at the vendor.
     pub license_id: String,
     /// Its key.
@@ -111,7 +114,7 @@ pub struct PoolFindings {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PoolFinding {
     /// The family.
-    pub family: String,
+    pub family: Family,
     /// The pool's id at the vendor.
     pub license_id: String,
     /// Its key.

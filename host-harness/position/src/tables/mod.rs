@@ -14,7 +14,7 @@ use rusqlite::{Connection, Row, Statement};
 use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::inputs::BaseInputs;
-use crate::model::{ACTIVE, License, Movement};
+use crate::model::{Family, License, Movement, PoolStatus, Unit};
 use crate::money::Point;
 use crate::source::{SnapshotSource, Value};
 use crate::time::from_ms;
@@ -214,7 +214,7 @@ pub(crate) fn licenses(db: &AnalysisDb) -> Result<Vec<License>, Error> {
 }
 
 /// The vendor's own measurements: the trend from before the first snapshot.
-pub(crate) fn measured(db: &AnalysisDb) -> Result<Vec<(String, String, Point)>, Error> {
+pub(crate) fn measured(db: &AnalysisDb) -> Result<Vec<(Family, String, Point)>, Error> {
     let mut statement = db.connection.prepare(
         "SELECT m.family, COALESCE(l.key, l.id), m.at, m.purchased, m.assigned
          FROM measure m JOIN license l ON l.family = m.family AND l.id = m.license_id
@@ -224,7 +224,7 @@ pub(crate) fn measured(db: &AnalysisDb) -> Result<Vec<(String, String, Point)>, 
     let points = statement
         .query_map([], |row| {
             let point = Point { at: row.get(2)?, purchased: row.get(3)?, assigned: row.get(4)? };
-            Ok((row.get(0)?, row.get(1)?, point))
+            Ok((Family::from(row.get_ref(0)?.as_str()?), row.get(1)?, point))
         })?
         .collect::<Result<_, _>>()?;
     Ok(points)
@@ -234,9 +234,9 @@ fn pool(row: &Row<'_>) -> rusqlite::Result<License> {
     let instant = |ms: Option<i64>| -> Option<DateTime<Utc>> { ms.map(from_ms) };
     let id: String = row.get(1)?;
     let key = row.get::<_, Option<String>>(2)?.unwrap_or_else(|| id.clone());
-    let status: Option<String> = row.get(4)?;
+    let status = row.get_ref(4)?.as_str_or_null()?.map(PoolStatus::from);
     let reported: Option<i64> = row.get(6)?;
-    let usable = status.as_deref().is_none_or(|status| status == ACTIVE);
+    let usable = status.as_ref().is_none_or(|status| *status == PoolStatus::Active);
     let unlimited = usable && reported.is_some_and(|purchased| purchased < 0);
     let purchased = match reported {
         _ if !usable => Some(0),
@@ -245,12 +245,12 @@ fn pool(row: &Row<'_>) -> rusqlite::Result<License> {
     };
     let assigned: Option<i64> = row.get(7)?;
     Ok(License {
-        family: row.get(0)?,
+        family: row.get_ref(0)?.as_str()?.into(),
         name: row.get::<_, Option<String>>(3)?.unwrap_or_else(|| key.clone()),
         id,
         key,
         status,
-        unit: row.get::<_, Option<String>>(5)?.unwrap_or_else(|| "units".into()),
+        unit: row.get_ref(5)?.as_str_or_null()?.map(Unit::from).unwrap_or_default(),
         purchased,
         purchased_reported: reported,
         unlimited,

@@ -70,7 +70,7 @@ pub(crate) fn run_end(
     context: &Context,
     collected: Collected,
 ) -> RunEnd {
-    // A connector that stopped in order told what it read; the next run goes on from there.
+    // A connector that stopped in order reported what it read; the next run continues from there.
     let may_go_on = collected.is_ok() && stopped(&collected);
     let (summary, arrived) = match collected {
         Ok(collected) => collected,
@@ -132,8 +132,8 @@ pub(crate) fn run_end(
     RunEnd { status, api_calls, error, datasets, changes_only }
 }
 
-/// What was said about a dataset, held against what arrived. Of one that was not read whole, a run
-/// that goes on reads again what no checkpoint covers.
+/// Compares what was reported about a dataset with what arrived. Of one that was not read completely, a
+/// run that continues reads again what no checkpoint covers.
 fn reconcile(mut said: DatasetSummary, arrived: Arrived, ended_early: bool) -> DatasetSummary {
     if arrived.stored != said.rows && said.status.has_every_record() {
         log::warn!(
@@ -162,14 +162,9 @@ fn not_read(name: &str, arrived: Arrived, ended_early: bool) -> DatasetSummary {
         "the connector did not say how its reading ended"
     };
     DatasetSummary {
-        dataset: name.into(),
-        status: DatasetStatus::Failed,
         rows: if ended_early { arrived.covered } else { arrived.stored },
-        expected: None,
-        missing_fields: Vec::new(),
         reason: Some(reason.into()),
-        mode: None,
-        total: None,
+        ..DatasetSummary::new(name, DatasetStatus::Failed)
     }
 }
 
@@ -192,7 +187,7 @@ pub(crate) fn recorded(error: Error) -> RunError {
     let hint = error.hint.or_else(|| match error.kind {
         ErrorKind::AUTH => Some("run `connectors authorize` for this connector".into()),
         ErrorKind::CANCELLED => {
-            Some("nothing was published; the next run goes on where this one stopped".into())
+            Some("nothing was published; the next run continues where this one stopped".into())
         }
         ErrorKind::PANIC => Some("this is a fault of the connector: report it to its maker".into()),
         ErrorKind::RETRYABLE => Some("collect again later".into()),

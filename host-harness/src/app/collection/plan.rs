@@ -1,4 +1,4 @@
-//! A run that was paused, for an allowance or because it was asked to stop, goes on where it stopped,
+//! A run that was paused, for an allowance or because it was asked to stop, continues where it stopped,
 //! under its old number.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::plugin::Plugin;
 use crate::store::{Connector, Run, Store};
 use crate::time;
 
-/// What was read longer ago is read anew: one snapshot should show one time.
+/// Longest pause after which a run continues: one snapshot should show one time.
 const LONGEST_PAUSE_DAYS: i64 = 3;
 
 /// The run to make, and what it read before it was paused.
@@ -22,12 +22,12 @@ pub(crate) struct RunPlan {
     pub(crate) run: Run,
     /// How it reads: a first run, and one that began so, reads everything.
     pub(crate) mode: CollectMode,
-    /// How its datasets stood when it was paused; empty for a new run.
+    /// Its datasets when it was paused; empty for a new run.
     pub(crate) earlier: Vec<DatasetSummary>,
 }
 
 impl RunPlan {
-    /// Whether it goes on.
+    /// Whether it continues a paused run.
     pub(crate) fn goes_on(&self) -> bool {
         !self.earlier.is_empty()
     }
@@ -54,7 +54,7 @@ impl RunPlan {
     }
 }
 
-/// Begins a run, or lets the paused one go on where it asks for the same.
+/// Begins a run, or continues the paused one if it asks for the same.
 ///
 /// # Errors
 /// When the store cannot be written.
@@ -77,8 +77,8 @@ pub(crate) fn begin(
             && run.datasets.iter().all(|one| asked.contains(&one.dataset));
         if young && same && options.mode == CollectMode::Incremental {
             store.runs().reopen(&run)?;
-            log::info!("run {} of `{}` goes on", run.id, connector.name);
-            return Ok(RunPlan { earlier: run.datasets.clone(), mode: run.collect_mode(), run });
+            log::info!("run {} of `{}` continues", run.id, connector.name);
+            return Ok(RunPlan { earlier: run.datasets.clone(), mode: run.mode, run });
         }
     }
     store.runs().drop_paused(connector.id, &plugin.manifest.id)?;

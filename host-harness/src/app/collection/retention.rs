@@ -34,7 +34,7 @@ impl RetentionPolicy {
         }
     }
 
-    /// Does what follows a run of that connector. What only reports need may fail: it is then said
+    /// Removes old snapshots after a run and prepares reports. What only reports need may fail: that is
     /// in a warning, and the snapshot stays published.
     ///
     /// # Errors

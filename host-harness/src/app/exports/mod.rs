@@ -18,7 +18,7 @@ use crate::error::HostError;
 use crate::safe_file::{self, SafeFile};
 use crate::store::{DatasetInfo, SnapshotReader, Value};
 use crate::time::rfc3339;
-use position::evidence::{NOT_COLLECTED, plain_reason};
+use position::model::ReadStatus;
 use row::{Row, RowWriter};
 
 /// The file formats.
@@ -93,7 +93,7 @@ pub struct ExportedFile {
     pub rows: u64,
     /// Its size.
     pub bytes: u64,
-    /// How the dataset stands; other than `complete`, the file does not have everything.
+    /// Its status; other than `complete`, the file does not have everything.
     pub status: &'static str,
     /// Columns that are null throughout because they were not shown.
     pub missing_fields: Vec<String>,
@@ -107,7 +107,7 @@ pub struct Skipped {
     /// The dataset.
     pub dataset: String,
     /// Its status.
-    pub status: &'static str,
+    pub status: ReadStatus,
     /// Why, as one sentence.
     pub reason: String,
 }
@@ -175,9 +175,10 @@ pub(crate) fn write(
                 exported.files.push(write_dataset(records, spec, info, options)?);
             }
             _ => {
-                let status = info.map_or(NOT_COLLECTED, |info| info.status.as_str());
+                let status =
+                    info.map_or(ReadStatus::NotCollected, |info| ReadStatus::Read(info.status));
                 let reason = info.and_then(|info| info.reason.clone());
-                let reason = reason.unwrap_or_else(|| plain_reason(status).to_owned());
+                let reason = reason.unwrap_or_else(|| status.plain_reason().to_owned());
                 exported.skipped.push(Skipped { dataset: spec.name.clone(), status, reason });
             }
         }

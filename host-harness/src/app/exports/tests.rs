@@ -239,7 +239,7 @@ fn a_dataset_that_was_not_read_gets_no_file_and_is_named_with_its_reason() {
     let done = exported(&estate, &options).unwrap();
     assert_eq!(done.skipped.len(), 1);
     assert_eq!(
-        (done.skipped[0].status, done.skipped[0].reason.as_str()),
+        (done.skipped[0].status.as_str(), done.skipped[0].reason.as_str()),
         ("denied", "it needs a right")
     );
     assert_eq!((done.files[0].dataset.as_str(), done.files[0].status), ("other", "incomplete"));

@@ -48,9 +48,9 @@ pub(super) fn render(fleet: &FleetView) -> String {
     let number = |value: Option<i64>| value.map_or_else(|| "?".to_owned(), grouped);
     for total in &fleet.totals {
         table.row(vec![
-            total.family.clone(),
+            total.family.to_string(),
             total.name.clone(),
-            total.unit.clone(),
+            total.unit.to_string(),
             grouped(total.organizations),
             number(total.purchased),
             number(total.assigned),

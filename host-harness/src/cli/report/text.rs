@@ -5,7 +5,7 @@ use crate::cli::rule_table::rule_table;
 use crate::redact;
 use crate::report::show::{self, FamilyTable};
 use position::grouped;
-use position::model::Position;
+use position::model::{Position, Unit};
 use position::money::{Amount, Amounts};
 
 /// Renders the report. Data in it is harmless to a terminal.
@@ -79,11 +79,11 @@ fn push_money(text: &mut String, position: &Position) {
     let number = |value: Option<i64>| value.map_or_else(|| "?".to_owned(), grouped);
     for license in position.licenses.iter().filter(|license| license.money.paid) {
         let money = &license.money;
-        if license.unit != "seats" || license.is_dormant() {
+        if license.unit != Unit::Seats || license.is_dormant() {
             continue;
         }
         let (price, basis) = match &money.price {
-            Some(price) => (price.times(1).to_string(), price.basis.clone()),
+            Some(price) => (price.times(1).to_string(), price.basis.to_string()),
             None => ("unpriced".into(), "-".into()),
         };
         let amount = |amount: &Option<Amount>| {
@@ -156,7 +156,7 @@ fn push_reconciliation(text: &mut String, position: &Position) {
     let number = |value: Option<i64>| value.map_or_else(|| "-".to_owned(), grouped);
     for line in &position.reconciliation {
         table.row(vec![
-            line.id.to_owned(),
+            line.id.to_string(),
             line.status.as_str().to_owned(),
             line.subject.clone(),
             number(line.left),
@@ -171,7 +171,7 @@ fn push_incomplete(text: &mut String, position: &Position) {
     let incomplete = show::incomplete(position);
     section(text, "What is incomplete");
     if incomplete.is_empty() {
-        text.push_str("Nothing: every dataset was read wholly.\n");
+        text.push_str("Nothing: every dataset was read completely.\n");
         return;
     }
     let mut table = Table::new(&["DATASET", "STATUS", "READ"]);
@@ -207,7 +207,7 @@ mod tests {
             "Plan P4  KEY_P4  active  seats  unlimited         0  unlimited        0       0         0      0             0        0",
             "Plan P2  KEY_P2  active  MB          500        20        480",
             "1 pool not active and with nothing assigned is left out here (they are in --json)",
-            "Nothing: every dataset was read wholly.",
+            "Nothing: every dataset was read completely.",
         ] {
             assert!(text.lines().any(|line| line == expected), "{expected}\n---\n{text}");
         }

@@ -128,7 +128,7 @@ fn a_paused_run_goes_on_when_the_vendor_said_and_is_no_failure() {
 }
 
 #[test]
-fn what_a_person_must_mend_stops_until_it_is_mended_and_then_runs_at_once() {
+fn what_a_person_must_mend_stops_until_it_is_fixed_and_then_runs_at_once() {
     for kind in [ErrorKind::AUTH, ErrorKind::CONFIG] {
         let mut scheduler = one("hourly");
         scheduler.start(at(1, 0));
@@ -142,8 +142,8 @@ fn what_a_person_must_mend_stops_until_it_is_mended_and_then_runs_at_once() {
         let mut scheduler = restarted(scheduler, vec![entry(1, "hourly")], later);
         assert!(scheduler.start(later).is_empty());
         // … until the settings or the grant are others.
-        let mended = Entry { fingerprint: "two".into(), ..entry(1, "hourly") };
-        scheduler.update(vec![mended], &BTreeMap::new(), later);
+        let fixed = Entry { fingerprint: "two".into(), ..entry(1, "hourly") };
+        scheduler.update(vec![fixed], &BTreeMap::new(), later);
         assert_eq!(scheduler.start(later).len(), 1, "{kind:?}");
     }
 }
@@ -215,12 +215,12 @@ fn a_clock_that_jumps_causes_no_storm_and_no_standstill() {
         scheduler.ended(1, &Ended::Well, now);
         assert!(scheduler.start(now).is_empty());
     }
-    // Ten years back: it goes on from there.
+    // Ten years back: it continues from there.
     scheduler.update(vec![entry(1, "hourly")], &BTreeMap::new(), at(5, 30));
     assert_eq!(scheduler.next_wake(), Some(at(6, 0)));
 }
 
-/// A simulated world: runs take as long as `takes` says; answers every start.
+/// A simulated world: runs take as long as `takes` says; returns every start.
 fn simulate(
     scheduler: &mut Scheduler,
     from: DateTime<Utc>,

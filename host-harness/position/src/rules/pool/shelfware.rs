@@ -1,0 +1,55 @@
+//! R12: bought and not assigned.
+
+use super::PoolRules;
+use crate::error::Error;
+use crate::model::{License, Unit};
+use crate::number::grouped;
+use crate::rules::{PoolFinding, Value};
+use crate::time::DAY_MS;
+
+/// Finds pools with seats that were never assigned.
+pub(crate) fn find(rules: &PoolRules<'_>) -> Result<Vec<PoolFinding>, Error> {
+    Ok(rules.each(|license| shelfware(rules, license)))
+}
+
+fn shelfware(rules: &PoolRules<'_>, license: &License) -> Option<PoolFinding> {
+    if license.unit != Unit::Seats || !rules.paid(license) {
+        return None;
+    }
+    let (bought, assigned) = (license.purchased?, license.assigned?);
+    let [peak_since, pace_since] = [rules.settings.peak_days, rules.settings.pace_days]
+        .map(|days| rules.as_of.timestamp_millis() - i64::from(days) * DAY_MS);
+    let points = rules.trend(license);
+    let most = points
+        .iter()
+        .filter(|point| point.at >= peak_since)
+        .map(|point| point.assigned)
+        .fold(assigned, i64::max);
+    let before = points.iter().rev().find(|point| point.at <= pace_since);
+    let added = before.map_or(0, |point| (assigned - point.assigned).max(0));
+    let pace_days = f64::from(rules.settings.pace_days.max(1));
+    let lead = (added as f64 * f64::from(rules.settings.lead_time_days) / pace_days).ceil() as i64;
+    let room = (bought as f64 * rules.settings.headroom_percent / 100.0).ceil() as i64;
+    let headroom = room.max(lead);
+    let shelf = bought - most - headroom;
+    (shelf > 0).then(|| {
+        PoolFinding::of(
+            license,
+            shelf,
+            rules.cost(license, shelf),
+            format!(
+                "{} of {} seats were never assigned in {} days, beyond a headroom of {}",
+                grouped(shelf),
+                grouped(bought),
+                rules.settings.peak_days,
+                grouped(headroom)
+            ),
+            vec![
+                Value::new("purchased", bought),
+                Value::new("assigned", assigned),
+                Value::new("most assigned in that time", most),
+                Value::new("headroom", headroom),
+            ],
+        )
+    })
+}
