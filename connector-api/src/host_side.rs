@@ -16,9 +16,6 @@ use crate::message::{
 };
 use crate::secret::Secret;
 
-pub use crate::ffi::guard::catch;
-pub use crate::ffi::loaded::{Module, ModuleError};
-
 /// The longest answer of a connector: it has to fit, as text in JSON, into one message between two
 /// processes.
 const LONGEST_ANSWER_MIB: usize = 7;
@@ -237,5 +234,4 @@ pub(crate) fn checked_answer(text: String) -> Result<String, Error> {
 const _: fn() = || {
     fn shared<T: ?Sized + Send + Sync>() {}
     shared::<Arc<dyn HostApi>>();
-    shared::<Module>();
 };

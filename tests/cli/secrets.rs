@@ -425,7 +425,7 @@ fn a_credential_that_a_server_repeats_is_masked_in_every_spelling() {
             content_type: Some("application/json".into()),
             headers: vec![],
         };
-        org.faults().set([Fault::new(answer).on_path("/query").always()]);
+        org.faults().set([Fault::new(answer).on_path_with("/query").always()]);
         let mut printed = Vec::new();
         for arguments in [
             &["-vvv", "collect", NAME, "--full"][..],

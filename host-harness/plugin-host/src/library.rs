@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use connector_api::Error;
-use connector_api::host_side::{HostApi, Instance, Module};
+use connector_api::host_side::{HostApi, Instance};
+use connector_api::loaded::Module;
 
 /// A library as its way of running decides: in this process ([`Module`]) or in worker processes.
 pub trait Library: Send + Sync {

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use connector_api::manifest::Manifest;
-use inventory::files::{folder_of, sync_folder};
+use inventory::files::{self, folder_of, sync_folder};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{PluginError, PluginErrorKind};
@@ -30,7 +30,7 @@ impl Pins {
     /// When the file cannot be read or understood: nothing of the folder is loaded then.
     pub fn read(folder: &Path) -> Result<Pins, PluginError> {
         let path = folder.join(FILE);
-        match std::fs::read_to_string(&path) {
+        match files::read_regular_text(&path, files::MOST_TEXT) {
             Ok(text) => toml::from_str(&text).map_err(|error| {
                 PluginError::library(format_args!(
                     "`{}` is not understood: {}",

@@ -10,6 +10,7 @@
 
 use std::path::Path;
 
+use inventory::files;
 use minisign_verify::{PublicKey, Signature};
 use serde::Deserialize;
 
@@ -115,7 +116,7 @@ fn signed(path: &Path, sealed: &Sealed, keys: &TrustedKeys) -> Result<bool, Stri
     if keys.0.is_empty() {
         return Ok(false);
     }
-    let text = match std::fs::read_to_string(&name) {
+    let text = match files::read_regular_text(Path::new(&name), files::MOST_TEXT) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(format!("its signature cannot be read: {error}")),

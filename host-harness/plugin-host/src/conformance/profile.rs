@@ -5,6 +5,7 @@ use std::path::Path;
 
 use connector_api::Secret;
 use connector_api::manifest::Manifest;
+use inventory::files;
 use serde::Deserialize;
 
 use crate::error::{PluginError, PluginErrorKind};
@@ -43,9 +44,8 @@ impl Profile {
     /// # Errors
     /// A settings error with the line.
     pub fn read(path: &Path) -> Result<Profile, PluginError> {
-        let text = std::fs::read_to_string(path).map_err(|error| PluginError {
-            kind: PluginErrorKind::Config,
-            ..PluginError::io("read", path, error)
+        let text = files::read_regular_text(path, files::MOST_TEXT).map_err(|error| {
+            PluginError { kind: PluginErrorKind::Config, ..PluginError::io("read", path, error) }
         })?;
         toml::from_str(&text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);

@@ -8,7 +8,7 @@ use connector_api::ffi::abi::{
     BatchSinkBox, ConnectorMod, HostBox, PResult, RawConnector, RawConnector_TO, RawConnectorBox,
 };
 use connector_api::ffi::by_hand::{PrefixTypeTrait, RErr, ROk, RStr, RString, TD_Opaque};
-use connector_api::host_side::Module;
+use connector_api::loaded::Module;
 use connector_api::manifest::{FieldSpec, FieldType, Manifest};
 use connector_api::module::{HANDSHAKE_SYMBOL, Handshake, ROOT_MODULE_SYMBOL};
 use connector_api::{Error, ErrorKind};

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use arrow_ipc::writer::StreamWriter;
 use connector_api::batch::ArrowBatch;
-use connector_api::host_side::{HostApi, RecordSink, catch};
+use connector_api::guard::catch;
+use connector_api::host_side::{HostApi, RecordSink};
 use connector_api::message::JournalEntry;
 use connector_api::{Error, ErrorKind, Secret};
 use parking_lot::Mutex;

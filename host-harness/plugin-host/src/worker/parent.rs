@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::StreamReader;
 use connector_api::batch::ArrowBatch;
-use connector_api::host_side::{HostApi, Instance, RecordSink, catch};
+use connector_api::guard::catch;
+use connector_api::host_side::{HostApi, Instance, RecordSink};
 use connector_api::{Error, ErrorKind, Secret};
 use parking_lot::Mutex;
 
@@ -352,23 +353,46 @@ impl Worker {
         let _ = child.kill();
     }
 
-    /// How a worker that did not finish its job ended.
+    /// How a worker that did not finish its job ended. One that met its limits did not crash: what it
+    /// was given to read may be the reason.
     fn died(&self, status: Option<ExitStatus>, broken: Option<&std::io::Error>) -> Error {
         let words = String::from_utf8_lossy(&self.words.lock()).into_owned();
-        let how = match (broken, status) {
-            (Some(error), _) => format!("sent something that is no message ({error})"),
-            (None, None) => "closed its connection to the host".into(),
-            (None, Some(_)) if words.contains("memory allocation of") => {
-                format!("needed more than its {} MiB of memory", self.limits.memory_mib)
+        let (kind, how) = match (broken, status) {
+            (Some(error), _) => {
+                (ErrorKind::PANIC, format!("sent something that is no message ({error})"))
             }
+            (None, None) => (ErrorKind::PANIC, "closed its connection to the host".into()),
+            (None, Some(_)) if words.contains("memory allocation of") => (
+                ErrorKind::OTHER,
+                format!("needed more than its {} MiB of memory", self.limits.memory_mib),
+            ),
             (None, Some(_)) if words.contains("overflowed its stack") => {
-                "overflowed its stack".into()
+                (ErrorKind::PANIC, "overflowed its stack".into())
             }
-            (None, Some(status)) => how_it_ended(status, self.limits),
+            (None, Some(status)) if ran_out_of_time(status) => {
+                (ErrorKind::OTHER, how_it_ended(status, self.limits))
+            }
+            (None, Some(status)) => (ErrorKind::PANIC, how_it_ended(status, self.limits)),
         };
-        Error::new(ErrorKind::PANIC, format_args!("the connector's process {how}"))
-            .with_hint("this is a fault of the connector: report it to its maker")
+        let hint = match kind {
+            ErrorKind::PANIC => "this is a fault of the connector: report it to its maker",
+            _ => {
+                "if the organization really is that large, raise `worker_memory_mib` in config.toml"
+            }
+        };
+        Error::new(kind, format_args!("the connector's process {how}")).with_hint(hint)
     }
+}
+
+/// Whether a process was ended for the processor time it used.
+fn ran_out_of_time(status: ExitStatus) -> bool {
+    #[cfg(unix)]
+    return std::os::unix::process::ExitStatusExt::signal(&status) == Some(24);
+    #[cfg(not(unix))]
+    return {
+        let _ = status;
+        false
+    };
 }
 
 /// How a process ended, to be read after "the connector's process".
