@@ -7,7 +7,7 @@
 use connector_api::position::CanonicalTable;
 
 use crate::evidence::Evidence;
-use crate::model::{DifferenceReason, Family, License, Line, LineId, LineStatus, Unit, Unseen};
+use crate::model::{Family, License, Line, Unit, Unseen};
 use crate::number::{counted, grouped};
 use crate::rules::evaluator::RuleEvaluator;
 use crate::source::SnapshotStatus;
@@ -69,7 +69,7 @@ impl ClaimGate<'_> {
         if !licenses.iter().any(|license| paid(&license)) {
             return unseen;
         }
-        if let Some(line) = invisible_people(lines) {
+        if let Some(line) = lines.iter().find(|line| line.shows_invisible_people()) {
             unseen.because.push(format!("not every account was seen: {}", line.message));
             self.add_permissions(&mut unseen, CanonicalTable::Person);
         }
@@ -105,14 +105,4 @@ impl ClaimGate<'_> {
             }
         }
     }
-}
-
-/// The line that shows that the vendor counts accounts that were not shown.
-pub(crate) fn invisible_people(lines: &[Line]) -> Option<&Line> {
-    lines.iter().find(|line| {
-        line.id == LineId::I1
-            && line.subject == Family::User.as_str()
-            && line.status == LineStatus::Difference
-            && line.pools.iter().any(|pool| pool.reason == DifferenceReason::InvisiblePeople)
-    })
 }

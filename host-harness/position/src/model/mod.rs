@@ -345,6 +345,16 @@ pub struct DatasetLine {
     pub as_of: Option<DateTime<Utc>>,
 }
 
+impl Line {
+    /// Whether it shows that the vendor counts user seats of accounts that were not shown.
+    pub fn shows_invisible_people(&self) -> bool {
+        self.id == LineId::I1
+            && self.subject == Family::User.as_str()
+            && self.status == LineStatus::Difference
+            && self.pools.iter().any(|pool| pool.reason == DifferenceReason::InvisiblePeople)
+    }
+}
+
 impl License {
     /// The six classes in the order they are shown, with their names.
     pub fn classes(&self) -> [(&'static str, Option<i64>); 6] {

@@ -8,7 +8,6 @@ use connector_api::position::CanonicalTable;
 use super::catalogue::{List, Need, RULES, Rule, Subject, Worth, rule};
 use super::condition::{Condition, PoolFacts};
 use super::{Effect, PoolFindings, RuleId, RuleResult, UsesSeen};
-use crate::claims;
 use crate::error::Error;
 use crate::evidence::{Cause, Evidence};
 use crate::inputs::{Imported, RuleSettings};
@@ -269,7 +268,7 @@ impl<'a> RuleEvaluator<'a> {
 
     /// Withholds rules that need everybody to be seen, if somebody was not.
     pub(crate) fn withhold_unreliable(&mut self, lines: &[Line], evidence: &Evidence<'_>) {
-        let Some(line) = claims::invisible_people(lines) else { return };
+        let Some(line) = lines.iter().find(|line| line.shows_invisible_people()) else { return };
         let people = evidence.views(CanonicalTable::Person, "");
         let permissions: Vec<PermissionSpec> = people
             .filter_map(|view| evidence.manifest.dataset(view.needs.first()?))
