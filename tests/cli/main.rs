@@ -25,6 +25,7 @@ mod golden;
 mod guide;
 mod host;
 mod hosts;
+mod imports;
 mod isolation;
 #[cfg(target_os = "linux")]
 mod killed;
