@@ -22,6 +22,7 @@ mod findings;
 mod floors;
 #[cfg(target_os = "linux")]
 mod golden;
+mod grants;
 mod guide;
 mod host;
 mod hosts;

@@ -41,6 +41,8 @@ pub struct Connector {
     pub revocation_failed_at: Option<DateTime<Utc>>,
     /// The vendor's id of the organization its records are of, from the first grant on.
     pub organization_id: Option<String>,
+    /// When its settings or its grant last changed.
+    pub changed_at: DateTime<Utc>,
 }
 
 impl Connector {
@@ -68,7 +70,8 @@ pub struct NewConnector {
 }
 
 const COLUMNS: &str = "id, name, description, feature, domain, client_id, schedule, settings,
-    grant_summary, granted_at, pending_authorization_at, revocation_failed_at, organization_id";
+    grant_summary, granted_at, pending_authorization_at, revocation_failed_at, organization_id,
+    changed_at";
 
 fn connector(row: &Row<'_>) -> rusqlite::Result<Connector> {
     let grant: Option<String> = row.get(8)?;
@@ -86,6 +89,7 @@ fn connector(row: &Row<'_>) -> rusqlite::Result<Connector> {
         pending_authorization_at: row.get::<_, Option<i64>>(10)?.map(time::from_ms),
         revocation_failed_at: row.get::<_, Option<i64>>(11)?.map(time::from_ms),
         organization_id: row.get(12)?,
+        changed_at: time::from_ms(row.get(13)?),
     })
 }
 
@@ -167,16 +171,24 @@ impl Connectors<'_> {
         })
     }
 
-    /// Replaces the plain part, the sealed settings and some secrets of a connector.
+    /// Replaces the plain part, the sealed settings and some secrets of a connector. If its grant ends
+    /// with that, it is kept as one that is still live at the vendor and not used.
     ///
     /// # Errors
     /// When the name is taken, or the store cannot be written; nothing is changed then.
-    pub fn update(&self, id: i64, new: &NewConnector, sealed: &Sealed) -> Result<(), StoreError> {
+    pub fn update(
+        &self,
+        id: i64,
+        new: &NewConnector,
+        sealed: &Sealed,
+        grant_ends: bool,
+    ) -> Result<(), StoreError> {
         self.0.write(|transaction| {
             refuse_taken_name(transaction, &new.name, Some(id))?;
             transaction.execute(
                 "UPDATE connector SET name = ?2, description = ?3, domain = ?4, client_id = ?5,
-                     schedule = ?6, settings = ?7, changed_at = ?8 WHERE id = ?1",
+                     schedule = ?6, settings = ?7, changed_at = ?8,
+                     revocation_failed_at = iif(?9, ?8, revocation_failed_at) WHERE id = ?1",
                 (
                     id,
                     &new.name,
@@ -186,6 +198,7 @@ impl Connectors<'_> {
                     &new.schedule,
                     &sealed.settings,
                     time::now().timestamp_millis(),
+                    grant_ends,
                 ),
             )?;
             put_secrets(transaction, id, &sealed.secrets)
