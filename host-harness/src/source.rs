@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use inventory::{
-    ExemptionRow, LicensePoint, ReadStore, SnapshotInfo, SnapshotReader, StatementError,
+    ExemptionRow, LicensePoint, ReadStore, RunStatus, SnapshotInfo, SnapshotReader, StatementError,
 };
 use position::model::Family;
 use position::money::Point;
@@ -48,10 +48,9 @@ fn snapshot(info: &SnapshotInfo) -> Snapshot {
         id: info.id,
         as_of: info.as_of,
         finished_at: info.finished_at,
-        status: if info.status == SnapshotStatus::Complete.as_str() {
-            SnapshotStatus::Complete
-        } else {
-            SnapshotStatus::Partial
+        status: match info.status {
+            RunStatus::Complete => SnapshotStatus::Complete,
+            _ => SnapshotStatus::Partial,
         },
         manifest: info.manifest.clone(),
         datasets: info

@@ -8,7 +8,7 @@ use host_harness::home::Home;
 use host_harness::plugin_dir::{self, Loading};
 use host_harness::store::Store;
 use host_harness::trust::{Policy, TrustedKeys};
-use rusqlite::Connection;
+use testkit::StoreProbe;
 
 /// A folder with a library of this workspace alone.
 pub(crate) fn folder_with(package: &str) -> tempfile::TempDir {
@@ -26,14 +26,11 @@ pub(crate) fn store(home: &Home, plugins: &Path) -> (Store, Manifest, i64) {
     let scan = plugin_dir::scan(&folders.expect("folders"), &TrustedKeys::default(), Loading::Here);
     let manifest = scan.plugin("salesforce").expect("the plugin").manifest.clone();
     let store = Store::open(home.inventory()).expect("a store");
-    Connection::open(home.store_file())
-        .expect("the store")
-        .execute(
-            "INSERT INTO connector(name, description, feature, domain, client_id, settings, created_at, changed_at)
-             VALUES('bench', '', ?1, 'example', 'id', x'', 1, 1)",
-            [&manifest.id],
-        )
-        .expect("a connector");
+    StoreProbe::at(&home.store_file()).change(
+        "INSERT INTO connector(name, description, feature, domain, client_id, settings, created_at, changed_at)
+         VALUES('bench', '', ?1, 'example', 'id', x'', 1, 1)",
+        [&manifest.id],
+    );
     let connector = store.connectors().named("bench").expect("the connector").id;
     (store, manifest, connector)
 }

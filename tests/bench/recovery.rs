@@ -21,7 +21,7 @@ use connector_api::manifest::Manifest;
 use connector_api::message::{CollectMode, DatasetSummary};
 use host_harness::home::Home;
 use host_harness::store::{RowWriter, RunEnd, RunStatus, Store};
-use rusqlite::Connection;
+use testkit::StoreProbe;
 
 #[allow(dead_code, reason = "each benchmark uses its part")]
 mod prepared;
@@ -74,13 +74,9 @@ fn main() -> ExitCode {
     let store = Store::open(crashed.inventory()).expect("the store opens");
     let runs = store.runs().list(None, 10).expect("runs");
     let taken_back = runs.len() == 2 && runs[0].status == RunStatus::Failed;
-    let (rows, stray): (i64, i64) = Connection::open(crashed.store_file())
-        .and_then(|store| {
-            store.query_row("SELECT sum(_from = 1), sum(_from = 2) FROM d_user", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-        })
-        .expect("rows");
+    let probe = StoreProbe::at(&crashed.store_file());
+    let rows = probe.number("SELECT count(*) FROM d_user WHERE _from = 1");
+    let stray = probe.number("SELECT count(*) FROM d_user WHERE _from = 2");
     println!("the cut-off run is taken back: {taken_back}; {rows} rows published, {stray} stray");
     let well = ready
         && cpu_seconds <= MOST_SECONDS
@@ -99,7 +95,7 @@ struct Left {
 /// Fills a store, and copies its files as they are in the middle of a run.
 fn crash(home: &Home, crashed: &Home, plugins: &Path, users: u64) -> Left {
     let (store, manifest, connector) = prepared::store(home, plugins);
-    let other = Connection::open(home.store_file()).expect("the store");
+    let other = StoreProbe::at(&home.store_file());
 
     let run = store.runs().begin(connector, CollectMode::Full).expect("a run");
     let mut writer = RowWriter::open(&store, &run, &manifest.id).expect("a writer");
@@ -119,10 +115,10 @@ fn crash(home: &Home, crashed: &Home, plugins: &Path, users: u64) -> Left {
         datasets: vec![summary],
     };
     store.runs().publish(&run, &manifest, &end).expect("it is published");
-    other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("a checkpoint");
+    other.checkpoint();
 
     // Somebody reads meanwhile, so the log cannot be brought into the store.
-    other.execute_batch("BEGIN; SELECT count(*) FROM run").expect("a reader");
+    other.run("BEGIN; SELECT count(*) FROM run");
     let run = store.runs().begin(connector, CollectMode::Full).expect("a run");
     let mut writer = RowWriter::open(&store, &run, &manifest.id).expect("a writer");
     let log = home.store_file().with_extension("db-wal");

@@ -9,11 +9,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use salesforce_sim::SimulatedOrg;
+use testkit::State;
 
 use crate::dice::{Dice, number};
 use crate::failing::{self, BROKEN, FULL, Fault, IGNORED, INTERRUPTED, READ_ONLY, RUN, SHORT};
 use crate::host::{Host, NAME, Ran};
-use crate::store_state::State;
 
 const FAULTS: [Fault; 5] = [FULL, BROKEN, INTERRUPTED, SHORT, READ_ONLY];
 /// More calls than any of these commands makes.

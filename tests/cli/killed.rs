@@ -7,11 +7,11 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use salesforce_sim::SimulatedOrg;
+use testkit::State;
 
 use crate::dice::{Dice, number};
 use crate::failing;
 use crate::host::{Host, NAME, wait};
-use crate::store_state::State;
 
 const KILLS: u64 = 60;
 /// Every so many kills a run is let through.

@@ -48,7 +48,6 @@ mod serve;
 mod soak;
 mod stopped;
 mod store;
-mod store_state;
 mod tidy;
 mod trust;
 mod workshop;

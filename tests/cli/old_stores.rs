@@ -2,17 +2,12 @@
 //! brings them up to date, whichever command comes first, and loses nothing of them; a copy of a store
 //! holds what the store holds.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
-use rusqlite::types::Value;
+use testkit::{Content, StoreProbe, Value};
 
 use crate::host::{Host, library};
-
-/// Columns and rows of each table.
-type Content = BTreeMap<String, (Vec<String>, Vec<Vec<Value>>)>;
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/stores")
@@ -23,29 +18,11 @@ fn store(host: &Host) -> PathBuf {
 }
 
 fn content(store: &Path) -> Content {
-    let connection = Connection::open(store).expect("the store");
-    let found: String =
-        connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("checked");
-    assert_eq!(found, "ok");
-    let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'sqlite_stat1'";
-    let mut tables = connection.prepare(tables).expect("tables");
-    let tables = tables.query_map([], |row| row.get::<_, String>(0)).expect("tables");
-    let rows_of = |table: &str| {
-        let mut rows = connection.prepare(&format!("SELECT * FROM \"{table}\"")).expect("a table");
-        let columns: Vec<String> = rows.column_names().map(str::to_owned).collect();
-        let row = |row: &rusqlite::Row<'_>| (0..columns.len()).map(|at| row.get(at)).collect();
-        let rows = rows.query_map([], row).expect("rows").collect::<Result<_, _>>().expect("rows");
-        (columns, rows)
-    };
-    tables
-        .map(|table| table.expect("a name"))
-        .map(|table| (table.clone(), rows_of(&table)))
-        .collect()
+    StoreProbe::at(store).content()
 }
 
 fn version(store: &Path) -> i64 {
-    let connection = Connection::open(store).expect("the store");
-    connection.query_row("PRAGMA user_version", [], |row| row.get(0)).expect("a version")
+    StoreProbe::at(store).version()
 }
 
 /// What of `before` is not in `after` as it was.
@@ -92,7 +69,7 @@ fn make(version: i64, store: &Path) {
     let text = fs::read_to_string(&file).unwrap_or_else(|error| {
         panic!("{}: {error}; write it with make.sh before the version is released", file.display())
     });
-    Connection::open(store).expect("a store").execute_batch(&text).expect("it is filled");
+    StoreProbe::at(store).run(&text);
 }
 
 /// The version this program makes.
@@ -132,13 +109,10 @@ fn a_store_of_every_version_is_brought_up_to_date_by_whichever_command_and_keeps
 
 #[test]
 fn a_store_of_every_version_is_worked_with_and_its_shape_is_that_of_a_new_one() {
-    let shape = |host: &Host| -> Vec<String> {
-        let connection = Connection::open(store(host)).expect("the store");
+    let shape = |host: &Host| {
         let sql = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL
                    AND tbl_name NOT LIKE 'sqlite%' AND tbl_name NOT GLOB 'd_*' ORDER BY 1";
-        let mut statement = connection.prepare(sql).expect("its shape");
-        let lines = statement.query_map([], |row| row.get(0)).expect("its shape");
-        lines.collect::<Result<_, _>>().expect("its shape")
+        StoreProbe::at(&store(host)).rows(sql)
     };
     let new = Host::new();
     new.run(&["store", "check"]).ok();
@@ -193,7 +167,7 @@ fn a_value_a_row_and_a_table_that_are_lost_are_noticed_which_is_the_control() {
     for (loss, table) in losses {
         let host = host(1);
         let before = content(&store(&host));
-        Connection::open(store(&host)).expect("the store").execute_batch(loss).expect("lost");
+        StoreProbe::at(&store(&host)).run(loss);
         assert_eq!(lost(&before, &content(&store(&host))), [table]);
     }
 }

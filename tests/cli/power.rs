@@ -9,12 +9,12 @@ use std::path::Path;
 
 use host_harness::store::{Folder, Store};
 use salesforce_sim::SimulatedOrg;
+use testkit::State;
 
 use crate::dice::{Dice, number};
 use crate::disk_image::Disk;
 use crate::failing::{self, Note, RUN};
 use crate::host::{Host, NAME, Ran};
-use crate::store_state::State;
 
 const IMAGES: u64 = 1_200;
 /// So many images, evenly spread, are also gone on with by the program.

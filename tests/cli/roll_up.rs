@@ -2,6 +2,7 @@
 
 use salesforce_sim::{Edition, SimulatedOrg};
 use serde_json::Value;
+use testkit::StoreProbe;
 
 use crate::host::Host;
 
@@ -78,10 +79,9 @@ fn filled(orgs: &[&SimulatedOrg]) -> [i64; 3] {
 
 /// Moves a connector's snapshot into the past.
 fn age(host: &Host, name: &str, hours: i64) {
-    let store = rusqlite::Connection::open(host.home().join("inventory.db")).expect("the store");
     let sql = "UPDATE snapshot SET as_of = as_of - ?1 WHERE connector_id =
                    (SELECT id FROM connector WHERE name = ?2)";
-    let changed = store.execute(sql, (hours * 3_600_000, name)).expect("it is older");
+    let changed = StoreProbe::of(&host.home()).change(sql, (hours * 3_600_000, name));
     assert_eq!(changed, 1);
 }
 

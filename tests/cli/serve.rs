@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use testkit::StoreProbe;
 
 use crate::host::{Host, library};
 
@@ -143,11 +144,9 @@ pub(crate) fn host(behaviour: &str) -> Host {
 
 /// The server was down since long ago, as far as the store knows.
 pub(crate) fn long_down(host: &Host) {
-    let store = rusqlite::Connection::open(host.home().join("inventory.db")).expect("the store");
     let state = r#"{"schedule":"daily 02:30","served_to":"2020-01-01T00:00:00Z"}"#;
-    store
-        .execute("INSERT OR REPLACE INTO schedule_state SELECT id, ?1 FROM connector", [state])
-        .expect("remembered");
+    let remember = "INSERT OR REPLACE INTO schedule_state SELECT id, ?1 FROM connector";
+    StoreProbe::of(&host.home()).change(remember, [state]);
 }
 
 /// A page of the server, as its answer.

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use salesforce_sim::SimulatedOrg;
+use testkit::{State, StoreProbe};
 
 use crate::dice::{Dice, number};
 use crate::host::{Host, NAME, wait};
 use crate::serve::{Served, long_down};
-use crate::store_state::State;
 
 const TERMS: u64 = 10;
 const SOON: Duration = Duration::from_secs(10);
@@ -138,8 +138,6 @@ fn a_server_asked_to_stop_ends_soon_and_its_run_goes_on() {
 }
 
 fn forget(host: &Host) {
-    let store = rusqlite::Connection::open(host.home().join("inventory.db")).expect("the store");
-    store
-        .execute_batch("DELETE FROM run; DELETE FROM checkpoint; DELETE FROM snapshot;")
-        .expect("forgotten");
+    let store = StoreProbe::of(&host.home());
+    store.run("DELETE FROM run; DELETE FROM checkpoint; DELETE FROM snapshot;");
 }

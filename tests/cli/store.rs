@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use testkit::StoreProbe;
+
 use crate::serve::{Served, host, long_down};
 
 #[test]
@@ -44,9 +46,7 @@ fn a_damaged_copy_and_a_foreign_file_are_refused_and_change_nothing() {
     host.run(&["store", "restore", file]).code(1).one_error("damaged", "nothing was changed");
     fs::write(&copy, "not a store").expect("a file");
     host.run(&["store", "restore", file]).code(1).one_error("damaged", "nothing was changed");
-    let other = rusqlite::Connection::open(host.path("other.db")).expect("a database");
-    other.execute_batch("CREATE TABLE t(a)").expect("a table");
-    drop(other);
+    StoreProbe::at(&host.path("other.db")).run("CREATE TABLE t(a)");
     let foreign = host.path("other.db");
     let foreign = foreign.to_str().expect("a path");
     host.run(&["store", "restore", foreign]).code(1).one_error("not a store", "store backup");
@@ -60,11 +60,9 @@ fn a_server_on_a_damaged_store_begins_no_run_and_says_what_to_do() {
     long_down(&host);
     let file = host.home().join("inventory.db");
     // Not where the server looks at once: in the middle of a long value.
-    let store = rusqlite::Connection::open(&file).expect("the store");
-    store
-        .execute_batch("CREATE TABLE long(a); INSERT INTO long VALUES(zeroblob(100000))")
-        .expect("a long value");
-    store.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("a checkpoint");
+    let store = StoreProbe::at(&file);
+    store.run("INSERT INTO meta VALUES('long', zeroblob(100000))");
+    store.checkpoint();
     drop(store);
     let mut bytes = fs::read(&file).expect("the store");
     let page = bytes.len() - 5 * PAGE;
@@ -90,10 +88,7 @@ fn output_that_is_lost_is_a_failure() {
 #[test]
 fn a_store_of_a_newer_server_is_refused_politely_and_left_alone() {
     let host = host("nothing");
-    let file = host.home().join("inventory.db");
-    let store = rusqlite::Connection::open(&file).expect("the store");
-    store.pragma_update(None, "user_version", 99).expect("a newer version");
-    drop(store);
+    StoreProbe::of(&host.home()).set_version(99);
     for command in [vec!["connectors", "list"], vec!["serve"], vec!["status"]] {
         host.run(&command).code(1).one_error("version 99", "newer endpoint server");
     }

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rusqlite::OptionalExtension;
+use rusqlite::types::FromSqlError;
 use serde::Serialize;
 
 use crate::error::StoreError;
@@ -33,6 +34,13 @@ impl ImportKind {
             ImportKind::Activity => "activity",
         }
     }
+
+    fn from_word(word: &str) -> Result<ImportKind, FromSqlError> {
+        [ImportKind::Prices, ImportKind::Contract, ImportKind::Staff, ImportKind::Activity]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+            .ok_or(FromSqlError::InvalidType)
+    }
 }
 
 /// One imported list.
@@ -41,7 +49,7 @@ pub struct Import {
     /// Its number.
     pub id: i64,
     /// Its kind.
-    pub kind: String,
+    pub kind: ImportKind,
     /// The name of the file it came from.
     pub name: String,
     /// When, RFC 3339.
@@ -238,7 +246,7 @@ impl Added<'_> {
             .query_map([connector_id], |row| {
                 Ok(Import {
                     id: row.get(0)?,
-                    kind: row.get(1)?,
+                    kind: ImportKind::from_word(row.get_ref(1)?.as_str()?)?,
                     name: row.get(2)?,
                     imported_at: time::rfc3339(time::from_ms(row.get(3)?)),
                     current: row.get(4)?,

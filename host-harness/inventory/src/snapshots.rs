@@ -7,6 +7,7 @@ use rusqlite::OptionalExtension;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{StoreError, StoreErrorKind};
+use crate::runs::RunStatus;
 use crate::schema::{self, quote};
 use crate::store::{ReadStore, Store};
 
@@ -23,8 +24,8 @@ pub struct SnapshotInfo {
     pub as_of: DateTime<Utc>,
     /// When the run ended.
     pub finished_at: DateTime<Utc>,
-    /// `complete` or `partial`.
-    pub status: String,
+    /// Complete or partial.
+    pub status: RunStatus,
     /// One entry for each dataset of the manifest that was ever asked for, in the manifest's order.
     pub datasets: Vec<DatasetInfo>,
     /// The manifest the run was made with.
@@ -38,7 +39,7 @@ impl SnapshotInfo {
     }
 }
 
-/// How one dataset stands in a snapshot.
+/// One dataset in a snapshot.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DatasetInfo {
     /// The dataset.
@@ -84,7 +85,7 @@ impl Published<'_> {
     pub fn last_run(
         &self,
         connector_id: i64,
-    ) -> Result<Option<(String, DateTime<Utc>)>, StoreError> {
+    ) -> Result<Option<(RunStatus, DateTime<Utc>)>, StoreError> {
         let last = self
             .0
             .connection()
@@ -92,7 +93,10 @@ impl Published<'_> {
                 "SELECT status, finished_at FROM run
                  WHERE connector_id = ?1 AND finished_at IS NOT NULL ORDER BY id DESC LIMIT 1",
                 [connector_id],
-                |row| Ok((row.get(0)?, crate::time::from_ms(row.get(1)?))),
+                |row| {
+                    let status = RunStatus::from_word(row.get_ref(0)?.as_str()?);
+                    Ok((status, crate::time::from_ms(row.get(1)?)))
+                },
             )
             .optional()?;
         Ok(last)
@@ -183,7 +187,7 @@ impl Published<'_> {
                         connector_name: row.get(2)?,
                         as_of: crate::time::from_ms(row.get(3)?),
                         finished_at: crate::time::from_ms(row.get(4)?),
-                        status: row.get(5)?,
+                        status: RunStatus::from_word(row.get_ref(5)?.as_str()?),
                         datasets: Vec::new(),
                         manifest: Manifest::new("", "", ""),
                     },

@@ -10,7 +10,7 @@ use crate::app::analysis;
 use crate::app::reports::Limits;
 use crate::error::HostError;
 use crate::source::StoreSource;
-use crate::store::{ConnectorInfo, ReadStore};
+use crate::store::{ConnectorInfo, ReadStore, RunStatus};
 use crate::time::{now, rfc3339};
 use position::grouped;
 use position::inputs::RuleSettings;
@@ -201,11 +201,12 @@ fn look(
     let age = now() - position.as_of;
     let last = store.snapshots().last_run(connector.id);
     if let Ok(Some((status, at))) = last
-        && ["failed", "paused"].contains(&status.as_str())
+        && matches!(status, RunStatus::Failed | RunStatus::Paused)
     {
         entry.status = FleetStatus::Failed;
         entry.reason = Some(format!(
-            "the last run {status} at {}; its figures are as of {}",
+            "the last run {} at {}; its figures are as of {}",
+            status.as_str(),
             rfc3339(at),
             rfc3339(position.as_of)
         ));

@@ -1,7 +1,7 @@
 //! Collections so far, and the requests they sent.
 
 use chrono::{DateTime, Utc};
-use connector_api::message::DatasetSummary;
+use connector_api::message::{CollectMode, DatasetSummary};
 use serde::Serialize;
 
 use crate::app::App;
@@ -18,8 +18,8 @@ pub struct RunView {
     pub connector: String,
     /// Its status.
     pub status: RunStatus,
-    /// `full` or `incremental`.
-    pub mode: String,
+    /// How much it read.
+    pub mode: CollectMode,
     /// When it began.
     #[serde(with = "time::in_rfc3339")]
     pub started_at: DateTime<Utc>,
@@ -63,7 +63,7 @@ impl From<&Run> for RunView {
             run_id: run.id,
             connector: run.connector.clone(),
             status: run.status,
-            mode: run.mode.clone(),
+            mode: run.mode,
             started_at: run.started_at,
             finished_at: run.finished_at,
             api_calls: run.api_calls,

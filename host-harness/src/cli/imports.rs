@@ -191,7 +191,7 @@ fn table(imports: &[Import]) -> String {
     for import in imports {
         table.row(vec![
             import.id.to_string(),
-            import.kind.clone(),
+            import.kind.as_str().into(),
             import.name.clone(),
             import.imported_at.clone(),
             if import.current { "yes" } else { "no" }.into(),

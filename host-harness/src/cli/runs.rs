@@ -79,7 +79,7 @@ fn list(runs: &[RunView]) -> String {
             run.run_id.to_string(),
             run.connector.clone(),
             run.status.as_str().into(),
-            run.mode.clone(),
+            run.mode.as_str().into(),
             rfc3339(run.started_at),
             seconds.unwrap_or_default(),
             run.api_calls.to_string(),
@@ -100,7 +100,7 @@ fn details(details: &RunDetails) -> String {
         run.run_id,
         run.connector,
         rfc3339(run.started_at),
-        run.mode,
+        run.mode.as_str(),
         run.api_calls
     ));
     text.push('\n');

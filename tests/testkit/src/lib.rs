@@ -2,6 +2,10 @@
 
 mod scripted_host;
 mod sink;
+mod store_probe;
+mod store_state;
 
 pub use scripted_host::{Death, HostMemory, ScriptedHost};
 pub use sink::{discard, each_batch};
+pub use store_probe::{Content, StoreProbe, Value};
+pub use store_state::State;

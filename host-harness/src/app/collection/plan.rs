@@ -78,7 +78,7 @@ pub(crate) fn begin(
         if young && same && options.mode == CollectMode::Incremental {
             store.runs().reopen(&run)?;
             log::info!("run {} of `{}` continues", run.id, connector.name);
-            return Ok(RunPlan { earlier: run.datasets.clone(), mode: run.collect_mode(), run });
+            return Ok(RunPlan { earlier: run.datasets.clone(), mode: run.mode, run });
         }
     }
     store.runs().drop_paused(connector.id, &plugin.manifest.id)?;

@@ -8,11 +8,11 @@ use rusqlite::{Connection, OptionalExtension};
 
 /// Everything that counts of a store.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct State {
+pub struct State {
     /// The status of each run.
-    pub(crate) runs: BTreeMap<i64, String>,
+    pub runs: BTreeMap<i64, String>,
     /// The records of each published snapshot, as readers see them.
-    pub(crate) snapshots: BTreeMap<i64, Vec<String>>,
+    pub snapshots: BTreeMap<i64, Vec<String>>,
 }
 
 impl State {
@@ -20,14 +20,14 @@ impl State {
     ///
     /// # Errors
     /// What is damaged.
-    pub(crate) fn of(home: &Path) -> Result<State, String> {
+    pub fn of(home: &Path) -> Result<State, String> {
         let file = home.join("inventory.db");
         let connection = Connection::open(file).map_err(|error| error.to_string())?;
         read(&connection).map_err(|error| error.to_string())?
     }
 
     /// The latest published snapshot.
-    pub(crate) fn latest(&self) -> (i64, &[String]) {
+    pub fn latest(&self) -> (i64, &[String]) {
         let (id, rows) = self.snapshots.last_key_value().expect("a snapshot");
         (*id, rows)
     }
@@ -37,7 +37,7 @@ impl State {
     ///
     /// # Errors
     /// What is not so.
-    pub(crate) fn follows(&self, before: &State, new: &[String]) -> Result<(), String> {
+    pub fn follows(&self, before: &State, new: &[String]) -> Result<(), String> {
         for (id, rows) in &before.snapshots {
             match self.snapshots.get(id) {
                 None => return Err(format!("snapshot {id} is gone")),
@@ -64,7 +64,7 @@ impl State {
     ///
     /// # Errors
     /// When it is not.
-    pub(crate) fn has(&self, run: i64) -> Result<(), String> {
+    pub fn has(&self, run: i64) -> Result<(), String> {
         let complete = self.runs.get(&run).is_some_and(|status| status == "complete");
         match complete && self.snapshots.contains_key(&run) {
             true => Ok(()),
