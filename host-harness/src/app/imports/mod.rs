@@ -140,8 +140,7 @@ pub fn undo(app: &App, name: &str, kind: ImportKind) -> Result<UndoneImport, Hos
         ))
         .with_hint("`imports list` shows what was imported"));
     }
-    let in_use =
-        list(app, name)?.into_iter().find(|import| import.current && import.kind == kind.as_str());
+    let in_use = list(app, name)?.into_iter().find(|import| import.current && import.kind == kind);
     Ok(UndoneImport { kind, in_use })
 }
 
