@@ -150,7 +150,7 @@ fn a_folder_a_device_and_a_file_that_is_too_large_are_refused_at_once() {
     File::create(&huge).and_then(|file| file.set_len(10 << 30)).expect("a sparse file");
     let folder = host.path("folder.csv");
     fs::create_dir(&folder).expect("a folder");
-    let mut files = vec![(huge.as_path(), "larger than"), (folder.as_path(), "not a regular file")];
+    let mut files = vec![(huge.as_path(), "longer than"), (folder.as_path(), "folder.csv")];
     if cfg!(unix) {
         files.push((Path::new("/dev/zero"), "not a regular file"));
     }

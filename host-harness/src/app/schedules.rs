@@ -98,6 +98,10 @@ pub(crate) fn entries(store: &Store, scan: &Scan) -> Result<Vec<Entry>, HostErro
             id: connector.id,
             hold: hold(&connector),
             stopped: stopped.map(|error| error.message),
+            organization: connector
+                .organization_id
+                .clone()
+                .unwrap_or_else(|| connector.domain.clone()),
             fingerprint: fingerprints.get(&connector.id).cloned().unwrap_or_default(),
             name: connector.name,
             feature: connector.feature,
