@@ -14,7 +14,7 @@ use crate::cancel::Cancel;
 use crate::error::HostError;
 use crate::locks::Lease;
 use crate::redact;
-use crate::secret_store::Vault;
+use crate::secret_store::{SecretChanges, Vault};
 use crate::store::Store;
 
 /// Pause between two tries to take a lease that another holder has.
@@ -244,14 +244,9 @@ impl HostApi for Context {
             }
             Secrets::Stored => {}
         }
-        let sealed = value
-            .map(|value| self.vault.seal(self.connector_id, name, value.expose()))
-            .transpose()
-            .map_err(for_connector)?;
-        self.store
-            .secrets()
-            .put(self.connector_id, &vec![(name.into(), sealed)])
-            .map_err(for_connector)
+        let changes = SecretChanges::from([(name.to_owned(), value.cloned())]);
+        let secrets = self.store.secrets();
+        secrets.put(&self.vault, self.connector_id, &changes).map_err(for_connector)
     }
 
     fn lease_acquire(&self, name: &str, ttl: Duration) -> Result<u64, Error> {
@@ -317,7 +312,7 @@ impl HostApi for Context {
             ..entry.clone()
         };
         if let Some(run) = self.run_id
-            && let Err(error) = self.store.journal().add(run, &masked)
+            && let Err(error) = self.store.journal().add(self.vault.journal_key(), run, &masked)
         {
             log::warn!("a request is missing in the journal: {error}");
         }
