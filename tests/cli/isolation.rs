@@ -122,7 +122,7 @@ fn three_crashes_in_a_row_hold_the_library_back_visibly_and_the_server_stays_up(
             "--name",
             name,
             "--domain",
-            "d",
+            name,
             "--client-id",
             "i",
             "--schedule",

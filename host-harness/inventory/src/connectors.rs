@@ -187,7 +187,7 @@ impl Connectors<'_> {
             )?;
             let mut sealed = SecretChanges::new();
             if !same {
-                sealed = vault.open_all(transaction, id)?;
+                sealed = vault.open_unchanged(transaction, id, secrets)?;
             }
             sealed.extend(secrets.clone());
             transaction.execute(

@@ -1,7 +1,7 @@
 //! Connectors as an administrator handles them: create, change, delete, and make ready for use.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use connector_api::host_side::Instance;
 use connector_api::manifest::Manifest;
@@ -189,7 +189,7 @@ impl Deployment {
             self.context(existing.map_or(0, |connector| connector.id), Cancel::default());
         if existing.is_none() {
             let secrets = draft.secrets.iter();
-            context.secrets = Mutex::new(Secrets::Memory(
+            context = context.with_secrets(Secrets::Memory(
                 secrets.filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect(),
             ));
         }

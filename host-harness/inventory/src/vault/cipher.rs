@@ -122,6 +122,11 @@ impl Cipher {
     }
 }
 
+/// Whether a value was sealed with its generation.
+pub(super) fn is_counted(sealed: &[u8]) -> bool {
+    sealed.first() == Some(&COUNTED)
+}
+
 /// The error for a value that does not open.
 pub(super) fn refused(name: &str) -> StoreError {
     StoreError::new(

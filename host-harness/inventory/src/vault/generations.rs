@@ -10,7 +10,7 @@ use connector_api::Secret;
 use rusqlite::{Connection, OptionalExtension, Transaction};
 use serde::{Deserialize, Serialize};
 
-use super::cipher::{Binding, Cipher, refused};
+use super::cipher::{Binding, Cipher, is_counted, refused};
 use super::{GENERATIONS, JOURNAL_KEY, KEY_CHECK, SecretChanges};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::files::restrict;
@@ -117,11 +117,12 @@ pub(super) fn put(
     list.write(transaction, cipher)
 }
 
-/// Opens all secrets of a connector, to be sealed again under another binding.
-pub(super) fn open_all(
+/// Opens the secrets of a connector that do not change, to be sealed again under another binding.
+pub(super) fn open_unchanged(
     connection: &Connection,
     cipher: &Cipher,
     id: i64,
+    changes: &SecretChanges,
 ) -> Result<SecretChanges, StoreError> {
     let mut statement =
         connection.prepare("SELECT name, value FROM secret WHERE connector_id = ?1")?;
@@ -129,6 +130,9 @@ pub(super) fn open_all(
     let mut secrets = SecretChanges::new();
     while let Some(row) = rows.next()? {
         let name: String = row.get(0)?;
+        if changes.contains_key(&name) {
+            continue;
+        }
         let value = open(connection, cipher, id, &name, row.get_ref(1)?.as_blob().unwrap_or(&[]))?;
         secrets.insert(name, Some(value));
     }
@@ -165,7 +169,7 @@ pub(super) fn upgrade(transaction: &Transaction<'_>, cipher: &Cipher) -> Result<
         let sealed: Vec<u8> = row.get(1)?;
         let settings = match sealed.as_slice() {
             [] => None,
-            sealed => Some(cipher.open_uncounted(id, SETTINGS, sealed)?.expose().to_owned()),
+            sealed => opened_before(cipher, id, SETTINGS, sealed)?,
         };
         let mut secrets = SecretChanges::new();
         let mut names =
@@ -173,9 +177,11 @@ pub(super) fn upgrade(transaction: &Transaction<'_>, cipher: &Cipher) -> Result<
         let mut found = names.query([id])?;
         while let Some(row) = found.next()? {
             let (name, sealed): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
-            let value = cipher.open_uncounted(id, &name, &sealed)?;
-            secrets.insert(name, Some(value));
+            if let Some(value) = opened_before(cipher, id, &name, &sealed)? {
+                secrets.insert(name, Some(value));
+            }
         }
+        let settings = settings.map(|settings| settings.expose().to_owned());
         opened.push((id, settings, secrets));
     }
     Generations::default().write(transaction, cipher)?;
@@ -183,6 +189,24 @@ pub(super) fn upgrade(transaction: &Transaction<'_>, cipher: &Cipher) -> Result<
         put(transaction, cipher, id, settings.as_deref(), &secrets)?;
     }
     Ok(true)
+}
+
+/// A value from before generations were counted. One that does not open stays as it is, and is refused
+/// when it is needed.
+///
+/// # Errors
+/// When its generation was counted: then the list was removed.
+fn opened_before(
+    cipher: &Cipher,
+    id: i64,
+    name: &str,
+    sealed: &[u8],
+) -> Result<Option<Secret>, StoreError> {
+    if is_counted(sealed) {
+        return Err(lost(GENERATIONS));
+    }
+    let opened = cipher.open_uncounted(id, name, sealed);
+    Ok(opened.inspect_err(|error| log::warn!("connector {id}: {error}")).ok())
 }
 
 /// Seals everything with another key; generations stay as they are.

@@ -227,13 +227,15 @@ impl Vault {
         generations::put(transaction, &self.cipher, id, settings, secrets)
     }
 
-    /// Opens all secrets of a connector, to be sealed again after its domain or client id changed.
-    pub(crate) fn open_all(
+    /// Opens the secrets of a connector that do not change, to be sealed again after its domain or
+    /// client id changed.
+    pub(crate) fn open_unchanged(
         &self,
         connection: &Connection,
         id: i64,
+        changes: &SecretChanges,
     ) -> Result<SecretChanges, StoreError> {
-        generations::open_all(connection, &self.cipher, id)
+        generations::open_unchanged(connection, &self.cipher, id, changes)
     }
 
     /// Forgets the generations of a connector that is deleted.

@@ -1,7 +1,7 @@
 //! Where a run's records arrive: checked, then stored with the checkpoint that covers them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema, SchemaRef, TimeUnit};
@@ -9,9 +9,10 @@ use connector_api::batch::ArrowBatch;
 use connector_api::host_side::RecordSink;
 use connector_api::manifest::{DatasetSpec, FieldType, Manifest};
 use connector_api::{Error, ErrorKind};
+use inventory::RowWriter;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::services::{Context, for_connector};
-use crate::store::RowWriter;
 
 /// Most rows of one dataset that wait in memory for their checkpoint; more are stored before it. They
 /// stay invisible until the run is published, so nothing is lost or shown by that.
@@ -92,7 +93,7 @@ impl RunSink {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock()
     }
 
     /// Runs one call; an error closes the sink.

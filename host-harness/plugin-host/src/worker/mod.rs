@@ -7,25 +7,29 @@
 //!
 //! ```text
 //!  host                                       worker
-//!  start: library, its SHA-256, request ────► loads it, runs one operation
+//!  start: library, its SHA-256, limits  ────► loads it, makes an instance
+//!                                       ◄──── done: ready
+//!  operate, collect                     ────► runs one operation of the instance
 //!  answers, cancel                      ────► services as the connector knows them
 //!                                       ◄──── calls, log, progress, journal, record batches (Arrow IPC)
 //!                                       ◄──── done: the result
+//!  end                                  ────► drops the instance and exits
 //! ```
 
 mod child;
 mod frame;
 mod parent;
+mod process;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use connector_api::Error;
-use connector_api::message::{CollectRequest, ConfigureRequest, JournalEntry};
+use connector_api::message::JournalEntry;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use child::run;
-pub(crate) use parent::{Worker, describe, how_it_ended, program};
+pub use child::run;
+pub(crate) use parent::{Isolated, how_it_ended, program};
 
 /// What a worker may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +48,7 @@ impl Default for Limits {
     }
 }
 
-/// The first thing a worker is told.
+/// The first message to a worker.
 #[derive(Debug, Serialize, Deserialize)]
 struct Start {
     library: std::path::PathBuf,
@@ -56,16 +60,21 @@ struct Start {
     job: Job,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Job {
+    /// Say what the library is, and exit.
     Describe,
-    Collect { configure: ConfigureRequest, request: CollectRequest },
+    /// Make an instance and run its operations.
+    Operate,
 }
 
 /// From the host to the worker.
 #[derive(Debug, Serialize, Deserialize)]
 enum ToWorker {
     Start(Box<Start>),
+    Operate { operation: String, json: String },
+    Collect { request: String },
+    End,
     Reply { id: u32, result: Result<Answer, Error> },
     Cancel,
 }

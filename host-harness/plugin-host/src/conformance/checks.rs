@@ -21,7 +21,7 @@ type Result = std::result::Result<(), Unmet>;
 
 /// `describe` must be cheap.
 const DESCRIBE_WITHIN: Duration = Duration::from_secs(1);
-/// A cancelled call may take so long to end.
+/// Time a cancelled call may still run.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 /// So many instances are made and dropped.
 const INSTANCES: usize = 20;

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, c_void};
 use std::mem::ManuallyDrop;
 use std::path::Path;
 
-use connector_api::host_side::{Module, ModuleError};
+use connector_api::loaded::{Module, ModuleError};
 use connector_api::module::ROOT_MODULE_SYMBOL;
 
 use crate::error::chain;

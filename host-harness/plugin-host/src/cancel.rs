@@ -1,7 +1,9 @@
 //! Asking a run to stop, and sleeping until then.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
 
 /// A request to stop, shared by everyone it concerns.
 #[derive(Clone, Debug, Default)]
@@ -11,7 +13,7 @@ impl Cancel {
     /// Asks to stop; wakes every sleeper. Asking again changes nothing.
     pub fn set(&self) {
         let (state, wake) = &*self.0;
-        state.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
+        state.lock().get_or_insert_with(Instant::now);
         wake.notify_all();
     }
 
@@ -22,16 +24,14 @@ impl Cancel {
 
     /// When someone asked first.
     pub fn since(&self) -> Option<Instant> {
-        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.0.lock()
     }
 
     /// Sleeps; true as soon as someone asked to stop.
     pub fn sleep(&self, duration: Duration) -> bool {
         let (state, wake) = &*self.0;
-        let state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (state, _) = wake
-            .wait_timeout_while(state, duration, |asked| asked.is_none())
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut state = state.lock();
+        wake.wait_while_for(&mut state, |asked| asked.is_none(), duration);
         state.is_some()
     }
 }

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use connector_api::Secret;
 use connector_api::manifest::Manifest;
+use inventory::files;
 use serde::Deserialize;
 
-use crate::error::{HostError, Kind};
+use crate::error::{PluginError, PluginErrorKind};
 use crate::redact;
 
 /// Where a made-up `proxy` setting leads: nobody listens there.
@@ -42,15 +43,14 @@ impl Profile {
     ///
     /// # Errors
     /// A settings error with the line.
-    pub fn read(path: &Path) -> Result<Profile, HostError> {
-        let text = std::fs::read_to_string(path).map_err(|error| HostError {
-            kind: Kind::Config,
-            ..HostError::io("read", path, &error)
+    pub fn read(path: &Path) -> Result<Profile, PluginError> {
+        let text = files::read_regular_text(path, files::MOST_TEXT).map_err(|error| {
+            PluginError { kind: PluginErrorKind::Config, ..PluginError::io("read", path, error) }
         })?;
         toml::from_str(&text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             let line = text.get(..at).map_or(0, |before| before.matches('\n').count()) + 1;
-            HostError::config(format_args!(
+            PluginError::config(format_args!(
                 "`{}`, line {line}: it is not understood",
                 path.display()
             ))

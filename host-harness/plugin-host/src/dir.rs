@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::env::consts::{DLL_EXTENSION, DLL_PREFIX};
 use std::path::{Path, PathBuf};
 
-use crate::error::{HostError, Kind};
-use crate::home::Home;
-use crate::plugin::{Checked, Plugin};
-use crate::plugin_pins::Pins;
+use crate::checked::Checked;
+use crate::error::PluginError;
+use crate::pins::Pins;
+use crate::plugin::Plugin;
 use crate::preflight::Refusal;
 use crate::trust::{self, Policy, TrustedKeys};
-use crate::worker::Limits;
+use crate::worker::{Isolated, Limits};
 
 /// One folder to look into.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub struct Scan {
 /// The folders to look into. In one named on the command line, and in the one a program lies in that
 /// cargo built, every library is loaded unless a policy is set; elsewhere only those that were
 /// installed or signed. One named on the command line is the only one; otherwise the one of
-/// the environment, that of `config.toml`, `<home>/plugins`, `plugins` beside the program and, for a
+/// the environment, that of `config.toml`, the one libraries are installed into, `plugins` beside the program and, for a
 /// program that cargo built, its own folder.
 ///
 /// # Errors
@@ -75,9 +75,9 @@ pub fn folders(
     named: Option<&Path>,
     environment: Option<&Path>,
     config: Option<&Path>,
-    home: &Home,
+    installed: &Path,
     policy: Option<Policy>,
-) -> Result<Vec<Folder>, HostError> {
+) -> Result<Vec<Folder>, PluginError> {
     let plugins = |path: &Path| Folder {
         path: path.into(),
         kind: FolderKind::Plugins,
@@ -87,16 +87,16 @@ pub fn folders(
     let by_hand = policy.unwrap_or(Policy::Any);
     if let Some(path) = named {
         if !path.is_dir() {
-            return Err(HostError::new(
-                Kind::Plugin,
-                format_args!("there is no plugins folder `{}`", path.display()),
-            )
+            return Err(PluginError::library(format_args!(
+                "there is no plugins folder `{}`",
+                path.display()
+            ))
             .with_hint("`--plugins` names the folder that holds the connector libraries"));
         }
         return Ok(vec![Folder { policy: by_hand, named: true, ..plugins(path) }]);
     }
     let mut folders: Vec<Folder> = environment.into_iter().chain(config).map(plugins).collect();
-    folders.push(plugins(&home.plugins()));
+    folders.push(plugins(installed));
     let program = std::env::current_exe().ok();
     if let Some(beside) = program.as_deref().and_then(Path::parent) {
         folders.push(plugins(&beside.join("plugins")));
@@ -157,12 +157,12 @@ fn scan_folder(
             if !(folder.named && folder.policy == Policy::Any) {
                 trust::check_owners(path, folder.named)?;
             }
-            trust::judge(path, sealed, &pins, folder.policy, keys)
+            trust::judge(path, sealed, pins.of(path), folder.policy, keys)
         });
         let loaded = checked
             .and_then(|checked| match loading {
                 Loading::Here => checked.load(),
-                Loading::Isolated(limits) => checked.describe(limits),
+                Loading::Isolated(limits) => Isolated::plugin(checked, limits),
             })
             .and_then(|plugin| {
                 pins.refuse_older(&plugin.manifest).map(|()| plugin).map_err(Refusal::Bad)
@@ -225,7 +225,7 @@ impl Scan {
     /// # Errors
     /// When there is none: a usage error if others loaded and nothing was refused (a misspelt
     /// name), otherwise exit code 6 with what was tried.
-    pub fn plugin(&self, feature: &str) -> Result<&Plugin, HostError> {
+    pub fn plugin(&self, feature: &str) -> Result<&Plugin, PluginError> {
         if let Some(plugin) = self.plugins.iter().find(|plugin| plugin.manifest.id == feature) {
             return Ok(plugin);
         }
@@ -233,7 +233,7 @@ impl Scan {
         if self.refused.is_empty() && !self.plugins.is_empty() {
             let known: Vec<String> =
                 self.plugins.iter().map(|plugin| format!("`{}`", plugin.manifest.id)).collect();
-            return Err(HostError::usage(message)
+            return Err(PluginError::usage(message)
                 .with_hint(format_args!("features here: {}", known.join(", "))));
         }
         let mut hint = String::new();
@@ -250,7 +250,7 @@ impl Scan {
             "install one with `plugins install FILE`; looked in {}",
             folders.join(", ")
         ));
-        Err(HostError::new(Kind::Plugin, message).with_hint(hint))
+        Err(PluginError::library(message).with_hint(hint))
     }
 
     /// The plugins by feature.
@@ -262,6 +262,7 @@ impl Scan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::PluginErrorKind;
 
     fn lines(files: &[(&str, &[u8])]) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
@@ -269,7 +270,8 @@ mod tests {
             std::fs::write(folder.path().join(name), bytes).unwrap();
         }
         std::fs::create_dir(folder.path().join(format!("folder.{DLL_EXTENSION}"))).unwrap();
-        let folders = folders(Some(folder.path()), None, None, &Home::new("/h"), None).unwrap();
+        let folders =
+            folders(Some(folder.path()), None, None, Path::new("/h/plugins"), None).unwrap();
         let scan = scan(&folders, &TrustedKeys::default(), Loading::Here);
         assert!(scan.plugins.is_empty());
         scan.refused.iter().map(|refused| refused.reason.clone()).collect()
@@ -285,18 +287,18 @@ mod tests {
     #[test]
     fn a_missing_usual_folder_is_passed_over_and_a_missing_named_one_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        let home = Home::new(folder.path().join("home"));
+        let home = folder.path().join("home/plugins");
         let usual = folders(None, None, None, &home, None).unwrap();
         assert!(scan(&usual[..1], &TrustedKeys::default(), Loading::Here).refused.is_empty());
         let error = folders(Some(&folder.path().join("no")), None, None, &home, None).unwrap_err();
-        assert_eq!(error.kind.exit_code(), 6);
+        assert_eq!(error.kind, PluginErrorKind::Library);
     }
 
     #[test]
     fn a_needed_feature_without_a_library_exits_with_six_and_names_the_folders() {
         let scan = Scan { folders: vec!["/a/plugins".into()], ..Scan::default() };
         let error = scan.plugin("sample").unwrap_err();
-        assert_eq!(error.kind.exit_code(), 6);
+        assert_eq!(error.kind, PluginErrorKind::Library);
         assert!(error.hint.unwrap().contains("`/a/plugins`"));
     }
 }

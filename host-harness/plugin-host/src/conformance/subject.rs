@@ -30,7 +30,7 @@ impl Subject {
     pub(super) fn fresh(&self) -> Result<Session, Unmet> {
         let manifest = Arc::new(self.plugin.manifest.clone());
         let recorder = Recorder::new(manifest, self.profile.secrets());
-        match self.plugin.instance(recorder.services()) {
+        match self.plugin.library.instance(recorder.services()) {
             Ok(instance) => Ok(Session { instance, recorder }),
             Err(error) => failed(format_args!("no instance can be made: {error}")),
         }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use super::checks::{CHECKS, STDOUT, symbols};
 use super::subject::Subject;
 use super::{Profile, Status, Unmet, Verdict, failed};
-use crate::error::HostError;
-use crate::plugin::Checked;
+use crate::checked::Checked;
+use crate::error::PluginError;
 use crate::redact;
 use crate::trust::Trust;
 use crate::worker::{Limits, how_it_ended, program};
@@ -17,20 +17,20 @@ use crate::worker::{Limits, how_it_ended, program};
 /// The check of the file, made before any code of it runs.
 const SYMBOLS: &str = "symbols";
 /// The check without which no other can be made.
-pub(crate) const LOAD: &str = "load";
+pub const LOAD: &str = "load";
 const POLL: Duration = Duration::from_millis(5);
 
 /// What to check.
 #[derive(Clone, Debug)]
-pub(crate) struct Options<'a> {
+pub struct Options<'a> {
     /// The library.
-    pub(crate) file: &'a Path,
+    pub file: &'a Path,
     /// Settings, secrets and token; none for made-up ones.
-    pub(crate) profile: Option<&'a Path>,
+    pub profile: Option<&'a Path>,
     /// Only these checks; none for all.
-    pub(crate) only: &'a [String],
-    /// A check may take so long.
-    pub(crate) within: Duration,
+    pub only: &'a [String],
+    /// Time limit of one check.
+    pub within: Duration,
 }
 
 /// Runs the checks in their order, and hands each verdict over as it is there. Where the library
@@ -38,14 +38,14 @@ pub(crate) struct Options<'a> {
 ///
 /// # Errors
 /// When the profile cannot be used, a check is not known, or no process can be started.
-pub(crate) fn run(
+pub fn run(
     options: &Options<'_>,
     mut each: impl FnMut(&Verdict),
-) -> Result<Vec<Verdict>, HostError> {
+) -> Result<Vec<Verdict>, PluginError> {
     let names: Vec<&str> =
         std::iter::once(SYMBOLS).chain(CHECKS.iter().map(|(name, _)| *name)).collect();
     if let Some(unknown) = options.only.iter().find(|name| !names.contains(&name.as_str())) {
-        return Err(HostError::usage(format_args!("there is no check `{unknown}`"))
+        return Err(PluginError::usage(format_args!("there is no check `{unknown}`"))
             .with_hint(format_args!("checks are {}", names.join(", "))));
     }
     if let Some(path) = options.profile {
@@ -72,7 +72,7 @@ pub(crate) fn run(
 }
 
 /// Runs one check in this process.
-pub(crate) fn here(check: &str, file: &Path, profile: Option<&Path>) -> Result<Verdict, HostError> {
+pub fn here(check: &str, file: &Path, profile: Option<&Path>) -> Result<Verdict, PluginError> {
     let profile = profile.map(Profile::read).transpose()?;
     let result = loaded(file, profile, check == "secrets").and_then(|subject| {
         match CHECKS.iter().find(|(name, _)| *name == check) {
@@ -96,13 +96,13 @@ fn loaded(file: &Path, profile: Option<Profile>, canaries: bool) -> Result<Subje
     Ok(Subject { plugin, profile })
 }
 
-fn in_own_process(check: &str, options: &Options<'_>) -> Result<Verdict, HostError> {
-    let folder = tempfile::tempdir().map_err(HostError::failed)?;
+fn in_own_process(check: &str, options: &Options<'_>) -> Result<Verdict, PluginError> {
+    let folder = tempfile::tempdir().map_err(PluginError::system)?;
     let file = |name: &str| folder.path().join(name);
     let create =
-        |path: &PathBuf| File::create(path).map_err(|error| HostError::io("write", path, &error));
+        |path: &PathBuf| File::create(path).map_err(|error| PluginError::io("write", path, error));
     let (verdict, stdout, stderr) = (file("verdict"), file("stdout"), file("stderr"));
-    let mut command = Command::new(program().map_err(HostError::failed)?);
+    let mut command = Command::new(program().map_err(PluginError::system)?);
     command.args(["plugins", "check"]).arg(options.file);
     command.args(["--only", check]).arg("--verdict").arg(&verdict);
     if let Some(profile) = options.profile {
@@ -113,7 +113,7 @@ fn in_own_process(check: &str, options: &Options<'_>) -> Result<Verdict, HostErr
         .stdout(create(&stdout)?)
         .stderr(create(&stderr)?)
         .spawn()
-        .map_err(|error| HostError::failed(format_args!("no process can be started: {error}")))?;
+        .map_err(|error| PluginError::system(format_args!("no process can be started: {error}")))?;
     let ended = wait(&mut child, options.within);
     let text = std::fs::read_to_string(&verdict).unwrap_or_default();
     let printed = std::fs::read(&stdout).unwrap_or_default();

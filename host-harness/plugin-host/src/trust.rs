@@ -10,11 +10,11 @@
 
 use std::path::Path;
 
+use inventory::files;
 use minisign_verify::{PublicKey, Signature};
 use serde::Deserialize;
 
-use crate::error::HostError;
-use crate::plugin_pins::Pins;
+use crate::error::PluginError;
 use crate::sealed::Sealed;
 
 /// Which libraries are loaded.
@@ -45,11 +45,14 @@ impl TrustedKeys {
     ///
     /// # Errors
     /// A settings error that says which one is wrong.
-    pub fn read(keys: &[String]) -> Result<TrustedKeys, HostError> {
+    pub fn read(keys: &[String]) -> Result<TrustedKeys, PluginError> {
         let read = |(at, key): (usize, &String)| {
             PublicKey::from_base64(key.trim()).map_err(|error| {
-                HostError::config(format_args!("`trusted_keys`: key {} is wrong: {error}", at + 1))
-                    .with_hint("enter the second line of minisign's public key file")
+                PluginError::config(format_args!(
+                    "`trusted_keys`: key {} is wrong: {error}",
+                    at + 1
+                ))
+                .with_hint("enter the second line of minisign's public key file")
             })
         };
         Ok(TrustedKeys(keys.iter().enumerate().map(read).collect::<Result<_, _>>()?))
@@ -67,18 +70,19 @@ pub enum Trust {
     ByPolicy,
 }
 
-/// Judges the bytes that would be loaded.
+/// Decides whether the bytes that would be loaded are trusted; `pin` is the SHA-256 they had when the
+/// file was installed.
 ///
 /// # Errors
 /// Why they are not trusted, in one line.
 pub(crate) fn judge(
     path: &Path,
     sealed: &Sealed,
-    pins: &Pins,
+    pin: Option<&str>,
     policy: Policy,
     keys: &TrustedKeys,
 ) -> Result<Trust, String> {
-    let pinned = match pins.of(path) {
+    let pinned = match pin {
         Some(pin) if pin == sealed.digest => true,
         Some(_) => {
             return Err(
@@ -112,7 +116,7 @@ fn signed(path: &Path, sealed: &Sealed, keys: &TrustedKeys) -> Result<bool, Stri
     if keys.0.is_empty() {
         return Ok(false);
     }
-    let text = match std::fs::read_to_string(&name) {
+    let text = match files::read_regular_text(Path::new(&name), files::MOST_TEXT) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(format!("its signature cannot be read: {error}")),

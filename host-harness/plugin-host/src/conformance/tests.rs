@@ -2,12 +2,13 @@
 //! was made without it, and has no idea of the contract.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use connector_api::ffi::abi::{
     BatchSinkBox, ConnectorMod, HostBox, PResult, RawConnector, RawConnector_TO, RawConnectorBox,
 };
 use connector_api::ffi::by_hand::{PrefixTypeTrait, RErr, ROk, RStr, RString, TD_Opaque};
-use connector_api::host_side::Module;
+use connector_api::loaded::Module;
 use connector_api::manifest::{FieldSpec, FieldType, Manifest};
 use connector_api::module::{HANDSHAKE_SYMBOL, Handshake, ROOT_MODULE_SYMBOL};
 use connector_api::{Error, ErrorKind};
@@ -53,7 +54,7 @@ fn failure(name: &str, subject: &Subject) -> String {
 #[test]
 fn a_library_without_the_guard_fails_the_checks_that_the_guard_passes() {
     let module = Module::by_hand(ConnectorMod { describe, new }.leak_into_prefix());
-    let plugin = Plugin::from_module(PathBuf::new(), Handshake::THIS, module).expect("a plugin");
+    let plugin = Plugin::of(PathBuf::new(), Handshake::THIS, Arc::new(module)).expect("a plugin");
     let profile = Profile::made_up(&plugin.manifest);
     let mut subject = Subject { plugin, profile };
     for (name, reason) in [

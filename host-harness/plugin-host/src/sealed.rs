@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::plugin_pins::hex;
-
 /// The checked bytes of a file.
 #[derive(Debug)]
 pub(crate) struct Sealed {
@@ -87,7 +85,7 @@ fn digest(
     loop {
         let read = file.read(&mut buffer)?;
         if read == 0 {
-            return Ok((hex(&hash.finalize()), length));
+            return Ok((hex::encode(hash.finalize()), length));
         }
         hash.update(&buffer[..read]);
         each(&buffer[..read])?;

@@ -2,20 +2,22 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use connector_api::host::{NOTICE, TOKEN};
+use connector_api::host::{MASK, NOTICE, TOKEN};
 use connector_api::host_side::HostApi;
 use connector_api::message::JournalEntry;
 use connector_api::{Error, ErrorKind, Secret};
+use inventory::locks::Lease;
+use inventory::vault::{SecretChanges, Vault};
+use inventory::{Store, StoreError};
+use parking_lot::Mutex;
+use zeroize::Zeroizing;
 
 use crate::cancel::Cancel;
-use crate::error::HostError;
-use crate::locks::Lease;
+use crate::error::chain;
 use crate::redact;
-use crate::secret_store::{SecretChanges, Vault};
-use crate::store::Store;
 
 /// Pause between two tries to take a lease that another holder has.
 const LEASE_POLL: Duration = Duration::from_millis(100);
@@ -68,14 +70,13 @@ pub struct Context {
     pub cancel: Cancel,
     /// Sees its progress.
     pub watcher: Arc<dyn Watcher>,
-    /// Its secrets.
-    pub secrets: Mutex<Secrets>,
+    secrets: Mutex<Secrets>,
     /// Datasets whose published checkpoint it has read.
-    pub resumed: Mutex<BTreeSet<String>>,
+    resumed: Mutex<BTreeSet<String>>,
     /// When it last did anything the host can see.
-    pub last_sign: Mutex<Instant>,
+    last_sign: Mutex<Instant>,
     /// The leases it holds.
-    pub leases: Mutex<Leases>,
+    leases: Mutex<Leases>,
 }
 
 /// Leases of one instance, by number.
@@ -92,8 +93,10 @@ impl std::fmt::Debug for Context {
 }
 
 impl Context {
-    /// A context without run, watcher or held secrets.
+    /// A context without run, watcher or held secrets. Every stored secret of the connector is known to
+    /// the masker from here on, whether the instance asks for it or not.
     pub fn new(store: Arc<Store>, vault: Arc<Vault>, connector_id: i64, cancel: Cancel) -> Context {
+        remember_secrets(&store, &vault, connector_id);
         Context {
             store,
             vault,
@@ -109,33 +112,49 @@ impl Context {
         }
     }
 
+    /// The same context with its secrets elsewhere.
+    #[must_use]
+    pub fn with_secrets(self, secrets: Secrets) -> Context {
+        Context { secrets: Mutex::new(secrets), ..self }
+    }
+
+    /// Datasets whose published checkpoint the instance has read.
+    pub fn resumed(&self) -> BTreeSet<String> {
+        self.resumed.lock().clone()
+    }
+
     /// Notes that the instance did something.
     pub fn sign(&self) {
-        *lock(&self.last_sign) = Instant::now();
+        *self.last_sign.lock() = Instant::now();
     }
 
     /// When it last did something.
     pub fn last_sign(&self) -> Instant {
-        *lock(&self.last_sign)
+        *self.last_sign.lock()
     }
 
     /// What was put while secrets were held.
     pub fn take_held(&self) -> BTreeMap<String, Option<Secret>> {
-        match &mut *lock(&self.secrets) {
+        match &mut *self.secrets.lock() {
             Secrets::Held { changes, .. } => std::mem::take(changes),
             Secrets::Stored | Secrets::Memory(_) => BTreeMap::new(),
         }
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// Tells the masker every stored secret of a connector. One that cannot be read is reported where it is
+/// needed.
+fn remember_secrets(store: &Store, vault: &Vault, connector_id: i64) {
+    for name in store.secrets().names(connector_id).unwrap_or_default() {
+        if let Ok(Some(secret)) = vault.secret(store, connector_id, &name) {
+            redact::remember(secret.expose());
+        }
+    }
 }
 
-/// A failure of the host as the connector sees it.
-pub(crate) fn for_connector(error: impl Into<HostError>) -> Error {
-    let error: HostError = error.into();
-    Error { hint: error.hint, ..Error::new(ErrorKind::OTHER, error.message) }
+/// A failure of the store as the connector sees it.
+pub fn for_connector(error: StoreError) -> Error {
+    Error { hint: error.hint.clone(), ..Error::new(ErrorKind::OTHER, chain(&error)) }
 }
 
 thread_local! {
@@ -169,7 +188,7 @@ impl HostApi for Context {
             &log::Record::builder()
                 .level(level)
                 .target(target)
-                .args(format_args!("{message}"))
+                .args(format_args!("{}", redact::foreign(message)))
                 .build(),
         );
     }
@@ -200,7 +219,7 @@ impl HostApi for Context {
     }
 
     fn secret_get(&self, name: &str) -> Result<Option<Secret>, Error> {
-        match &*lock(&self.secrets) {
+        match &*self.secrets.lock() {
             Secrets::Memory(secrets) => return Ok(secrets.get(name).cloned()),
             Secrets::Held { token, .. } if name == TOKEN => return Ok(Some(token.clone())),
             Secrets::Held { changes, .. } => {
@@ -231,7 +250,7 @@ impl HostApi for Context {
         if let Some(value) = value {
             redact::remember(value.expose());
         }
-        match &mut *lock(&self.secrets) {
+        match &mut *self.secrets.lock() {
             Secrets::Memory(_) => {
                 return Err(Error::new(
                     ErrorKind::STATE,
@@ -255,7 +274,7 @@ impl HostApi for Context {
         loop {
             let taken = Lease::try_take(self.store.folder(), self.connector_id, name);
             if let Some(lease) = taken.map_err(for_connector)? {
-                let mut leases = lock(&self.leases);
+                let mut leases = self.leases.lock();
                 leases.last += 1;
                 let number = leases.last;
                 leases.held.insert(number, lease);
@@ -277,7 +296,7 @@ impl HostApi for Context {
 
     fn lease_release(&self, name: &str, lease: u64) {
         self.sign();
-        if lock(&self.leases).held.remove(&lease).is_none() {
+        if self.leases.lock().held.remove(&lease).is_none() {
             log::warn!("the lease `{name}` was released twice");
         }
     }
@@ -290,27 +309,27 @@ impl HostApi for Context {
             .checkpoint(self.connector_id, dataset, going_on)
             .map_err(for_connector)?;
         if let Some((_, true)) = &found {
-            lock(&self.resumed).insert(dataset.into());
+            self.resumed.lock().insert(dataset.into());
         }
         Ok(found.map(|(state, _)| state))
     }
 
     fn journal(&self, entry: &JournalEntry) {
         self.sign();
-        log::info!(
-            "{} {}{} -> {} ({} rows, {} ms)",
-            entry.method,
-            entry.host,
-            entry.path,
-            entry.status,
-            entry.rows,
-            entry.duration_ms
-        );
         let masked = JournalEntry {
-            host: redact::mask(&entry.host).into_owned(),
-            path: redact::mask(&entry.path).into_owned(),
+            host: redact::foreign(&entry.host),
+            path: redact::foreign(&entry.path),
             ..entry.clone()
         };
+        log::info!(
+            "{} {}{} -> {} ({} rows, {} ms)",
+            masked.method,
+            masked.host,
+            masked.path,
+            masked.status,
+            masked.rows,
+            masked.duration_ms
+        );
         if let Some(run) = self.run_id
             && let Err(error) = self.store.journal().add(self.vault.journal_key(), run, &masked)
         {
@@ -323,7 +342,14 @@ impl HostApi for Context {
             NOTICE => {
                 let text: String = serde_json::from_str(json)
                     .map_err(|_| Error::new(ErrorKind::SCHEMA, "a notice is a JSON string"))?;
-                self.watcher.notice(&text);
+                self.watcher.notice(&redact::foreign(&text));
+                Ok("null".into())
+            }
+            MASK => {
+                let secret: Zeroizing<String> = serde_json::from_str(json)
+                    .map(Zeroizing::new)
+                    .map_err(|_| Error::new(ErrorKind::SCHEMA, "a secret is a JSON string"))?;
+                redact::remember(&secret);
                 Ok("null".into())
             }
             unknown => {

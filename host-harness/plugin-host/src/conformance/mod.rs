@@ -38,7 +38,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use profile::Profile;
-pub(crate) use runner::{LOAD, Options, here, run};
+pub use runner::{LOAD, Options, here, run};
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

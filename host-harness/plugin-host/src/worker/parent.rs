@@ -1,99 +1,201 @@
 //! The host's side: starts a worker, answers its calls, says how it died.
 
 use std::io::{BufReader, Read};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::StreamReader;
 use connector_api::batch::ArrowBatch;
-use connector_api::host_side::{HostApi, RecordSink, catch};
-use connector_api::manifest::Manifest;
-use connector_api::message::{CollectRequest, CollectSummary, ConfigureRequest};
+use connector_api::guard::catch;
+use connector_api::host_side::{HostApi, Instance, RecordSink};
 use connector_api::{Error, ErrorKind, Secret};
+use parking_lot::Mutex;
 
 use super::frame::{self, BATCH};
 use super::{Answer, Call, Job, Limits, Start, ToHost, ToWorker, environment};
 use crate::cancel::Cancel;
-use crate::{manifest_check, redact};
+use crate::checked::Checked;
+use crate::library::Library;
+use crate::plugin::Plugin;
+use crate::preflight::Refusal;
+use crate::redact;
+use crate::sealed::Sealed;
 
-/// Time limit for `describe`.
-const DESCRIBE_WITHIN: Duration = Duration::from_secs(20);
+/// Time limit for what needs no network: `describe`, a new instance, `configure`, `enable`, `disable`.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// Time a worker gets to exit after its final message or after it was stopped.
 const EXIT_WITHIN: Duration = Duration::from_secs(2);
+/// How often the host is asked whether it wants to stop.
+const CANCEL_POLL: Duration = Duration::from_millis(100);
+/// Time a worker may go on after it was asked to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(60);
 /// Bytes of standard error kept for the crash message.
 const LAST_WORDS: usize = 4_096;
 /// Most lines of standard error logged.
 const MOST_LINES: usize = 100;
 
+/// A library that runs in worker processes only.
+#[derive(Clone, Debug)]
+pub(crate) struct Isolated {
+    path: PathBuf,
+    /// The file's SHA-256; another file is not loaded.
+    digest: String,
+    /// What each worker may use.
+    limits: Limits,
+}
+
+impl Isolated {
+    /// Gets to know a library that runs in worker processes only: nothing of it runs in this one.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub(crate) fn plugin(checked: Checked, limits: Limits) -> Result<Plugin, Refusal> {
+        let Checked { path, sealed: Sealed { digest, .. }, handshake, trust } = checked;
+        let library = Isolated { path: path.clone(), digest: digest.clone(), limits };
+        let plugin = Plugin::of(path, handshake, Arc::new(library)).map_err(Refusal::Bad)?;
+        Ok(Plugin { digest, trust, ..plugin })
+    }
+
+    fn start(&self, job: Job) -> Result<(Worker, BufReader<ChildStdout>), Error> {
+        Worker::start(Start {
+            library: self.path.clone(),
+            digest: self.digest.clone(),
+            log_level: log::max_level(),
+            limits: self.limits,
+            job,
+        })
+    }
+}
+
+impl Library for Isolated {
+    fn describe(&self) -> Result<String, Error> {
+        let (worker, mut output) = self.start(Job::Describe)?;
+        let result =
+            worker.within(Some(ANSWER_WITHIN), || worker.converse(&mut output, &mut NothingYet));
+        let status = worker.end();
+        result.unwrap_or_else(|broken| Err(worker.died(status, broken.as_ref())))
+    }
+
+    fn instance(&self, host: Arc<dyn HostApi>) -> Result<Box<dyn Instance>, Error> {
+        let (worker, output) = self.start(Job::Operate)?;
+        let over = Cancel::default();
+        let passing = pass_on_cancel(&worker, &host, &over)?;
+        let instance = IsolatedInstance {
+            worker,
+            output: Mutex::new(Some(output)),
+            host,
+            over,
+            passing: Some(passing),
+        };
+        instance.until_done(None, Some(ANSWER_WITHIN))?;
+        Ok(Box::new(instance))
+    }
+}
+
+/// Tells the worker once the host asks to stop, and ends one that does not stop.
+fn pass_on_cancel(
+    worker: &Worker,
+    host: &Arc<dyn HostApi>,
+    over: &Cancel,
+) -> Result<JoinHandle<()>, Error> {
+    let (worker, host, over) = (worker.clone(), Arc::clone(host), over.clone());
+    let pass_on = move || {
+        while !over.sleep(CANCEL_POLL) {
+            if host.is_cancelled() {
+                // A worker that is gone is noticed where its frames are read.
+                let _ = worker.send(&ToWorker::Cancel);
+                if !over.sleep(STOP_WITHIN) {
+                    worker.kill();
+                }
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new().name("worker-cancel".into()).spawn(pass_on).map_err(|error| {
+        Error::new(ErrorKind::OTHER, format_args!("no thread for the worker: {error}"))
+    })
+}
+
+/// An instance in a worker process.
+struct IsolatedInstance {
+    worker: Worker,
+    /// None once the worker has died.
+    output: Mutex<Option<BufReader<ChildStdout>>>,
+    host: Arc<dyn HostApi>,
+    /// Set when the instance is dropped.
+    over: Cancel,
+    passing: Option<JoinHandle<()>>,
+}
+
+impl IsolatedInstance {
+    /// Serves the worker's calls until it is done or dead; one that takes longer is ended.
+    fn until_done(
+        &self,
+        sink: Option<Box<dyn RecordSink>>,
+        within: Option<Duration>,
+    ) -> Result<String, Error> {
+        let mut output = self.output.lock();
+        let Some(reader) = output.as_mut() else {
+            return Err(Error::new(ErrorKind::PANIC, "the connector's process has ended before"));
+        };
+        let mut serving = Serving { services: Arc::clone(&self.host), sink };
+        let result = self.worker.within(within, || self.worker.converse(reader, &mut serving));
+        result.unwrap_or_else(|broken| {
+            *output = None;
+            Err(self.worker.died(self.worker.end(), broken.as_ref()))
+        })
+    }
+}
+
+impl Instance for IsolatedInstance {
+    fn operation(&self, operation: &str, json: &str) -> Result<String, Error> {
+        let task = ToWorker::Operate { operation: operation.into(), json: json.into() };
+        // A worker that is gone is noticed where its next frame is read.
+        let _ = self.worker.send(&task);
+        let local = matches!(operation, "configure" | "enable" | "disable");
+        self.until_done(None, local.then_some(ANSWER_WITHIN))
+    }
+
+    fn collect_json(&self, request_json: &str, sink: Box<dyn RecordSink>) -> Result<String, Error> {
+        let _ = self.worker.send(&ToWorker::Collect { request: request_json.into() });
+        self.until_done(Some(sink), None)
+    }
+
+    fn kill(&self) -> bool {
+        self.worker.kill();
+        true
+    }
+}
+
+impl Drop for IsolatedInstance {
+    fn drop(&mut self) {
+        if self.output.lock().take().is_some() {
+            let _ = self.worker.send(&ToWorker::End);
+            self.worker.end();
+        }
+        self.over.set();
+        if let Some(passing) = self.passing.take()
+            && passing.join().is_err()
+        {
+            log::error!("the thread that passes a cancel on ended in a panic");
+        }
+    }
+}
+
 /// A worker process.
 #[derive(Clone)]
-pub(crate) struct Worker {
+struct Worker {
     child: Arc<Mutex<Child>>,
     input: Arc<Mutex<Option<ChildStdin>>>,
     words: Arc<Mutex<Vec<u8>>>,
     limits: Limits,
 }
 
-/// What a library says about itself, asked in a worker: nothing of it runs in this process.
-///
-/// # Errors
-/// Why it is refused, in one line.
-pub(crate) fn describe(library: &Path, digest: &str, limits: Limits) -> Result<Manifest, String> {
-    let start = Start {
-        library: library.into(),
-        digest: digest.into(),
-        log_level: log::max_level(),
-        limits,
-        job: Job::Describe,
-    };
-    let (worker, mut output) = Worker::start(start).map_err(|error| error.message)?;
-    let timer = worker.clone();
-    let over = Cancel::default();
-    let ended = over.clone();
-    let watch = std::thread::spawn(move || {
-        if !ended.sleep(DESCRIBE_WITHIN) {
-            timer.kill();
-        }
-    });
-    let result = worker.converse(&mut output, &mut NothingYet);
-    over.set();
-    let _ = watch.join();
-    let manifest: Manifest = result
-        .and_then(|json| serde_json::from_str(&json).map_err(not_understood))
-        .map_err(|error| error.message)?;
-    manifest_check::check(&manifest)
-        .map_err(|reason| format!("its description is not usable: {reason}"))?;
-    Ok(manifest)
-}
-
-fn not_understood(error: serde_json::Error) -> Error {
-    Error::new(ErrorKind::SCHEMA, format_args!("the worker's answer is not understood: {error}"))
-}
-
 impl Worker {
-    /// Starts a worker for one collection.
-    ///
-    /// # Errors
-    /// When no process can be started.
-    pub(crate) fn collect(
-        library: &Path,
-        digest: &str,
-        limits: Limits,
-        configure: ConfigureRequest,
-        request: CollectRequest,
-    ) -> Result<(Worker, BufReader<ChildStdout>), Error> {
-        Worker::start(Start {
-            library: library.into(),
-            digest: digest.into(),
-            log_level: log::max_level(),
-            limits,
-            job: Job::Collect { configure, request },
-        })
-    }
-
     fn start(start: Start) -> Result<(Worker, BufReader<ChildStdout>), Error> {
         let failed = |error: std::io::Error| {
             Error::new(ErrorKind::OTHER, format_args!("no worker process can be started: {error}"))
@@ -126,66 +228,52 @@ impl Worker {
     }
 
     fn send(&self, message: &ToWorker) -> std::io::Result<()> {
-        match &mut *lock(&self.input) {
+        match &mut *self.input.lock() {
             Some(input) => frame::write_message(input, message),
             None => Err(std::io::ErrorKind::BrokenPipe.into()),
         }
     }
 
-    /// Serves the worker's calls until it is done.
-    ///
-    /// # Errors
-    /// Those of the connector, or how the worker died.
-    pub(crate) fn serve(
-        &self,
-        output: &mut BufReader<ChildStdout>,
-        services: Arc<dyn HostApi>,
-        sink: Box<dyn RecordSink>,
-        cancel: &Cancel,
-    ) -> Result<CollectSummary, Error> {
+    /// Runs `f`; ends the worker if that takes longer.
+    fn within<T>(&self, limit: Option<Duration>, f: impl FnOnce() -> T) -> T {
+        let Some(limit) = limit else { return f() };
         let over = Cancel::default();
-        let (worker, asked, ended) = (self.clone(), cancel.clone(), over.clone());
-        let pass_on = move || {
-            while !ended.sleep(Duration::from_millis(100)) {
-                if asked.is_set() {
-                    let _ = worker.send(&ToWorker::Cancel);
-                    return;
+        std::thread::scope(|scope| {
+            let timer = std::thread::Builder::new().name("worker-timer".into());
+            let watch = || {
+                if !over.sleep(limit) {
+                    self.kill();
                 }
+            };
+            if let Err(error) = timer.spawn_scoped(scope, watch) {
+                log::warn!("the worker runs without a time limit: {error}");
             }
-        };
-        let passing = std::thread::Builder::new().name("worker-cancel".into()).spawn(pass_on);
-        let mut run = Run { services, sink };
-        let result = self.converse(output, &mut run);
-        over.set();
-        if let Ok(passing) = passing {
-            // It may be writing to a worker that does not read; the worker is gone by now.
-            let _ = passing.join();
-        }
-        serde_json::from_str(&result?).map_err(not_understood)
+            let result = f();
+            over.set();
+            result
+        })
     }
 
-    /// Reads frames until the worker is done or dead.
+    /// Reads frames until the worker is done; an error when it died, with what it sent instead of a
+    /// frame.
     fn converse(
         &self,
         output: &mut BufReader<ChildStdout>,
         host: &mut dyn Host,
-    ) -> Result<String, Error> {
-        let result = loop {
+    ) -> Result<Result<String, Error>, Option<std::io::Error>> {
+        loop {
             match self.one_frame(output, host) {
                 Ok(None) => {}
-                Ok(Some(result)) => break Ok(result),
-                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => break Err(None),
-                Err(error) => break Err(Some(error)),
+                Ok(Some(result)) => return Ok(result),
+                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                    return Err(None);
+                }
+                Err(error) => return Err(Some(error)),
             }
-        };
-        let status = self.end();
-        match result {
-            Ok(result) => result,
-            Err(broken) => Err(self.died(status, broken.as_ref())),
         }
     }
 
-    /// Serves one frame; answers the worker's last word once it came.
+    /// Serves one frame; returns the result once the worker is done.
     fn one_frame(
         &self,
         output: &mut BufReader<ChildStdout>,
@@ -226,17 +314,17 @@ impl Worker {
         }
     }
 
-    /// Waits a moment for the worker to end by itself; then ends it and all it started. Answers how
+    /// Waits a moment for the worker to end by itself; then ends it and all it started. Returns how
     /// it ended by itself.
     fn end(&self) -> Option<ExitStatus> {
-        *lock(&self.input) = None;
         let began = Instant::now();
         while !self.has_ended() && began.elapsed() < EXIT_WITHIN {
             Cancel::default().sleep(Duration::from_millis(5));
         }
         let by_itself = self.has_ended();
         self.kill();
-        let status = lock(&self.child).wait().ok();
+        *self.input.lock() = None;
+        let status = self.child.lock().wait().ok();
         status.filter(|_| by_itself)
     }
 
@@ -244,19 +332,19 @@ impl Worker {
     #[cfg(unix)]
     fn has_ended(&self) -> bool {
         use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
-        let pid = Pid::from_child(&lock(&self.child));
+        let pid = Pid::from_child(&self.child.lock());
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         !matches!(waitid(WaitId::Pid(pid), options), Ok(None))
     }
 
     #[cfg(not(unix))]
     fn has_ended(&self) -> bool {
-        !matches!(lock(&self.child).try_wait(), Ok(None))
+        !matches!(self.child.lock().try_wait(), Ok(None))
     }
 
     /// Ends the worker and everything it started, at once. To be called before it is reaped.
-    pub(crate) fn kill(&self) {
-        let mut child = lock(&self.child);
+    fn kill(&self) {
+        let mut child = self.child.lock();
         #[cfg(unix)]
         let _ = rustix::process::kill_process_group(
             rustix::process::Pid::from_child(&child),
@@ -265,23 +353,46 @@ impl Worker {
         let _ = child.kill();
     }
 
-    /// How a worker that did not finish its job ended.
+    /// How a worker that did not finish its job ended. One that met its limits did not crash: what it
+    /// was given to read may be the reason.
     fn died(&self, status: Option<ExitStatus>, broken: Option<&std::io::Error>) -> Error {
-        let words = String::from_utf8_lossy(&lock(&self.words)).into_owned();
-        let how = match (broken, status) {
-            (Some(error), _) => format!("sent something that is no message ({error})"),
-            (None, None) => "closed its connection to the host".into(),
-            (None, Some(_)) if words.contains("memory allocation of") => {
-                format!("needed more than its {} MiB of memory", self.limits.memory_mib)
+        let words = String::from_utf8_lossy(&self.words.lock()).into_owned();
+        let (kind, how) = match (broken, status) {
+            (Some(error), _) => {
+                (ErrorKind::PANIC, format!("sent something that is no message ({error})"))
             }
+            (None, None) => (ErrorKind::PANIC, "closed its connection to the host".into()),
+            (None, Some(_)) if words.contains("memory allocation of") => (
+                ErrorKind::OTHER,
+                format!("needed more than its {} MiB of memory", self.limits.memory_mib),
+            ),
             (None, Some(_)) if words.contains("overflowed its stack") => {
-                "overflowed its stack".into()
+                (ErrorKind::PANIC, "overflowed its stack".into())
             }
-            (None, Some(status)) => how_it_ended(status, self.limits),
+            (None, Some(status)) if ran_out_of_time(status) => {
+                (ErrorKind::OTHER, how_it_ended(status, self.limits))
+            }
+            (None, Some(status)) => (ErrorKind::PANIC, how_it_ended(status, self.limits)),
         };
-        Error::new(ErrorKind::PANIC, format_args!("the connector's process {how}"))
-            .with_hint("this is a fault of the connector: report it to its maker")
+        let hint = match kind {
+            ErrorKind::PANIC => "this is a fault of the connector: report it to its maker",
+            _ => {
+                "if the organization really is that large, raise `worker_memory_mib` in config.toml"
+            }
+        };
+        Error::new(kind, format_args!("the connector's process {how}")).with_hint(hint)
     }
+}
+
+/// Whether a process was ended for the processor time it used.
+fn ran_out_of_time(status: ExitStatus) -> bool {
+    #[cfg(unix)]
+    return std::os::unix::process::ExitStatusExt::signal(&status) == Some(24);
+    #[cfg(not(unix))]
+    return {
+        let _ = status;
+        false
+    };
 }
 
 /// How a process ended, to be read after "the connector's process".
@@ -321,7 +432,7 @@ fn listen(mut errors: impl Read, words: &Mutex<Vec<u8>>) {
         if read == 0 {
             return;
         }
-        let mut kept = lock(words);
+        let mut kept = words.lock();
         kept.extend_from_slice(&buffer[..read]);
         let excess = kept.len().saturating_sub(LAST_WORDS);
         kept.drain(..excess);
@@ -333,7 +444,7 @@ fn listen(mut errors: impl Read, words: &Mutex<Vec<u8>>) {
                 if lines < MOST_LINES {
                     log::warn!(
                         "the connector's process: {}",
-                        redact::shown(&String::from_utf8_lossy(&line))
+                        redact::safe_text(&redact::foreign(&String::from_utf8_lossy(&line)))
                     );
                 }
                 lines += 1;
@@ -366,15 +477,25 @@ impl Host for NothingYet {
     }
 }
 
-/// For a run.
-struct Run {
+/// For an instance.
+struct Serving {
     services: Arc<dyn HostApi>,
-    sink: Box<dyn RecordSink>,
+    /// Where the records of a running `collect` go.
+    sink: Option<Box<dyn RecordSink>>,
 }
 
-impl Host for Run {
+impl Serving {
+    fn sink(&mut self) -> Result<&mut dyn RecordSink, Error> {
+        match &mut self.sink {
+            Some(sink) => Ok(&mut **sink),
+            None => Err(Error::new(ErrorKind::STATE, "no run is in progress")),
+        }
+    }
+}
+
+impl Host for Serving {
     fn call(&mut self, worker: &Worker, id: u32, call: Call) -> Option<Result<Answer, Error>> {
-        let services = &self.services;
+        let services = Arc::clone(&self.services);
         let nothing = |()| Answer::Nothing;
         let result = match call {
             Call::SecretGet { name } => services
@@ -385,7 +506,7 @@ impl Host for Run {
             }
             Call::LeaseAcquire { name, ttl } => {
                 // It may take long, and what ends it may be the worker's next message.
-                let (services, worker) = (Arc::clone(services), worker.clone());
+                let (services, worker) = (services, worker.clone());
                 let wait = move || {
                     let lease = catch("lease", || services.lease_acquire(&name, ttl));
                     worker.reply(id, lease.map(Answer::Number));
@@ -397,7 +518,7 @@ impl Host for Run {
             }
             Call::Checkpoint { dataset } => services.checkpoint(&dataset).map(Answer::Text),
             Call::KeepCheckpoint { dataset, state } => {
-                self.sink.checkpoint(&dataset, &state).map(nothing)
+                self.sink().and_then(|sink| sink.checkpoint(&dataset, &state)).map(nothing)
             }
             Call::Extension { id, json } => {
                 services.extension(&id, &json).map(|text| Answer::Text(Some(text)))
@@ -424,7 +545,8 @@ impl Host for Run {
     }
 
     fn batch(&mut self, dataset: &str, batch: RecordBatch) -> Result<(), Error> {
-        self.sink.batch(dataset, ArrowBatch::from_record_batch(batch)?)
+        let batch = ArrowBatch::from_record_batch(batch)?;
+        self.sink()?.batch(dataset, batch)
     }
 }
 
@@ -440,8 +562,4 @@ fn decoded(ipc: &[u8]) -> Result<RecordBatch, Error> {
         (Some(batch), None) => batch.map_err(|error| bad(&error)),
         _ => Err(bad(&"it is not one batch")),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

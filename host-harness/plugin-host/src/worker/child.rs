@@ -1,31 +1,40 @@
-//! The worker's side: limits itself, loads the library, runs one operation.
+//! The worker's side: limits itself, loads the library, runs the operations of one instance.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use arrow_ipc::writer::StreamWriter;
 use connector_api::batch::ArrowBatch;
-use connector_api::host_side::{HostApi, RecordSink, catch};
+use connector_api::guard::catch;
+use connector_api::host_side::{HostApi, RecordSink};
 use connector_api::message::JournalEntry;
 use connector_api::{Error, ErrorKind, Secret};
+use parking_lot::Mutex;
 
 use super::frame::{self, BATCH};
+use super::process;
 use super::{Answer, Call, Job, Start, ToHost, ToWorker};
-use crate::app::deployment::refused_settings;
 use crate::cancel::Cancel;
-use crate::plugin::Checked;
-use crate::process;
+use crate::checked::Checked;
+use crate::plugin::Plugin;
 
 /// A sleeping connector says so at least this often.
 const SLICE: Duration = Duration::from_secs(10);
 
-/// Runs the one job of this process; answers its exit code.
-pub(crate) fn run() -> u8 {
+/// What the host asks of the instance.
+enum Task {
+    Operate { operation: String, json: String },
+    Collect { request: String },
+    End,
+}
+
+/// Runs the job of this process; returns its exit code.
+pub fn run() -> u8 {
     let Ok((mut input, output)) = process::take_standard_streams() else { return 1 };
     let Ok(Some((_, payload))) = frame::read(&mut input) else { return 1 };
     let Ok(ToWorker::Start(start)) = frame::message(&payload) else { return 1 };
@@ -39,9 +48,10 @@ pub(crate) fn run() -> u8 {
     let _ = log::set_boxed_logger(Box::new(RemoteLog(Arc::clone(&host))));
     log::set_max_level(start.log_level);
     let listener = Arc::clone(&host);
+    let (tasks, todo) = channel();
     let listening = std::thread::Builder::new().name("host".into()).spawn(move || {
         while let Ok(Some((_, payload))) = frame::read(&mut input) {
-            listener.told(&payload);
+            listener.receive(&payload, &tasks);
         }
         // The host is gone: nobody waits for this process any more.
         std::process::exit(1);
@@ -52,39 +62,55 @@ pub(crate) fn run() -> u8 {
     if let Err(error) = process::limit(start.limits) {
         log::warn!("the worker's limits could not all be set: {error}");
     }
-    let result = catch("the worker", || work(&host, *start));
-    let sent = host.send(&ToHost::Done { result });
-    u8::from(sent.is_err())
+    match work(&host, &start, &todo) {
+        Ok(()) => 0,
+        Err(_) => 1,
+    }
 }
 
-fn work(host: &Arc<Remote>, start: Start) -> Result<String, Error> {
+/// Does what the host asks, until it asks for no more.
+///
+/// # Errors
+/// When the host cannot be reached any more.
+fn work(host: &Arc<Remote>, start: &Start, todo: &Receiver<Task>) -> std::io::Result<()> {
+    let done = |result| host.send(&ToHost::Done { result });
+    let plugin = match catch("the worker", || load(start)) {
+        Ok(plugin) => plugin,
+        Err(error) => return done(Err(error)),
+    };
+    if start.job == Job::Describe {
+        let json = serde_json::to_string(&plugin.manifest);
+        return done(json.map_err(|error| Error::new(ErrorKind::OTHER, error)));
+    }
+    let instance = match plugin.instance(Arc::<Remote>::clone(host)) {
+        Ok(instance) => instance,
+        Err(error) => return done(Err(error)),
+    };
+    done(Ok(String::new()))?;
+    while let Ok(task) = todo.recv() {
+        let result = match task {
+            Task::Operate { operation, json } => {
+                catch("the worker", || instance.operation(&operation, &json))
+            }
+            Task::Collect { request } => {
+                let sink = Box::new(RemoteSink(Arc::clone(host)));
+                catch("the worker", || instance.collect_json(&request, sink))
+            }
+            Task::End => break,
+        };
+        done(result)?;
+    }
+    Ok(())
+}
+
+fn load(start: &Start) -> Result<Plugin, Error> {
     let plugin = Checked::known(&start.library, &start.digest)
         .and_then(Checked::load)
         .map_err(|refusal| Error::new(ErrorKind::STATE, refusal.reason()))?;
     if let Err(error) = process::write_no_files() {
         log::warn!("the worker could write files: {error}");
     }
-    match start.job {
-        Job::Describe => serde_json::to_string(&plugin.manifest)
-            .map_err(|error| Error::new(ErrorKind::OTHER, error)),
-        Job::Collect { configure, request } => {
-            let instance = plugin.instance(Arc::<Remote>::clone(host))?;
-            let problems = instance.configure(&configure)?;
-            if !problems.is_empty() {
-                return Err(refused_settings(&problems));
-            }
-            instance.enable()?;
-            let sink = RemoteSink(Arc::clone(host));
-            let result = instance.collect(&request, Box::new(sink));
-            if !matches!(&result, Err(error) if error.kind == ErrorKind::PANIC)
-                && let Err(error) = instance.disable()
-            {
-                log::warn!("the connector could not be disabled after the run: {error}");
-            }
-            drop(instance);
-            serde_json::to_string(&result?).map_err(|error| Error::new(ErrorKind::OTHER, error))
-        }
-    }
+    Ok(plugin)
 }
 
 /// The host at the other end of the pipes.
@@ -98,7 +124,7 @@ struct Remote {
 
 impl Remote {
     fn send(&self, message: &ToHost) -> std::io::Result<()> {
-        frame::write_message(&mut *lock(&self.output), message)
+        frame::write_message(&mut *self.output.lock(), message)
     }
 
     /// For messages nobody waits for; a host that is gone ends this process anyway.
@@ -106,10 +132,15 @@ impl Remote {
         let _ = self.send(message);
     }
 
-    fn told(&self, payload: &[u8]) {
+    fn receive(&self, payload: &[u8], tasks: &Sender<Task>) {
+        // A task is dropped only when this process is about to exit.
+        let task = |task| drop(tasks.send(task));
         match frame::message(payload) {
+            Ok(ToWorker::Operate { operation, json }) => task(Task::Operate { operation, json }),
+            Ok(ToWorker::Collect { request }) => task(Task::Collect { request }),
+            Ok(ToWorker::End) => task(Task::End),
             Ok(ToWorker::Reply { id, result }) => {
-                if let Some(waiting) = lock(&self.waiting).remove(&id) {
+                if let Some(waiting) = self.waiting.lock().remove(&id) {
                     let _ = waiting.send(result);
                 }
             }
@@ -121,7 +152,7 @@ impl Remote {
     fn call(&self, send: impl FnOnce(u32) -> std::io::Result<()>) -> Result<Answer, Error> {
         let id = self.last_call.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let (reply, replied) = channel();
-        lock(&self.waiting).insert(id, reply);
+        self.waiting.lock().insert(id, reply);
         send(id).map_err(|error| {
             Error::new(ErrorKind::OTHER, format_args!("the host cannot be told: {error}"))
         })?;
@@ -241,7 +272,7 @@ impl RecordSink for RemoteSink {
         let length = u16::try_from(name.len())
             .map_err(|_| Error::new(ErrorKind::SCHEMA, "the dataset's name is too long"))?;
         let send = |id: u32| {
-            let mut output = lock(&self.0.output);
+            let mut output = self.0.output.lock();
             let head = [&id.to_le_bytes()[..], &length.to_le_bytes()[..], name, &ipc];
             frame::write(&mut *output, BATCH, &head)?;
             output.flush()
@@ -253,8 +284,4 @@ impl RecordSink for RemoteSink {
         let call = Call::KeepCheckpoint { dataset: dataset.into(), state: state.into() };
         self.0.ask(call).map(drop)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
