@@ -5,7 +5,9 @@ use rusqlite::{OptionalExtension, Transaction};
 use crate::error::StoreError;
 use crate::store::Store;
 use crate::time;
-use crate::vault::KEY_CHECK;
+
+/// The value under which a new store notes which key it is sealed with.
+pub(crate) const KEY_CHECK: &str = "key_check";
 
 /// The name under which the sealed settings of a connector are bound.
 pub const SETTINGS: &str = "settings/v1";

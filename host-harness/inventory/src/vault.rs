@@ -18,14 +18,13 @@ use crate::error::{StoreError, StoreErrorKind};
 use crate::files::{folder_of, restrict, sync_folder};
 use crate::folder::Folder;
 use crate::locks::KeyLock;
+use crate::secrets::KEY_CHECK;
 use crate::store::Store;
 
 const VERSION: u8 = 1;
 const NONCE: usize = 24;
 const TAG: usize = 16;
 const KEY: usize = 32;
-/// The value under which a new store notes which key it is sealed with.
-pub(crate) const KEY_CHECK: &str = "key_check";
 const KEY_CHECK_TEXT: &str = "endpoint-server key check";
 
 /// Where the sealing key may lie, from the environment.
