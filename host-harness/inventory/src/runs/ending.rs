@@ -80,7 +80,7 @@ impl Runs<'_> {
         })
     }
 
-    /// Pauses a run: what it read so far stays, unseen by readers, until the run goes on.
+    /// Pauses a run: what it read so far stays, unseen by readers, until the run continues.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -115,7 +115,7 @@ impl Runs<'_> {
         })
     }
 
-    /// Takes back every run that stands as running although its process is gone. `is_alive` says
+    /// Takes back every run that is recorded as running although its process is gone. `is_alive` says
     /// whether a connector's run is held by a living process.
     ///
     /// # Errors
