@@ -101,7 +101,7 @@ impl ServerLock {
         }
     }
 
-    /// The server at work on this folder, as `process N since TIME`; none if there is none.
+    /// The server at work on this folder, as `process N since TIME`; `None` if there is none.
     pub fn holder(folder: &Folder) -> Option<String> {
         let mut file = File::open(folder.locks().join("server")).ok()?;
         match file.try_lock_shared() {

@@ -136,7 +136,7 @@ impl Runs<'_> {
         self.numbered(id)?.ok_or_else(|| StoreError::system("the run that was just stored is gone"))
     }
 
-    /// The connector's paused run, if it can still go on: no run came after it, and neither the
+    /// The connector's paused run, if it can still continue: no run came after it, and neither the
     /// connector's settings nor its grant changed since.
     ///
     /// # Errors
@@ -150,7 +150,7 @@ impl Runs<'_> {
         Ok(runs.pop())
     }
 
-    /// Lets a paused run go on, under its old number.
+    /// Continues a paused run under its old number.
     ///
     /// # Errors
     /// When the store cannot be written.

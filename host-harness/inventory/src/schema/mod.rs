@@ -361,7 +361,7 @@ fn sql_type(kind: FieldType) -> &'static str {
     }
 }
 
-/// The table that holds a dataset of a feature; none if nothing of it was ever stored.
+/// The table that holds a dataset of a feature; `None` if nothing of it was ever stored.
 pub(crate) fn dataset_table(
     connection: &Connection,
     feature: &str,
@@ -414,7 +414,7 @@ fn sql_type_of(
     })
 }
 
-/// Makes the table of a dataset, or adds the columns it does not have yet; answers its name.
+/// Makes the table of a dataset, or adds the columns it does not have yet; returns its name.
 ///
 /// The table is `d_<dataset>`, or `d_<feature>__<dataset>` where another feature uses that name
 /// already. To be called inside a write transaction.

@@ -74,7 +74,7 @@ fn objects(connection: &Connection) -> rusqlite::Result<Objects> {
         .collect()
 }
 
-/// What a store of that version has beside its datasets.
+/// The objects of a store of that version, without those of its datasets.
 fn expected(version: i64) -> Result<Objects, StoreError> {
     let steps = usize::try_from(version).unwrap_or(0).min(MIGRATIONS.len());
     let model = Connection::open_in_memory()?;
@@ -117,7 +117,7 @@ fn dataset_statement(
     )))
 }
 
-/// A statement without its white space, which dumps and alterations set anew, and its comments.
+/// A statement without its white space, which dumps and alterations change.
 fn without_space(statement: &str) -> String {
     statement.split_whitespace().collect()
 }

@@ -1,4 +1,4 @@
-//! The file of the sealing key: where it lies, how it is made, how one takes the place of another.
+//! The file of the sealing key: its place, how it is made, how one replaces another.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub struct KeyPlace {
     pub credentials_directory: Option<PathBuf>,
 }
 
-/// Where a fresh key lies until everything is sealed with it.
+/// Path of a fresh key until everything is sealed with it.
 pub(super) fn next_path(path: &Path) -> PathBuf {
     path.with_extension("next")
 }

@@ -1,4 +1,4 @@
-//! Secrets at rest: sealed one by one, with a key that lies outside the store.
+//! Secrets at rest: sealed one by one, with a key that is kept outside the store.
 
 mod cipher;
 mod generations;
@@ -120,7 +120,7 @@ impl Vault {
     /// seals with it, and [`Vault::open`] puts it in its place if the process died in between.
     ///
     /// # Errors
-    /// When another process uses the key, the key lies elsewhere and no new one is named, or the
+    /// When another process uses the key, the key is kept elsewhere and no new one is named, or the
     /// store cannot be written; the old key then stays.
     pub fn change_key(
         store: &Store,
@@ -243,7 +243,7 @@ impl Vault {
         generations::forget(transaction, &self.cipher, id)
     }
 
-    /// Notes beside the store how far it has come.
+    /// Notes the greatest generation outside the store.
     pub(crate) fn note(&self, store: &Store) {
         match store.read(|connection| Generations::read(connection, &self.cipher)) {
             Ok(list) => generations::note(&self.folder, list.last),
