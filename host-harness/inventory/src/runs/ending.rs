@@ -5,8 +5,9 @@ use connector_api::manifest::Manifest;
 use connector_api::message::{CollectMode, DatasetSummary};
 use rusqlite::{OptionalExtension, Transaction};
 
-use super::{Run, RunEnd, RunError, RunStatus, Runs};
+use super::{Run, RunEnd, RunError, Runs};
 use crate::error::StoreError;
+use crate::run_status::RunStatus;
 use crate::schema;
 use crate::snapshots::DatasetInfo;
 use crate::time;

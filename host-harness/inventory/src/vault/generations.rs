@@ -11,11 +11,11 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 use serde::{Deserialize, Serialize};
 
 use super::cipher::{Binding, Cipher, is_counted, refused};
-use super::{GENERATIONS, JOURNAL_KEY, KEY_CHECK, SecretChanges};
+use super::values::{GENERATIONS, JOURNAL_KEY, KEY_CHECK, SecretChanges};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::files::restrict;
 use crate::folder::Folder;
-use crate::secrets::{SETTINGS, put_meta, put_secret};
+use crate::sealed_rows::{SETTINGS, put_meta, put_secret};
 
 /// The current generations.
 #[derive(Debug, Default, Serialize, Deserialize)]

@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::KEY_CHECK;
 use super::cipher::{Cipher, KEY};
+use super::values::KEY_CHECK;
 use crate::error::StoreError;
 use crate::files::{folder_of, restrict, sync_folder};
 use crate::folder::Folder;
