@@ -1,4 +1,4 @@
-//! The repositories on the store's handles, one for each noun.
+//! The repository of each noun, on the store's handles.
 
 use crate::additions::{Added, Additions};
 use crate::connector_names::ConnectorNames;

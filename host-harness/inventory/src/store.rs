@@ -1,4 +1,4 @@
-//! The handles, for writing and for reading; each noun has a repository on them.
+//! The handles, for writing and for reading.
 //!
 //! Rows of a dataset are versioned by run: a version is part of snapshot `S` exactly if
 //! `_from <= S` and (`_to` is null or `_to > S`). A run adds versions that no published snapshot can
