@@ -79,9 +79,11 @@ const POSITION: Allowed = &[
         ],
     ),
     ("summary", &["error", "evidence", "model", "number", "source", "visibility"]),
+    ("claims", &["evidence", "model", "number", "rules", "source", "visibility"]),
     (
         "position",
         &[
+            "claims",
             "error",
             "evidence",
             "inputs",
@@ -182,47 +184,22 @@ pub(super) const UPWARD: &[(&str, &str, &str)] = &[
 ];
 
 /// Folders and files at the top of a crate that are still in a circle.
-pub(super) const CIRCLES: Allowed = &[
-    ("connector-api", &["ffi"]),
-    (
-        "inventory",
-        &[
-            "additions",
-            "connector_names",
-            "connectors",
-            "daily",
-            "features",
-            "journal",
-            "locks",
-            "runs",
-            "schedule",
-            "schema",
-            "secrets",
-            "sightings",
-            "snapshots",
-            "store",
-            "vault",
-        ],
-    ),
-    (
+pub(super) const CIRCLES: Allowed = &[(
+    "position",
+    &[
+        "daily",
+        "evidence",
+        "inputs",
+        "model",
+        "money",
         "position",
-        &[
-            "daily",
-            "diff",
-            "evidence",
-            "inputs",
-            "model",
-            "money",
-            "reconcile",
-            "rules",
-            "seats",
-            "tables",
-            "visibility",
-        ],
-    ),
-    ("plugin-host", &["redact"]),
-    ("host-harness", &["cli"]),
-];
+        "reconcile",
+        "rules",
+        "seats",
+        "tables",
+        "visibility",
+    ],
+)];
 
 /// A crate of somebody else and the only places that may name it.
 pub(super) struct Edge {
