@@ -28,6 +28,7 @@ mod hosts;
 mod isolation;
 #[cfg(target_os = "linux")]
 mod killed;
+mod limits;
 mod memory;
 mod null_host;
 mod old_stores;
