@@ -46,7 +46,7 @@ pub fn collect(
 
     let mut context = deployment.context(connector.id, cancel.clone());
     context.watcher = watcher;
-    let plan = plan::begin(&deployment.store, plugin, connector, options)?;
+    let plan = plan::begin(deployment, plugin, connector, options)?;
     context.run_id = Some(plan.run.id);
     context.goes_on = plan.goes_on();
     let context = Arc::new(context);
