@@ -40,6 +40,8 @@ pub struct Connector {
     pub revocation_failed_at: Option<DateTime<Utc>>,
     /// The vendor's id of the organization its records are of, from the first grant on.
     pub organization_id: Option<String>,
+    /// When its settings or its grant last changed.
+    pub changed_at: DateTime<Utc>,
 }
 
 impl Connector {
@@ -67,7 +69,8 @@ pub struct NewConnector {
 }
 
 const COLUMNS: &str = "id, name, description, feature, domain, client_id, schedule,
-    grant_summary, granted_at, pending_authorization_at, revocation_failed_at, organization_id";
+    grant_summary, granted_at, pending_authorization_at, revocation_failed_at, organization_id,
+    changed_at";
 
 fn connector(row: &Row<'_>) -> rusqlite::Result<Connector> {
     let grant: Option<String> = row.get(7)?;
@@ -84,6 +87,7 @@ fn connector(row: &Row<'_>) -> rusqlite::Result<Connector> {
         pending_authorization_at: row.get::<_, Option<i64>>(9)?.map(time::from_ms),
         revocation_failed_at: row.get::<_, Option<i64>>(10)?.map(time::from_ms),
         organization_id: row.get(11)?,
+        changed_at: time::from_ms(row.get(12)?),
     })
 }
 
@@ -165,7 +169,8 @@ impl Connectors<'_> {
     }
 
     /// Replaces the plain part, the sealed settings and some secrets of a connector. The other
-    /// secrets are sealed again where what they are bound to changes.
+    /// secrets are sealed again where what they are bound to changes. If its grant ends with that, it
+    /// is kept as one that is still live at the vendor and not used.
     ///
     /// # Errors
     /// When the name is taken, a secret cannot be opened, or the store cannot be written; nothing is
@@ -177,6 +182,7 @@ impl Connectors<'_> {
         new: &NewConnector,
         settings: &str,
         secrets: &SecretChanges,
+        grant_ends: bool,
     ) -> Result<(), StoreError> {
         self.0.write(|transaction| {
             refuse_taken_name(transaction, &new.name, Some(id))?;
@@ -192,7 +198,8 @@ impl Connectors<'_> {
             sealed.extend(secrets.clone());
             transaction.execute(
                 "UPDATE connector SET name = ?2, description = ?3, domain = ?4, client_id = ?5,
-                     schedule = ?6, changed_at = ?7 WHERE id = ?1",
+                     schedule = ?6, changed_at = ?7,
+                     revocation_failed_at = iif(?8, ?7, revocation_failed_at) WHERE id = ?1",
                 (
                     id,
                     &new.name,
@@ -201,6 +208,7 @@ impl Connectors<'_> {
                     &new.client_id,
                     &new.schedule,
                     time::now().timestamp_millis(),
+                    grant_ends,
                 ),
             )?;
             vault.put(transaction, id, Some(settings), &sealed)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use connector_api::host_side::Instance;
-use connector_api::manifest::Manifest;
+use connector_api::manifest::{Manifest, SettingSpec};
 use connector_api::message::{ConfigureRequest, Problem};
 use connector_api::{Error, ErrorKind, Secret};
 
@@ -112,7 +112,8 @@ impl Deployment {
         Ok(connectors.insert(&self.vault, &draft.plain, &settings, &draft.secrets)?)
     }
 
-    /// Checks and stores a changed connector; all or nothing.
+    /// Checks and stores a changed connector; all or nothing. A grant for another domain, client id or
+    /// login host is no longer used until the connector is authorized again.
     ///
     /// # Errors
     /// A settings error with all problems by field.
@@ -123,9 +124,12 @@ impl Deployment {
         draft: &Draft,
     ) -> Result<(), HostError> {
         self.validate(plugin, draft, Some(connector))?;
+        let former = self.draft(connector)?;
+        let grant_ends = connector.grant.is_some() && !same_grant(&plugin.manifest, &former, draft);
         let settings = serde_json::to_string(&draft.settings).map_err(HostError::failed)?;
         let (connectors, id) = (self.store.connectors(), connector.id);
-        Ok(connectors.update(&self.vault, id, &draft.plain, &settings, &draft.secrets)?)
+        let (plain, secrets) = (&draft.plain, &draft.secrets);
+        Ok(connectors.update(&self.vault, id, plain, &settings, secrets, grant_ends)?)
     }
 
     /// Deletes a connector with its secrets, runs and records.
@@ -224,6 +228,22 @@ impl Deployment {
             secrets: secrets.iter().filter(|name| is_secret(name)).map(|n| (*n).clone()).collect(),
         })
     }
+}
+
+/// Whether a grant made with the settings of one draft is one with those of the other.
+fn same_grant(manifest: &Manifest, one: &Draft, other: &Draft) -> bool {
+    let plain = |draft: &Draft| {
+        [&draft.plain.domain, &draft.plain.client_id].map(|text| text.trim().to_lowercase())
+    };
+    let setting = |draft: &Draft, spec: &SettingSpec| {
+        draft
+            .settings
+            .get(&spec.name)
+            .or(spec.default.as_ref())
+            .map(|value| value.trim().to_owned())
+    };
+    let mut bound = manifest.settings.iter().filter(|spec| spec.binds_grant && !spec.secret);
+    plain(one) == plain(other) && bound.all(|spec| setting(one, spec) == setting(other, spec))
 }
 
 /// Takes back runs whose process is gone; returns how many.

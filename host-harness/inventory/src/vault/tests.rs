@@ -219,11 +219,11 @@ fn two_hundred_stores_that_were_tampered_with_are_refused_and_the_untouched_one_
         .unwrap();
     store
         .connectors()
-        .update(&vault, one, &plain("one", "north"), "{\"a\": 1}", &SecretChanges::new())
+        .update(&vault, one, &plain("one", "north"), "{\"a\": 1}", &SecretChanges::new(), false)
         .unwrap();
     store
         .connectors()
-        .update(&vault, two, &plain("two", "south"), "{}", &SecretChanges::new())
+        .update(&vault, two, &plain("two", "south"), "{}", &SecretChanges::new(), false)
         .unwrap();
     for kept in ["secret", "connector", "meta"] {
         case.change(&format!("CREATE TEMP TABLE now_{kept} AS SELECT * FROM {kept}"));
@@ -389,7 +389,7 @@ fn an_edit_seals_what_it_did_not_change_again_and_a_key_change_keeps_all() {
     let id = connector(&case, &vault, "c");
     case.store
         .connectors()
-        .update(&vault, id, &plain("c", "south"), "{}", &changes("token", "new"))
+        .update(&vault, id, &plain("c", "south"), "{}", &changes("token", "new"), false)
         .unwrap();
     let read = |vault: &Vault, name| {
         vault.secret(&case.store, id, name).unwrap().unwrap().expose().to_owned()
