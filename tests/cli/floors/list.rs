@@ -78,10 +78,12 @@ const POSITION: Allowed = &[
             "visibility",
         ],
     ),
+    ("claims", &["evidence", "model", "number", "rules", "source", "visibility"]),
     ("summary", &["error", "evidence", "model", "number", "source", "visibility"]),
     (
         "position",
         &[
+            "claims",
             "error",
             "evidence",
             "inputs",
