@@ -15,6 +15,7 @@ pub mod files;
 mod folder;
 mod journal;
 pub mod locks;
+mod repositories;
 mod retention;
 mod rows;
 mod runs;

@@ -88,7 +88,7 @@ impl Reporter {
     /// A line on standard error, always. Live secrets are masked.
     pub(crate) fn problem(self, text: &str) {
         let text = redact::mask(text);
-        super::progress::above(|| {
+        super::bars::above(|| {
             let mut err = std::io::stderr().lock();
             let _ = writeln!(err, "{text}");
         });

@@ -10,6 +10,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::error::StoreError;
 
+pub(crate) use objects::check_is_store;
+
 /// How long one statement waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -291,24 +293,6 @@ fn check_version(version: i64, path: &Path) -> Result<(), StoreError> {
         ));
     }
     Ok(())
-}
-
-/// Checks that an open file is a store that this program can use, with its objects and no others.
-pub(crate) fn check_is_store(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    check_version(version(connection)?, path)?;
-    let tables: i64 = connection.query_row(
-        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('meta', 'connector')",
-        [],
-        |row| row.get(0),
-    )?;
-    if tables == 2 {
-        return objects::check(connection, path);
-    }
-    Err(StoreError::system(format_args!(
-        "`{}` is not a store of an endpoint server",
-        path.display()
-    ))
-    .with_hint("name a file that `store backup` wrote"))
 }
 
 fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {

@@ -6,17 +6,35 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::{MIGRATIONS, columns_of, sql_type_of, version};
+use super::{MIGRATIONS, check_version, columns_of, sql_type_of, version};
 use crate::error::{StoreError, StoreErrorKind};
 
 /// Objects by kind and name, each with its statement.
 type Objects = BTreeMap<(String, String), String>;
 
+/// Checks that an open file is a store that this program can use, with its objects and no others.
+pub(crate) fn check_is_store(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    check_version(version(connection)?, path)?;
+    let tables: i64 = connection.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('meta', 'connector')",
+        [],
+        |row| row.get(0),
+    )?;
+    if tables == 2 {
+        return check_objects(connection, path);
+    }
+    Err(StoreError::system(format_args!(
+        "`{}` is not a store of an endpoint server",
+        path.display()
+    ))
+    .with_hint("name a file that `store backup` wrote"))
+}
+
 /// Compares every table, index, trigger and view with those that this program makes.
 ///
 /// # Errors
 /// When there is another, when one is missing or differs, or the store cannot be read.
-pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+fn check_objects(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let mut found = objects(connection)?;
     let refused = |what: &str, (kind, name): &(String, String)| {
         StoreError::new(
@@ -166,7 +184,7 @@ mod tests {
     fn a_store_of_ours_is_accepted_also_with_datasets_that_grew() {
         let folder = tempfile::tempdir().unwrap();
         let (connection, path) = store(folder.path());
-        check(&connection, &path).unwrap();
+        check_objects(&connection, &path).unwrap();
     }
 
     #[test]
@@ -176,7 +194,7 @@ mod tests {
             let text = std::fs::read_to_string(kept.join(format!("{version}.sql"))).unwrap();
             let connection = Connection::open_in_memory().unwrap();
             connection.execute_batch(&text).unwrap();
-            check(&connection, Path::new("kept")).unwrap();
+            check_objects(&connection, Path::new("kept")).unwrap();
         }
     }
 
@@ -218,7 +236,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let (connection, path) = store(folder.path());
             connection.execute_batch(change).unwrap();
-            let error = check(&connection, &path).unwrap_err();
+            let error = check_objects(&connection, &path).unwrap_err();
             assert_eq!(error.kind, StoreErrorKind::Unusable, "{change}");
             assert!(error.message.contains(&format!("`{name}`")), "{change}: {error}");
         }

@@ -64,6 +64,14 @@ pub struct ContractLine {
     pub licenses: Vec<(Family, String)>,
 }
 
+impl ContractLine {
+    /// Whether it renews by itself and it is too late to give notice.
+    pub(crate) fn renews_unchanged(&self, today: NaiveDate) -> bool {
+        let notice = self.end_on - chrono::Days::new(self.notice_days.max(0).unsigned_abs());
+        self.auto_renew && notice < today
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawPrice {

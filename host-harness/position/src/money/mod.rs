@@ -14,5 +14,6 @@ pub use import::{
     ContractLine, PriceBook, PriceLine, classification, contract, leavers, line_at, line_of_record,
     prices,
 };
-pub use pool::{PoolMoney, Valuer, pool_money};
+pub(crate) use pool::pool_money;
+pub use pool::{PoolMoney, Valuer};
 pub use what_if::WhatIf;

@@ -274,7 +274,7 @@ fn known_licenses(
     let snapshot = snapshots::pick(reader, connector, None)?;
     let inputs = analysis::inputs(reader, &snapshot, &app.config().rules, <_>::default())?;
     let source = StoreSource::open(reader, &snapshot)?;
-    let analysis = analysis::analyse(&source, &inputs)?;
+    let analysis = analysis::analyse(&source, &inputs, None)?;
     let known = analysis.position.licenses.iter().map(|license| KnownLicense {
         family: license.family.to_string(),
         key: license.key.clone(),
@@ -369,7 +369,7 @@ pub fn template(app: &App, kind: ImportKind, name: Option<&str>) -> Result<Templ
         ImportKind::Prices => {
             let inputs = analysis::inputs(&reader, &snapshot, &app.config().rules, <_>::default())?;
             let source = StoreSource::open(&reader, &snapshot)?;
-            let analysis = analysis::analyse(&source, &inputs)?;
+            let analysis = analysis::analyse(&source, &inputs, None)?;
             for license in &analysis.position.licenses {
                 if license.unit == Unit::Requests || license.is_dormant() {
                     continue;
