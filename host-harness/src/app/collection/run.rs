@@ -41,7 +41,7 @@ pub fn collect(
     watcher: Arc<dyn Watcher>,
 ) -> Result<Outcome, HostError> {
     check_datasets(plugin, &options.datasets)?;
-    let _lock = RunLock::take(deployment.store.folder(), connector)?;
+    let _lock = RunLock::take(deployment.store.folder(), connector.id, &connector.name)?;
     deployment.recover_runs(Some(connector.id))?;
 
     let mut context = deployment.context(connector.id, cancel.clone());
