@@ -187,7 +187,7 @@ fn a_revoked_grant_asks_for_authorization_and_keeps_what_was_published() {
 
 #[test]
 fn a_page_that_lost_rows_is_never_taken_for_the_end() {
-    // The last rows of the only page: reading goes on after the last one that came.
+    // The last rows of the only page: reading continues after the last one that came.
     let org = org();
     let host = Host::authorized(&org);
     org.faults().push(Fault::new(Action::TruncatePage { rows: 500 }).on_object("User"));
@@ -268,4 +268,31 @@ fn a_maintenance_page_is_not_data() {
     org.faults().push(Fault::new(Action::HtmlPage).on_object("Profile"));
     org.faults().push(Fault::new(Action::EdgeUnavailable).on_object("UserRole"));
     assert_eq!(host.collect(0)["status"], "complete");
+}
+
+#[test]
+fn a_check_after_a_run_that_was_not_complete_says_so_until_one_is() {
+    let org = org();
+    let host = Host::authorized(&org);
+    host.collect(0);
+    let (check, ran) = host.json(&["connectors", "check", NAME]);
+    ran.code(0);
+    assert_eq!(check["ok"], true);
+    let page = Action::Status {
+        code: 403,
+        body: "<html><title>Access denied</title></html>".into(),
+        content_type: Some("text/html".into()),
+        headers: vec![],
+    };
+    org.faults().set([Fault::new(page).on_object("UserRole").on_path_with("/query").always()]);
+    let run = host.run(&["collect", NAME]);
+    assert_ne!(run.code, 0);
+    org.faults().clear();
+    let (check, ran) = host.json(&["connectors", "check", NAME]);
+    ran.code(4);
+    let findings = check["findings"].as_array().expect("findings");
+    let last = findings.iter().find(|finding| finding["id"] == "run.last").expect("a finding");
+    assert_eq!(last["status"], "partial", "{last}");
+    host.collect(0);
+    host.run(&["connectors", "check", NAME]).code(0);
 }

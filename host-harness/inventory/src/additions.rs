@@ -118,7 +118,7 @@ impl Additions<'_> {
         })
     }
 
-    /// Takes the lists of a kind out of use; answers how many.
+    /// Takes the lists of a kind out of use; returns how many.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -186,7 +186,7 @@ impl Additions<'_> {
         })
     }
 
-    /// Ends an exemption; answers whether there was one.
+    /// Ends an exemption; returns whether there was one.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -201,7 +201,7 @@ impl Additions<'_> {
         })
     }
 
-    /// Keeps how pools stood, for trends that outlive snapshots.
+    /// Keeps the counts of licence pools, for trends that outlive snapshots.
     ///
     /// # Errors
     /// When the store cannot be written.

@@ -36,7 +36,7 @@ pub struct Connector {
     pub granted_at: Option<DateTime<Utc>>,
     /// A link was handed out and nothing pasted yet.
     pub pending_authorization_at: Option<DateTime<Utc>>,
-    /// It was deauthorized here, but the vendor could not be told: the grant is still live there.
+    /// It was deauthorized here, but not at the vendor, where the grant is still live.
     pub revocation_failed_at: Option<DateTime<Utc>>,
     /// The vendor's id of the organization its records are of, from the first grant on.
     pub organization_id: Option<String>,

@@ -50,7 +50,7 @@ impl Store {
         Ok(ReadStore { folder: folder.clone(), connection })
     }
 
-    /// The folder it lies in.
+    /// The folder of the store.
     pub fn folder(&self) -> &Folder {
         &self.folder
     }
@@ -123,13 +123,13 @@ impl ReadStore {
         &self.connection
     }
 
-    /// The folder the store lies in.
+    /// The folder of the store.
     pub fn folder(&self) -> &Folder {
         &self.folder
     }
 }
 
-/// Refuses a file of 0 bytes beside a sealing key: what it held is lost, and a new store in its place
+/// Refuses a file of 0 bytes next to a sealing key: what it held is lost, and a new store in its place
 /// would hide that.
 fn refuse_emptied(folder: &Folder) -> Result<(), StoreError> {
     let file = folder.store_file();

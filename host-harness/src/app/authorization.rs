@@ -167,7 +167,7 @@ pub(crate) fn end_grant(
         return Err(HostError::usage(format_args!("`{}` is not authorized", connector.name))
             .with_hint("there is nothing to give back"));
     }
-    let _lock = RunLock::take(deployment.store.folder(), connector)?;
+    let _lock = RunLock::take(deployment.store.folder(), connector.id, &connector.name)?;
     let context = Arc::new(deployment.context(connector.id, cancel.clone()));
     let reply =
         with_instance(deployment, plugin, connector, &context, |instance| instance.deauthorize())

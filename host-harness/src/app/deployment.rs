@@ -137,7 +137,7 @@ impl Deployment {
     /// # Errors
     /// When a run of it is in progress, or the store cannot be written.
     pub fn delete(&self, connector: &Connector) -> Result<(), HostError> {
-        let _lock = RunLock::take(self.store.folder(), connector)?;
+        let _lock = RunLock::take(self.store.folder(), connector.id, &connector.name)?;
         Ok(self.store.connectors().delete(&self.vault, connector)?)
     }
 

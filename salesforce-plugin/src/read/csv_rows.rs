@@ -33,7 +33,7 @@ impl Results {
     /// records, until `take` answers that it wants no more. Answers how many records the set has.
     ///
     /// # Errors
-    /// The first thing that is not as documented, by line; no value is told. The record before the
+    /// The first thing that is not as documented, by line, without a value. The record before the
     /// place is never handed over: where a body was cut off, it may be half a record.
     pub(crate) fn read(
         &mut self,
@@ -323,7 +323,7 @@ mod tests {
         assert_eq!(batches[0].column(2).as_string::<i32>().value(0), "ab");
     }
 
-    /// A body that breaks off after so many bytes.
+    /// A body that breaks off after this many bytes.
     struct Breaks<'a>(&'a [u8]);
 
     impl Read for Breaks<'_> {

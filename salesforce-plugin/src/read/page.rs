@@ -293,7 +293,7 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
                 Target::Column(index) => {
                     let builder = &mut self.builders[*index];
                     if builder.len() > self.rows {
-                        map.next_value::<IgnoredAny>()?; // the key stands twice: the first counts
+                        map.next_value::<IgnoredAny>()?; // a duplicate key: the first counts
                     } else {
                         if !map.next_value_seed(ValueSeed(builder))? {
                             builder.null();

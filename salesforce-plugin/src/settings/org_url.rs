@@ -152,7 +152,7 @@ fn is_next_records_path(path: &str) -> bool {
     })
 }
 
-/// What stands behind `/services/data/v66.0/`.
+/// The part after `/services/data/v66.0/`.
 fn after_version(path: &str) -> Option<&str> {
     let (version, rest) = path.strip_prefix("/services/data/v")?.split_once('/')?;
     let (major, minor) = version.split_once('.')?;

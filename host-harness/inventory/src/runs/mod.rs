@@ -11,49 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::connectors::Connector;
 use crate::error::StoreError;
 use crate::journal::{JournalKey, seal_end};
+use crate::run_status::RunStatus;
 use crate::schema;
 use crate::store::Store;
 use crate::time;
-
-/// The state of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunStatus {
-    /// In progress.
-    Running,
-    /// Everything that was asked for was read.
-    Complete,
-    /// Some of it was.
-    Partial,
-    /// Nothing was published.
-    Failed,
-    /// Nothing was published yet: an allowance is used up, or the run was asked to stop. It can go
-    /// on.
-    Paused,
-}
-
-impl RunStatus {
-    /// The word in the store, in JSON and in tables.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RunStatus::Running => "running",
-            RunStatus::Complete => "complete",
-            RunStatus::Partial => "partial",
-            RunStatus::Failed => "failed",
-            RunStatus::Paused => "paused",
-        }
-    }
-
-    pub(crate) fn from_word(word: &str) -> RunStatus {
-        match word {
-            "running" => RunStatus::Running,
-            "complete" => RunStatus::Complete,
-            "partial" => RunStatus::Partial,
-            "paused" => RunStatus::Paused,
-            _ => RunStatus::Failed,
-        }
-    }
-}
 
 /// One run.
 #[derive(Clone, Debug)]
@@ -136,7 +97,7 @@ impl Runs<'_> {
         self.numbered(id)?.ok_or_else(|| StoreError::system("the run that was just stored is gone"))
     }
 
-    /// The connector's paused run, if it can still go on: no run came after it, and neither the
+    /// The connector's paused run, if it can still continue: no run came after it, and neither the
     /// connector's settings nor its grant changed since.
     ///
     /// # Errors
@@ -150,7 +111,7 @@ impl Runs<'_> {
         Ok(runs.pop())
     }
 
-    /// Lets a paused run go on, under its old number.
+    /// Continues a paused run under its old number.
     ///
     /// # Errors
     /// When the store cannot be written.

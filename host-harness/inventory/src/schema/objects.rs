@@ -6,35 +6,18 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::{MIGRATIONS, check_version, columns_of, sql_type_of, version};
+use super::datasets::{columns_of, quote, sql_type_of};
+use super::migrations::{MIGRATIONS, version};
 use crate::error::{StoreError, StoreErrorKind};
 
 /// Objects by kind and name, each with its statement.
 type Objects = BTreeMap<(String, String), String>;
 
-/// Checks that an open file is a store that this program can use, with its objects and no others.
-pub(crate) fn check_is_store(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    check_version(version(connection)?, path)?;
-    let tables: i64 = connection.query_row(
-        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('meta', 'connector')",
-        [],
-        |row| row.get(0),
-    )?;
-    if tables == 2 {
-        return check_objects(connection, path);
-    }
-    Err(StoreError::system(format_args!(
-        "`{}` is not a store of an endpoint server",
-        path.display()
-    ))
-    .with_hint("name a file that `store backup` wrote"))
-}
-
 /// Compares every table, index, trigger and view with those that this program makes.
 ///
 /// # Errors
 /// When there is another, when one is missing or differs, or the store cannot be read.
-fn check_objects(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let mut found = objects(connection)?;
     let refused = |what: &str, (kind, name): &(String, String)| {
         StoreError::new(
@@ -92,7 +75,7 @@ fn objects(connection: &Connection) -> rusqlite::Result<Objects> {
         .collect()
 }
 
-/// What a store of that version has beside its datasets.
+/// The objects of a store of that version, without those of its datasets.
 fn expected(version: i64) -> Result<Objects, StoreError> {
     let steps = usize::try_from(version).unwrap_or(0).min(MIGRATIONS.len());
     let model = Connection::open_in_memory()?;
@@ -125,17 +108,17 @@ fn dataset_statement(
     for name in order.iter().filter(|name| noted.contains(name)) {
         let kind = sql_type_of(connection, table, name)?;
         let null = if keys.contains(&name.as_str()) { "NOTNULL" } else { "" };
-        columns.push_str(&format!(",{}{kind}{null}", super::quote(name)));
+        columns.push_str(&format!(",{}{kind}{null}", quote(name)));
     }
-    let key: String = keys.iter().map(|name| format!("{},", super::quote(name))).collect();
+    let key: String = keys.iter().map(|name| format!("{},", quote(name))).collect();
     Ok(without_space(&format!(
         "CREATETABLE{}(_connectorINTEGERNOTNULL,_fromINTEGERNOTNULL,_toINTEGER,_seenINTEGERNOTNULL\
          {columns},PRIMARYKEY(_connector,{key}_from))WITHOUTROWID",
-        super::quote(table)
+        quote(table)
     )))
 }
 
-/// A statement without its white space, which dumps and alterations set anew, and its comments.
+/// A statement without its white space, which dumps and alterations change.
 fn without_space(statement: &str) -> String {
     statement.split_whitespace().collect()
 }
@@ -184,7 +167,7 @@ mod tests {
     fn a_store_of_ours_is_accepted_also_with_datasets_that_grew() {
         let folder = tempfile::tempdir().unwrap();
         let (connection, path) = store(folder.path());
-        check_objects(&connection, &path).unwrap();
+        check(&connection, &path).unwrap();
     }
 
     #[test]
@@ -194,7 +177,7 @@ mod tests {
             let text = std::fs::read_to_string(kept.join(format!("{version}.sql"))).unwrap();
             let connection = Connection::open_in_memory().unwrap();
             connection.execute_batch(&text).unwrap();
-            check_objects(&connection, Path::new("kept")).unwrap();
+            check(&connection, Path::new("kept")).unwrap();
         }
     }
 
@@ -236,7 +219,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let (connection, path) = store(folder.path());
             connection.execute_batch(change).unwrap();
-            let error = check_objects(&connection, &path).unwrap_err();
+            let error = check(&connection, &path).unwrap_err();
             assert_eq!(error.kind, StoreErrorKind::Unusable, "{change}");
             assert!(error.message.contains(&format!("`{name}`")), "{change}: {error}");
         }

@@ -1,7 +1,7 @@
-//! Which generation of each sealed value holds: one authenticated list for the whole store, so that a
+//! The current generation of each sealed value: one authenticated list for the whole store, so that a
 //! value from an earlier time that is put back is refused.
 //!
-//! A generation is a number that is never used again. The greatest one is noted in a file beside the
+//! A generation is a number that is never used again. The greatest one is noted in a file next to the
 //! store: a store that is older than it was restored from a copy, which is accepted with a warning.
 
 use std::collections::BTreeMap;
@@ -11,13 +11,13 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 use serde::{Deserialize, Serialize};
 
 use super::cipher::{Binding, Cipher, is_counted, refused};
-use super::{GENERATIONS, JOURNAL_KEY, KEY_CHECK, SecretChanges};
+use super::values::{GENERATIONS, JOURNAL_KEY, KEY_CHECK, SecretChanges};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::files::restrict;
 use crate::folder::Folder;
-use crate::secrets::{SETTINGS, put_meta, put_secret};
+use crate::sealed_rows::{SETTINGS, put_meta, put_secret};
 
-/// The generations that hold.
+/// The current generations.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Generations {
     /// The greatest one that was ever given.
@@ -248,7 +248,7 @@ pub(super) fn reseal(
     Ok(())
 }
 
-/// Compares the store's greatest generation with the one noted beside it, and notes the store's.
+/// Compares the store's greatest generation with the one noted next to it, and notes the store's.
 pub(super) fn look_for_restored(folder: &Folder, last: u64) {
     let file = folder.generation_file();
     let noted = std::fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok());
@@ -263,7 +263,7 @@ pub(super) fn look_for_restored(folder: &Folder, last: u64) {
     }
 }
 
-/// Notes the greatest generation beside the store. Losing the note costs the warning only.
+/// Notes the greatest generation next to the store. Losing the note costs the warning only.
 pub(super) fn note(folder: &Folder, last: u64) {
     let file = folder.generation_file();
     let noted = std::fs::write(&file, format!("{last}\n"))

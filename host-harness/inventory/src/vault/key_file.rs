@@ -1,4 +1,4 @@
-//! The file of the sealing key: where it lies, how it is made, how one takes the place of another.
+//! The file of the sealing key: its place, how it is made, how one replaces another.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::KEY_CHECK;
 use super::cipher::{Cipher, KEY};
+use super::values::KEY_CHECK;
 use crate::error::StoreError;
 use crate::files::{folder_of, restrict, sync_folder};
 use crate::folder::Folder;
@@ -26,7 +26,7 @@ pub struct KeyPlace {
     pub credentials_directory: Option<PathBuf>,
 }
 
-/// Where a fresh key lies until everything is sealed with it.
+/// Path of a fresh key until everything is sealed with it.
 pub(super) fn next_path(path: &Path) -> PathBuf {
     path.with_extension("next")
 }

@@ -1,12 +1,12 @@
-//! Secrets at rest: sealed one by one, with a key that lies outside the store.
+//! Secrets at rest: sealed one by one, with a key that is kept outside the store.
 
 mod cipher;
 mod generations;
 mod key_file;
 #[cfg(test)]
 mod tests;
+mod values;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use connector_api::Secret;
@@ -16,23 +16,14 @@ use crate::error::{StoreError, StoreErrorKind};
 use crate::folder::Folder;
 use crate::journal::{self, JournalKey};
 use crate::locks::KeyLock;
-use crate::secrets::SETTINGS;
+use crate::sealed_rows::{SETTINGS, put_meta};
 use crate::store::Store;
 use cipher::{Cipher, refused};
 use generations::Generations;
 pub use key_file::KeyPlace;
 use key_file::{key_path, make_key, next_path, read_key, replace, settle_change};
-
-/// The value under which a store notes which key it is sealed with.
-pub(crate) const KEY_CHECK: &str = "key_check";
-const KEY_CHECK_TEXT: &str = "endpoint-server key check";
-/// The value that holds the list of generations.
-pub(crate) const GENERATIONS: &str = "generations";
-/// The value that holds the key of the journal.
-pub(crate) const JOURNAL_KEY: &str = "journal_key";
-
-/// Secrets to store (`Some`) or remove (`None`), by name.
-pub type SecretChanges = BTreeMap<String, Option<Secret>>;
+pub use values::SecretChanges;
+use values::{GENERATIONS, JOURNAL_KEY, KEY_CHECK, KEY_CHECK_TEXT};
 
 /// Seals and opens values with the key of one store.
 pub struct Vault {
@@ -61,8 +52,8 @@ impl Vault {
     }
 
     fn open_locked(store: &Store, place: &KeyPlace, in_use: KeyLock) -> Result<Vault, StoreError> {
-        let check = store.secrets().meta(KEY_CHECK)?;
-        if check.is_none() && store.secrets().any_sealed()? {
+        let check = store.meta(KEY_CHECK)?;
+        if check.is_none() && store.any_sealed()? {
             return Err(generations::lost(KEY_CHECK));
         }
         let (path, may_make) = key_path(store.folder(), place);
@@ -86,9 +77,7 @@ impl Vault {
         let cipher = Cipher::new(&key);
         let check = match check {
             Some(check) => check,
-            None => store
-                .secrets()
-                .meta_or_insert(KEY_CHECK, &cipher.seal(KEY_CHECK, KEY_CHECK_TEXT)?)?,
+            None => store.meta_or_insert(KEY_CHECK, &cipher.seal(KEY_CHECK, KEY_CHECK_TEXT)?)?,
         };
         cipher.open(KEY_CHECK, &check).map_err(|_| {
             StoreError::new(
@@ -100,12 +89,12 @@ impl Vault {
             )
             .with_hint("put the right key back; nothing was changed")
         })?;
-        if store.secrets().meta(GENERATIONS)?.is_none() {
+        if store.meta(GENERATIONS)?.is_none() {
             count(store, &cipher)?;
         }
         let list = store.read(|connection| Generations::read(connection, &cipher))?;
         generations::look_for_restored(store.folder(), list.last);
-        let journal_key = store.secrets().meta(JOURNAL_KEY)?;
+        let journal_key = store.meta(JOURNAL_KEY)?;
         let journal_key = journal_key.ok_or_else(|| generations::lost(JOURNAL_KEY))?;
         let journal_key = JournalKey::from_text(&cipher.open(JOURNAL_KEY, &journal_key)?)
             .ok_or_else(|| refused(JOURNAL_KEY))?;
@@ -120,7 +109,7 @@ impl Vault {
     /// seals with it, and [`Vault::open`] puts it in its place if the process died in between.
     ///
     /// # Errors
-    /// When another process uses the key, the key lies elsewhere and no new one is named, or the
+    /// When another process uses the key, the key is kept elsewhere and no new one is named, or the
     /// store cannot be written; the old key then stays.
     pub fn change_key(
         store: &Store,
@@ -243,7 +232,7 @@ impl Vault {
         generations::forget(transaction, &self.cipher, id)
     }
 
-    /// Notes beside the store how far it has come.
+    /// Notes the greatest generation outside the store.
     pub(crate) fn note(&self, store: &Store) {
         match store.read(|connection| Generations::read(connection, &self.cipher)) {
             Ok(list) => generations::note(&self.folder, list.last),
@@ -258,7 +247,7 @@ fn count(store: &Store, cipher: &Cipher) -> Result<(), StoreError> {
     store.overwriting(|transaction| {
         if generations::upgrade(transaction, cipher)? {
             let sealed = cipher.seal(JOURNAL_KEY, &key.text())?;
-            crate::secrets::put_meta(transaction, JOURNAL_KEY, &sealed)?;
+            put_meta(transaction, JOURNAL_KEY, &sealed)?;
             journal::upgrade(transaction, &key)?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The vault beside stores, keys and values that somebody changed.
+//! The vault and stores, keys and values that somebody changed.
 
 use std::path::PathBuf;
 

@@ -6,17 +6,32 @@ use chrono::{DateTime, Utc};
 use connector_api::manifest::PermissionSpec;
 use serde::{Serialize, Serializer};
 
-use crate::money::{Amounts, Point, PoolMoney};
-use crate::rules::RuleResult;
 use crate::source::SnapshotStatus;
 use crate::time::rfc3339;
 
+mod amount;
 mod bounds;
+mod exemption;
+mod forecast;
+mod lists;
 mod movement;
+mod pool_money;
+mod rule;
+mod rule_id;
+mod settings;
 mod words;
 
+pub use amount::{Amount, Amounts, Price};
+pub(crate) use amount::{Decimal, shown as shown_amount};
 pub use bounds::{Bound, Bounded, Bounds, Unseen};
+pub use exemption::Exemption;
+pub use forecast::{Forecast, Point, forecast};
+pub use lists::{ContractLine, Imported, Leaver, PriceBook, PriceLine};
 pub use movement::{Movement, PoolMovement, SeatChange};
+pub use pool_money::PoolMoney;
+pub use rule::{Confidence, Effect, PoolFinding, PoolFindings, RuleResult, UsesSeen, Value};
+pub use rule_id::RuleId;
+pub use settings::RuleSettings;
 pub(crate) use words::words;
 pub use words::{
     DifferenceReason, Family, LineId, PoolStatus, PriceBasis, ReadStatus, RuleStatus, SeatOutcome,
@@ -29,7 +44,7 @@ pub type PoolKey = (Family, String);
 /// The limits the seat classes are told apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Thresholds {
-    /// A seat is active if a person used it in the last so many days.
+    /// Days within which a person's use makes a seat active.
     pub active_days: u32,
     /// Nothing is concluded from the silence of an account of at most this age, in days.
     pub grace_days: u32,
@@ -82,7 +97,7 @@ pub struct Position {
     pub coverage: Vec<Coverage>,
     /// What could not be read, and what would open it.
     pub unknown: Vec<Unknown>,
-    /// How each dataset of the manifest stands.
+    /// Status of each dataset of the manifest.
     pub datasets: Vec<DatasetLine>,
 }
 
@@ -205,7 +220,7 @@ pub struct Gap {
     pub figures: Vec<&'static str>,
     /// The dataset they would be made from.
     pub dataset: String,
-    /// How that dataset stands.
+    /// Status of that dataset.
     pub status: ReadStatus,
     /// Why, as one sentence.
     pub reason: String,
@@ -300,20 +315,20 @@ pub struct Coverage {
     /// How far back the vendor keeps them, in days.
     pub retention_days: Option<u32>,
     /// Whether the time covered is shorter than the threshold: then the accounts' last-login field
-    /// stands in for the rest, as weak evidence.
+    /// replaces the rest, as weak evidence.
     pub shorter_than_threshold: bool,
     /// Why not readable.
     pub reason: Option<String>,
 }
 
-/// Something that could not be read, or not wholly.
+/// Something that could not be read, or not completely.
 #[derive(Clone, Debug, Serialize)]
 pub struct Unknown {
     /// The dataset.
     pub dataset: String,
     /// Its title for people.
     pub title: String,
-    /// How it stands.
+    /// Status.
     pub status: ReadStatus,
     /// Why, as one sentence.
     pub reason: String,
@@ -323,7 +338,7 @@ pub struct Unknown {
     pub permissions: Vec<PermissionSpec>,
 }
 
-/// How one dataset stands.
+/// Status of one dataset.
 #[derive(Clone, Debug, Serialize)]
 pub struct DatasetLine {
     /// The dataset.

@@ -41,7 +41,7 @@ pub fn collect(
     watcher: Arc<dyn Watcher>,
 ) -> Result<Outcome, HostError> {
     check_datasets(plugin, &options.datasets)?;
-    let _lock = RunLock::take(deployment.store.folder(), connector)?;
+    let _lock = RunLock::take(deployment.store.folder(), connector.id, &connector.name)?;
     deployment.recover_runs(Some(connector.id))?;
 
     let mut context = deployment.context(connector.id, cancel.clone());
@@ -144,7 +144,8 @@ fn attempt(
     instance.enable()?;
     let writer =
         RowWriter::open(&deployment.store, run, &plugin.manifest.id).map_err(for_connector)?;
-    let sink = RunSink::new(Arc::clone(context), Arc::new(plugin.manifest.clone()), writer);
+    let sink =
+        RunSink::new(Arc::clone(context), Arc::new(plugin.manifest.clone()), writer, options.space);
     let (receiving, working) = (Box::new(sink.clone()), Arc::clone(&instance));
     let work = move || {
         let result = working.collect(&request, receiving);

@@ -74,7 +74,7 @@ impl SessionJobs<'_> {
             if said.is_some_and(|said: u64| said != rows) {
                 return Err(format!("{rows} records arrived of a set that holds another number"));
             }
-            // Behind the last set stands the word `null`.
+            // After the last set comes the word `null`.
             let next = answer.header("sforce-locator").map(str::trim);
             Ok(next.filter(|locator| !locator.is_empty() && *locator != "null").map(Into::into))
         })

@@ -14,7 +14,7 @@ use crate::client::api_error::ApiError;
 use crate::read::bulk::jobs::{Job, Jobs, Parts};
 use crate::read::page::Unread;
 
-/// Results of so many records are read by parts.
+/// Number of records from which results are read by parts.
 const PARTS_FROM: u64 = 10_000;
 /// Parts read at the same time; with the datasets that are, they stay below what an org lets run.
 const SIDE_BY_SIDE: usize = 2;
