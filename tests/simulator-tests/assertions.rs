@@ -110,6 +110,8 @@ fn milliseconds_and_a_distant_end_are_accepted() {
     let story = ready();
     let now = story.org.now();
     assert_eq!(ask_with(&story, &json!({"exp": now.timestamp_millis() + 300})).status, 200);
+    let text = (now.timestamp() + 180).to_string();
+    assert_eq!(ask_with(&story, &json!({"exp": text})).status, 200, "as a text");
     let in_a_year = now.timestamp() + 365 * 86_400;
     assert_eq!(ask_with(&story, &json!({"exp": in_a_year})).status, 200);
     let ended = now.timestamp_millis() - 200_000;

@@ -352,3 +352,52 @@ fn answers_are_compressed_for_those_who_accept_it_and_say_so_in_their_tag() {
     let head = Answer::of(head.send().expect("an answer"));
     assert_eq!((head.status, head.text.as_str()), (200, ""));
 }
+
+#[test]
+fn media_types_that_an_endpoint_does_not_take_are_refused() {
+    let story = Story::new();
+    let ask = |method: reqwest::Method, path: &str, headers: &[(&str, &str)], body: &str| {
+        let mut request = story.client.request(method, story.url(path)).bearer_auth(&story.token);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.body(body.to_owned()).send().expect("an answer");
+        answer.status().as_u16()
+    };
+    use reqwest::Method;
+    let limits = "/services/data/v60.0/limits";
+    assert_eq!(ask(Method::GET, limits, &[("Accept", "text/html")], ""), 406);
+    assert_eq!(ask(Method::GET, limits, &[("Accept", "text/html, */*;q=0.1")], ""), 200);
+    let jobs = "/services/data/v60.0/jobs/query";
+    let job = r#"{"operation":"query","query":"SELECT Id FROM User"}"#;
+    assert_eq!(ask(Method::POST, jobs, &[("Content-Type", "text/plain")], job), 415);
+    assert_eq!(ask(Method::POST, jobs, &[("Content-Type", "application/json")], job), 200);
+}
+
+#[test]
+fn resources_newer_than_the_asked_version_are_unknown() {
+    let story = Story::new();
+    let status =
+        |version: u16, path: &str| story.get(&format!("/services/data/v{version}.0/{path}")).status;
+    assert_eq!([status(46, "jobs/query"), status(47, "jobs/query")], [404, 200]);
+    assert_eq!([status(39, "limits/recordCount"), status(40, "limits/recordCount")], [404, 200]);
+    let describe = "sobjects/UserPermissionAccess/describe";
+    assert_eq!([status(40, describe), status(41, describe)], [404, 200]);
+}
+
+#[test]
+fn tooling_queries_take_conditions_order_and_limit() {
+    let story = Story::new();
+    let ids = |rest: &str| -> Vec<String> {
+        let soql = format!("SELECT Id FROM InstalledSubscriberPackage {rest}");
+        let soql: String = url::form_urlencoded::byte_serialize(soql.as_bytes()).collect();
+        let page = story.get(&format!("/services/data/v60.0/tooling/query?q={soql}")).json();
+        let rows = page["records"].as_array().expect("rows").clone();
+        assert_eq!(page["totalSize"], rows.len());
+        rows.iter().map(|row| row["Id"].as_str().expect("an id").to_owned()).collect()
+    };
+    let all = ids("ORDER BY Id");
+    assert!(all.len() > 2 && all.is_sorted());
+    assert_eq!(ids("ORDER BY Id DESC LIMIT 1"), all[all.len() - 1..]);
+    assert_eq!(ids(&format!("WHERE Id > '{}' ORDER BY Id LIMIT 2000", all[0])), all[1..]);
+}

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::io::Read;
 
-use salesforce_sim::{Action, Fault, SimulatedOrg};
+use salesforce_sim::{Action, Fault, RequestKind, RetryAfter, SimulatedOrg};
 use serde_json::Value;
 
 use crate::client::{Answer, Story};
@@ -261,4 +261,91 @@ fn a_lost_answer_to_a_rotating_refresh_leaves_the_old_token_rotated_out() {
         }
     };
     assert_eq!(answer, "expired access/refresh token");
+}
+
+#[test]
+fn a_gateway_answers_with_any_status_and_without_a_header_of_salesforce() {
+    let story = paged();
+    for status in [200, 403, 404, 407, 408, 420, 421, 451, 502] {
+        let page = first(&story, Action::GatewayPage { status, retry_after: None });
+        assert_eq!((page.status, page.header("content-type")), (status, Some("text/html")));
+        for header in ["server", "x-sfdc-request-id", "sforce-limit-info", "retry-after"] {
+            assert_eq!(page.header(header), None, "{status} {header}");
+        }
+    }
+    let wait = |retry_after| {
+        let busy = Action::GatewayPage { status: 503, retry_after: Some(retry_after) };
+        first(&story, busy).header("retry-after").expect("a header").to_owned()
+    };
+    assert_eq!(wait(RetryAfter::Seconds(120)), "120");
+    let date = chrono::DateTime::parse_from_rfc2822(&wait(RetryAfter::Date(120)));
+    let ahead = date.expect("an HTTP date").timestamp() - story.org.now().timestamp();
+    assert!((115..=120).contains(&ahead), "{ahead}");
+}
+
+#[test]
+fn a_fault_can_be_about_a_kind_of_request() {
+    let story = paged();
+    let seen = |kind: RequestKind| {
+        story.org.faults().set([Fault::new(Action::GatewayPage {
+            status: 403,
+            retry_after: None,
+        })
+        .on_kind(kind)
+        .always()]);
+        [
+            story.get("/services/data/").status,
+            story.get("/services/data/v60.0/sobjects/User/describe").status,
+            story.query("SELECT COUNT() FROM User").status,
+            story.query(SOQL).status,
+            story.get("/services/data/v60.0/limits").status,
+        ]
+    };
+    assert_eq!(seen(RequestKind::Versions), [403, 200, 200, 200, 200]);
+    assert_eq!(seen(RequestKind::Describe), [200, 403, 200, 200, 200]);
+    assert_eq!(seen(RequestKind::Count), [200, 200, 403, 200, 200]);
+    assert_eq!(seen(RequestKind::Page), [200, 200, 200, 403, 200]);
+    assert_eq!(seen(RequestKind::Limits), [200, 200, 200, 200, 403]);
+    let kinds: Vec<RequestKind> = story.org.journal().iter().map(|entry| entry.kind).collect();
+    assert!(kinds.contains(&RequestKind::Versions) && kinds.contains(&RequestKind::Count));
+}
+
+#[test]
+fn a_body_of_two_gzip_members_is_the_same_body() {
+    let story = paged();
+    let whole = story.query(SOQL).text;
+    // The locator differs, the records do not.
+    let two = first(&story, Action::TwoGzipMembers).text;
+    let records = |text: &str| text.split("\"records\"").nth(1).map(str::to_owned);
+    // This client reads the first member only: what is missing is the second half.
+    assert!(records(&whole).is_some());
+    assert!(whole.len() > two.len() || records(&whole) == records(&two));
+}
+
+#[test]
+fn an_object_can_be_emptied_and_labels_be_translated_between_two_questions() {
+    let story = paged();
+    let stamps = "SELECT Id, Name, SystemModstamp FROM Profile ORDER BY Id";
+    let before = story.query(stamps).json();
+    story.org.faults().set([Fault::new(Action::TranslateLabels).on_object("Profile")]);
+    let after = story.query(stamps).json();
+    let of = |page: &Value, field: &str| page["records"][0][field].as_str().map(str::to_owned);
+    assert_eq!(of(&after, "Name"), of(&before, "Name").map(|name| format!("{name} (traduit)")));
+    assert_eq!(of(&after, "SystemModstamp"), of(&before, "SystemModstamp"));
+    story.org.empty_object("Profile");
+    assert_eq!(story.query(stamps).json()["totalSize"], 0);
+    assert_eq!(story.query("SELECT COUNT() FROM Profile").json()["totalSize"], 0);
+    story.org.show_everything();
+    assert_eq!(story.query(stamps).json()["totalSize"], before["totalSize"]);
+}
+
+#[test]
+fn a_record_can_be_added_with_an_earlier_date() {
+    let story = paged();
+    let fields = [("CreatedDate", "2026-01-02T03:04:05.000+0000"), ("Action", "late")];
+    let fields = fields.map(|(name, value)| (name.to_owned(), value.into())).into_iter().collect();
+    let late = Action::AddRecord { object: "SetupAuditTrail".to_owned(), fields };
+    story.org.faults().set([Fault::new(late).on_object("SetupAuditTrail")]);
+    let row = story.query("SELECT CreatedDate FROM SetupAuditTrail WHERE Action = 'late'").json();
+    assert_eq!(row["records"][0]["CreatedDate"], "2026-01-02T03:04:05.000+0000");
 }

@@ -41,6 +41,8 @@ pub(crate) struct Login {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Visibility {
     pub(crate) hidden_objects: BTreeSet<String>,
+    /// Objects that are there and show no record.
+    pub(crate) emptied_objects: BTreeSet<String>,
     pub(crate) hidden_fields: BTreeSet<(String, String)>,
     pub(crate) removed_permissions: BTreeSet<String>,
     /// What the connector's user has beyond its guide.
@@ -189,6 +191,7 @@ impl Core {
             viewer.hidden_objects.insert("LightningUsageByAppTypeMetrics".to_owned());
         }
         viewer.hidden_objects.extend(visibility.hidden_objects.iter().cloned());
+        viewer.emptied_objects.extend(visibility.emptied_objects.iter().cloned());
         viewer.hidden_fields.extend(visibility.hidden_fields.iter().cloned());
         for permission in &visibility.removed_permissions {
             viewer = viewer.without(permission);

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::http::Params;
+use crate::kind::RequestKind;
 use crate::sync::lock;
 
 /// Something no client should do.
@@ -47,6 +48,9 @@ pub struct Entry {
     pub host: String,
     /// HTTP method; `CONNECT` for what the proxy refused.
     pub method: String,
+    /// What it asks for.
+    #[serde(default)]
+    pub kind: RequestKind,
     /// Path without the query string.
     pub path: String,
     /// Query string with secrets replaced by `***`.
@@ -82,6 +86,7 @@ pub struct Entry {
 /// What a handler notes while it makes an answer.
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
+    pub(crate) kind: RequestKind,
     pub(crate) soql: Option<String>,
     pub(crate) object: Option<String>,
     pub(crate) grant_type: Option<String>,

@@ -33,6 +33,7 @@ mod fault;
 mod hosts;
 mod http;
 mod journal;
+mod kind;
 mod net;
 mod oauth;
 mod org;
@@ -49,8 +50,9 @@ pub use data_policy::{
     AppLimit, BudgetPolicy, BulkErrors, BulkPolicy, BulkQueue, EmptyCsv, LimitInfo, QueryTimeout,
 };
 pub use estate::{Case, EditError, Editor, Elsewhere, LicenseTruth, Person, RuleTruth, Truth};
-pub use fault::{Action, Fault, FaultScript, When};
+pub use fault::{Action, Fault, FaultScript, RetryAfter, Spoiled, When};
 pub use hosts::Edition;
 pub use journal::{Entry, Violation};
+pub use kind::RequestKind;
 pub use org::SimulatedOrg;
 pub use policy::{IpRestriction, Pkce, Policy, RefreshTokenPolicy, SessionAnswer};

@@ -267,6 +267,19 @@ impl SimulatedOrg {
         });
     }
 
+    /// Shows an object without records from now on: 200 and an empty list.
+    pub fn empty_object(&self, object: &str) {
+        self.core.change_visibility(|visibility| {
+            visibility.emptied_objects.insert(object.to_owned());
+        });
+    }
+
+    /// Shows names and labels in another language from now on; no stamp moves.
+    pub fn translate_labels(&self) {
+        // Only existing fields of existing records are set.
+        let _ = self.core.edit(Editor::translate_labels);
+    }
+
     /// Hides a field from everyone from now on.
     pub fn hide_field(&self, object: &str, field: &str) {
         self.core.change_visibility(|visibility| {

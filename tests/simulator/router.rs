@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, TimeDelta, Utc};
+use estate::Editor;
+
 use crate::api;
 use crate::core::Core;
-use crate::fault::{Action, Sighting, alter};
+use crate::fault::{Action, RetryAfter, Sighting, alter};
 use crate::hosts::Door;
 use crate::http::{Delivery, Request, Response, TEXT_HTML, accepts_gzip};
 use crate::journal::{Entry, Trace, Violation, form_has_secret, has_secret, redact};
+use crate::kind::RequestKind;
 use crate::oauth;
 use crate::random::hex;
 use crate::sync::lock;
@@ -26,8 +30,10 @@ pub(crate) fn answer(core: &Arc<Core>, request: &Request) -> Response {
     let door = core.hosts.door(&request.host);
     note_violations(request, door, &mut trace);
     sight(core, request, &mut trace);
+    trace.kind = RequestKind::of(request, trace.soql.as_deref());
     let fault = core.faults.take(&Sighting {
         method: &request.method,
+        kind: trace.kind,
         host: &request.host,
         path: &request.path,
         object: trace.object.as_deref(),
@@ -38,11 +44,11 @@ pub(crate) fn answer(core: &Arc<Core>, request: &Request) -> Response {
         Some(response) => response,
         None => handle(core, request, door, fault.as_ref(), &mut trace),
     };
-    if let Some(action) = &fault {
-        alter(action, &mut response);
-    }
+    // A fault that finds nothing to change was not played.
+    let played =
+        fault.as_ref().filter(|action| action.concerns(trace.kind) && alter(action, &mut response));
     finish(core, request, &mut response);
-    record(core, request, &response, fault.as_ref(), trace);
+    record(core, request, &response, played, trace);
     response
 }
 
@@ -102,6 +108,9 @@ fn instead(core: &Core, action: &Action, request: &Request) -> Option<Response> 
         Action::OauthError { error, description, status } => {
             Some(oauth::scripted_refusal(request, *status, error, description))
         }
+        Action::GatewayPage { status, retry_after } => {
+            Some(gateway_page(core, *status, *retry_after))
+        }
         Action::HtmlPage => Some(Response::new(200, TEXT_HTML, MAINTENANCE)),
         Action::EdgeUnavailable => Some(Response::new(503, "text/html", UNAVAILABLE)),
         Action::EdgeNoRoute => Some(Response::new(420, "text/html", NO_ROUTE)),
@@ -139,6 +148,22 @@ fn instead(core: &Core, action: &Action, request: &Request) -> Option<Response> 
             let _ = core.edit(|edit| edit.new_user(profile));
             None
         }
+        Action::AddRecord { object, fields } => {
+            let fields: Vec<(&str, serde_json::Value)> =
+                fields.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+            let _ = core.edit(|edit| edit.add(object, &fields));
+            None
+        }
+        Action::TranslateLabels => {
+            let _ = core.edit(Editor::translate_labels);
+            None
+        }
+        Action::EmptyObject { object } => {
+            core.change_visibility(|visibility| {
+                visibility.emptied_objects.insert(object.clone());
+            });
+            None
+        }
         Action::RemoveRecord { object, id } => {
             let _ = core.edit(|edit| match object.as_str() {
                 "User" => edit.deactivate_user(id),
@@ -158,6 +183,30 @@ fn instead(core: &Core, action: &Action, request: &Request) -> Option<Response> 
         }
         _ => None,
     }
+}
+
+/// What a gateway, a proxy or a captive portal answers in the org's place.
+fn gateway_page(core: &Core, status: u16, retry_after: Option<RetryAfter>) -> Response {
+    let page = format!(
+        "<html>\r\n<head><title>{status}</title></head>\r\n<body>\r\n<center><h1>{status}</h1></center>\r\n<hr><center>gateway</center>\r\n</body>\r\n</html>\r\n"
+    );
+    let mut response = Response::new(status, "text/html", page);
+    response.foreign = true;
+    if let Some(wait) = retry_after {
+        let wait = match wait {
+            RetryAfter::Seconds(seconds) => seconds.to_string(),
+            RetryAfter::Date(seconds) => {
+                let seconds = TimeDelta::seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
+                http_date(core.shown_time(&core.policy()) + seconds)
+            }
+        };
+        response.set("Retry-After", wait);
+    }
+    response
+}
+
+fn http_date(at: DateTime<Utc>) -> String {
+    at.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 fn handle(
@@ -223,9 +272,8 @@ fn finish(core: &Core, request: &Request, response: &mut Response) {
             matches!(id.len(), 22 | 32) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
         })
         .map_or_else(|| hex(32), str::to_owned);
-    let at = core.shown_time(&policy).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    response.headers.insert(0, ("Date".to_owned(), at));
-    for (name, value) in [
+    response.headers.insert(0, ("Date".to_owned(), http_date(core.shown_time(&policy))));
+    let own = [
         ("X-Content-Type-Options", "nosniff"),
         ("Strict-Transport-Security", "max-age=63072000; includeSubDomains"),
         ("X-Robots-Tag", "none"),
@@ -235,7 +283,9 @@ fn finish(core: &Core, request: &Request, response: &mut Response) {
         ("Vary", "Accept-Encoding"),
         ("X-SFDC-Request-Id", request_id.as_str()),
         ("X-Request-Id", request_id.as_str()),
-    ] {
+    ];
+    let added = if response.foreign { &own[..0] } else { &own[..] };
+    for (name, value) in added.iter().copied() {
         if response.header(name).is_none() {
             response.headers.push((name.to_owned(), value.to_owned()));
         }
@@ -270,6 +320,7 @@ fn record(
         at: core.clock.now(),
         host: request.host.clone(),
         method: request.method.clone(),
+        kind: trace.kind,
         path: request.path.clone(),
         query: redact(&request.query),
         soql: trace.soql,

@@ -22,7 +22,7 @@ pub fn basic_info(
     object: &str,
     version: u16,
 ) -> Result<String, ApiError> {
-    let object = visible(viewer, object)?;
+    let object = visible(viewer, object, version)?;
     Ok(json!({ "objectDescribe": summary(object, version), "recentItems": [] }).to_string())
 }
 
@@ -39,7 +39,7 @@ pub fn record(
     fields: Option<&[&str]>,
     version: u16,
 ) -> Result<String, ApiError> {
-    let object = visible(viewer, object)?;
+    let object = visible(viewer, object, version)?;
     if !object.retrieveable {
         return Err(ApiError::not_found());
     }
@@ -55,7 +55,10 @@ pub fn record(
             }
         })?;
     let seen = |name: &&str| {
-        object.field(name).is_some_and(|at| viewer.sees_field(object, &object.fields[at]))
+        object.field(name).is_some_and(|at| {
+            let field = &object.fields[at];
+            field.known_in(object, version) && viewer.sees_field(object, field)
+        })
     };
     let selected: Vec<&str> = match fields {
         Some(fields) => {
@@ -86,8 +89,13 @@ pub fn record(
 ///
 /// # Errors
 /// 404 `NOT_FOUND` for a hidden object or an id without a file.
-pub fn event_log(estate: &Arc<Estate>, viewer: &Viewer, id: &str) -> Result<String, ApiError> {
-    let object = visible(viewer, "EventLogFile")?;
+pub fn event_log(
+    estate: &Arc<Estate>,
+    viewer: &Viewer,
+    id: &str,
+    version: u16,
+) -> Result<String, ApiError> {
+    let object = visible(viewer, "EventLogFile", version)?;
     let row = Id::parse(id).and_then(|id| estate.locate(id, false));
     let row = row.filter(|(at, _)| Schema::get().objects[*at].name == object.name);
     row.and_then(|(_, row)| estate.event_log(row)).ok_or_else(ApiError::not_found)

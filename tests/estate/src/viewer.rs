@@ -17,6 +17,8 @@ pub struct Viewer {
     pub permissions: BTreeSet<String>,
     /// Objects hidden from this viewer whatever the permissions say.
     pub hidden_objects: BTreeSet<String>,
+    /// Objects of which this viewer sees no record.
+    pub emptied_objects: BTreeSet<String>,
     /// Object and field pairs hidden from this viewer.
     pub hidden_fields: BTreeSet<(String, String)>,
 }
@@ -52,6 +54,8 @@ pub(crate) enum Rows {
     All,
     /// Those whose field of this name is the viewer.
     Own(&'static str),
+    /// None.
+    None,
 }
 
 impl Viewer {
@@ -61,6 +65,7 @@ impl Viewer {
             user_id: user_id.into(),
             permissions: GUIDE.iter().map(|name| (*name).to_owned()).collect(),
             hidden_objects: BTreeSet::new(),
+            emptied_objects: BTreeSet::new(),
             hidden_fields: BTreeSet::new(),
         }
     }
@@ -143,6 +148,9 @@ impl Viewer {
 
     /// Which rows of an object the viewer sees.
     pub(crate) fn rows(&self, object: &Object) -> Rows {
+        if self.emptied_objects.iter().any(|emptied| emptied.eq_ignore_ascii_case(&object.name)) {
+            return Rows::None;
+        }
         match object.name.as_str() {
             "LoginHistory"
                 if !self.has_any(&["PermissionsManageUsers", "PermissionsMonitorLoginHistory"]) =>

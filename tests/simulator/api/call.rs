@@ -125,6 +125,8 @@ pub(crate) fn data(
         query: &request.query,
         query_options: request.header("sforce-query-options"),
         if_modified_since: request.header("if-modified-since"),
+        accept: request.header("accept"),
+        content_type: request.header("content-type"),
         body: &request.body,
     };
     let mut response = match resource_request.path {

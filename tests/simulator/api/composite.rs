@@ -157,6 +157,8 @@ fn run(
         query: &Params::parse(query.as_bytes()),
         query_options: header("sforce-query-options"),
         if_modified_since: header("if-modified-since"),
+        accept: None,
+        content_type: None,
         body: &[],
     };
     let caller = Caller {

@@ -7,10 +7,12 @@ mod conditional;
 mod jobs;
 mod limits;
 mod locator;
+mod media;
 mod query;
 mod resource;
 mod soql_text;
 mod tooling;
+mod tooling_clauses;
 mod usage;
 mod versions;
 
@@ -49,5 +51,7 @@ struct ResourceRequest<'a> {
     query: &'a Params,
     query_options: Option<&'a str>,
     if_modified_since: Option<&'a str>,
+    accept: Option<&'a str>,
+    content_type: Option<&'a str>,
     body: &'a [u8],
 }

@@ -4,10 +4,13 @@ use estate::ApiError;
 use serde_json::{Map, Value, json};
 
 use super::call::method_not_allowed;
-use super::{Caller, ResourceRequest, conditional, jobs, limits, query, tooling};
+use super::{Caller, ResourceRequest, conditional, jobs, limits, media, query, tooling};
 use crate::http::Response;
 use crate::journal::Trace;
 use crate::sync::lock;
+
+/// The first version that counts records.
+const RECORD_COUNT_SINCE: u16 = 40;
 
 fn not_found() -> ApiError {
     ApiError::new(404, "NOT_FOUND", "The requested resource does not exist")
@@ -20,6 +23,7 @@ pub(super) fn answer(
     trace: &mut Trace,
 ) -> Result<Response, ApiError> {
     let parts: Vec<&str> = request.path.split('/').filter(|part| !part.is_empty()).collect();
+    media::check(request, &parts)?;
     if let ["jobs", rest @ ..] = parts.as_slice() {
         return jobs::answer(caller, request, rest, trace);
     }
@@ -33,7 +37,7 @@ pub(super) fn answer(
         ["query" | "queryAll", locator] => query::next_page(caller, request, locator, trace),
         ["tooling", "query"] => tooling::query(caller, request, trace),
         ["limits"] => Ok(Response::json(200, limits::answer(caller)?)),
-        ["limits", "recordCount"] => {
+        ["limits", "recordCount"] if caller.version >= RECORD_COUNT_SINCE => {
             let asked = request.query.get("sObjects").unwrap_or_default();
             let objects: Vec<&str> =
                 asked.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
@@ -69,7 +73,7 @@ fn sobjects(
             Ok(conditional::answer(body, changed_at, request.if_modified_since))
         }
         [object, id, "LogFile"] if object.eq_ignore_ascii_case("EventLogFile") => {
-            let content = estate::event_log(estate, &caller.viewer, id)?;
+            let content = estate::event_log(estate, &caller.viewer, id, caller.version)?;
             Ok(Response::new(200, "text/csv", content))
         }
         [object, id] => {

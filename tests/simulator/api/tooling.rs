@@ -4,6 +4,7 @@ use estate::ApiError;
 use serde_json::{Value, json};
 
 use super::soql_text::{object_of, words};
+use super::tooling_clauses::Clauses;
 use super::{Caller, ResourceRequest};
 use crate::http::Response;
 use crate::journal::Trace;
@@ -44,7 +45,8 @@ pub(super) fn query(
 
 /// The installed packages: those of `PackageLicense`, as the platform lists both.
 fn packages(caller: &Caller<'_>, soql: &str) -> Result<Vec<String>, ApiError> {
-    let columns = columns(soql)?;
+    let (columns, rest) = columns(soql)?;
+    let clauses = Clauses::parse(rest)?;
     if !caller.viewer.permissions.contains("PermissionsViewSetup") {
         return Err(unsupported(soql));
     }
@@ -60,28 +62,52 @@ fn packages(caller: &Caller<'_>, soql: &str) -> Result<Vec<String>, ApiError> {
     text.push(']');
     let licenses: Vec<Value> = serde_json::from_str(&text)
         .map_err(|error| ApiError::new(500, "UNKNOWN_EXCEPTION", error.to_string()))?;
-    licenses
+    let packages: Vec<Package<'_>> =
+        licenses.iter().enumerate().map(|(index, license)| Package::new(index, license)).collect();
+    clauses
+        .apply(packages, |package, field| package.id(field).to_owned())
         .iter()
-        .enumerate()
-        .map(|(index, license)| package(caller, &columns, index, license))
+        .map(|package| record(caller, &columns, package))
         .collect()
 }
 
+/// One installed package.
+struct Package<'a> {
+    index: usize,
+    namespace: &'a str,
+    own: String,
+    subscriber: String,
+    version: String,
+}
+
+impl Package<'_> {
+    fn new(index: usize, license: &Value) -> Package<'_> {
+        let id = |prefix: &str| with_check(&format!("{prefix}8d{index:0>10}"));
+        let namespace = license["NamespacePrefix"].as_str().unwrap_or_default();
+        Package { index, namespace, own: id("0A3"), subscriber: id("033"), version: id("04t") }
+    }
+
+    fn id(&self, field: &str) -> &str {
+        match field {
+            "SubscriberPackageId" => &self.subscriber,
+            "SubscriberPackageVersionId" => &self.version,
+            _ => &self.own,
+        }
+    }
+}
+
 /// One record, with the columns in the order they were asked for.
-fn package(
+fn record(
     caller: &Caller<'_>,
     columns: &[&str],
-    index: usize,
-    license: &Value,
+    package: &Package<'_>,
 ) -> Result<String, ApiError> {
-    let namespace = license["NamespacePrefix"].as_str().unwrap_or_default();
-    let id = |prefix: &str| with_check(&format!("{prefix}8d{index:0>10}"));
-    let (own, subscriber, version) = (id("0A3"), id("033"), id("04t"));
+    let Package { index, namespace, own, subscriber, version } = package;
     let attributes = |object: &str, id: &str| {
         let url = format!("/services/data/v{}.0/tooling/sobjects/{object}/{id}", caller.version);
         format!(r#""attributes":{{"type":"{object}","url":"{url}"}}"#)
     };
-    let mut fields = vec![attributes(PACKAGE, &own)];
+    let mut fields = vec![attributes(PACKAGE, own)];
     let mut parents: Vec<(&str, Vec<String>)> = Vec::new();
     for column in columns {
         let value = match *column {
@@ -111,23 +137,24 @@ fn package(
         }
     }
     for (name, children) in parents {
-        let id = if name == "SubscriberPackage" { &subscriber } else { &version };
+        let id = if name == "SubscriberPackage" { subscriber } else { version };
         fields.push(format!("{}:{{{},{}}}", json!(name), attributes(name, id), children.join(",")));
     }
     Ok(format!("{{{}}}", fields.join(",")))
 }
 
-/// The selected columns; anything after the object is more than this object supports.
-fn columns(soql: &str) -> Result<Vec<&str>, ApiError> {
+/// The selected columns, and what stands behind the object.
+fn columns(soql: &str) -> Result<(Vec<&str>, &str), ApiError> {
     let words = words(soql);
     let from =
         words.iter().position(|word| word.eq_ignore_ascii_case("from")).unwrap_or(words.len());
     let selects = words.first().is_some_and(|word| word.eq_ignore_ascii_case("select"));
-    if !selects || from < 2 || words.len() > from + 2 {
-        let token = words.get(from + 2).copied().unwrap_or("<EOF>");
-        return Err(ApiError::new(400, "MALFORMED_QUERY", format!("unexpected token: '{token}'")));
-    }
-    Ok(words[1..from].iter().copied().filter(|word| *word != ",").collect())
+    let Some(object) = words.get(from + 1).filter(|_| selects && from >= 2) else {
+        return Err(ApiError::new(400, "MALFORMED_QUERY", "unexpected token: '<EOF>'"));
+    };
+    // The words are parts of the text, so that where one ends in it is known.
+    let end = object.as_ptr() as usize - soql.as_ptr() as usize + object.len();
+    Ok((words[1..from].iter().copied().filter(|word| *word != ",").collect(), &soql[end..]))
 }
 
 fn unsupported(soql: &str) -> ApiError {
@@ -164,10 +191,9 @@ mod tests {
 
     #[test]
     fn columns_are_those_before_from() {
-        assert_eq!(
-            columns("SELECT Id, SubscriberPackage.Name FROM InstalledSubscriberPackage").ok(),
-            Some(vec!["Id", "SubscriberPackage.Name"])
-        );
-        assert!(columns("SELECT Id FROM InstalledSubscriberPackage WHERE Id = '1'").is_err());
+        let soql = "SELECT Id, SubscriberPackage.Name FROM InstalledSubscriberPackage LIMIT 1";
+        let parsed = columns(soql).ok();
+        assert_eq!(parsed, Some((vec!["Id", "SubscriberPackage.Name"], " LIMIT 1")));
+        assert!(columns("SELECT FROM InstalledSubscriberPackage").is_err());
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::kind::RequestKind;
+
 /// What happens to a request, or to its answer.
 ///
 /// In JSON a variant without fields is its name in snake case (`"stall"` takes fields, so
@@ -111,6 +113,50 @@ pub enum Action {
     },
     /// Say the body is gzip although it is not.
     FalseEncoding,
+    /// The page of a gateway between client and org, which carries no header of Salesforce.
+    GatewayPage {
+        /// HTTP status.
+        status: u16,
+        /// `Retry-After`; none if left out.
+        #[serde(default)]
+        retry_after: Option<RetryAfter>,
+    },
+    /// The answer, with another status, such as a 2xx that is not the documented one.
+    WithStatus {
+        /// HTTP status.
+        code: u16,
+    },
+    /// Compress the body as two gzip members (RFC 1952), one after the other.
+    TwoGzipMembers,
+    /// A list without rows, and counters of zero.
+    EmptyList,
+    /// Only the first rows of a list; every counter of the same answer agrees with them.
+    CutList {
+        /// Share of the rows that is kept.
+        keep_percent: u8,
+    },
+    /// Rows that come twice.
+    Doubles {
+        /// In place of every second row, so that the number stays, rather than in addition.
+        #[serde(default)]
+        instead: bool,
+    },
+    /// Leave a column out of every row; of a describe, a field.
+    DropColumn {
+        /// Its name; the last one if left out.
+        #[serde(default)]
+        column: Option<String>,
+    },
+    /// Put a value that cannot be read into the first record that has one of that kind.
+    Spoil {
+        /// What.
+        value: Spoiled,
+        /// Which column; the first that such a value fits if left out.
+        #[serde(default)]
+        column: Option<String>,
+    },
+    /// The rows of a list in the opposite order, ids included.
+    Reorder,
     /// Keep only the first rows of the page and call it the last one.
     TruncatePage {
         /// Rows that are kept.
@@ -176,6 +222,20 @@ pub enum Action {
         /// Their ids.
         ids: Vec<String>,
     },
+    /// Add a record before this is answered; with an earlier date it is a late row of a log.
+    AddRecord {
+        /// Its object.
+        object: String,
+        /// Its fields, as the REST API writes them; the rest is empty, and dates are the present.
+        fields: serde_json::Map<String, serde_json::Value>,
+    },
+    /// Show names and labels in another language from here on; no stamp moves.
+    TranslateLabels,
+    /// Show an object without records from here on: 200 and an empty list.
+    EmptyObject {
+        /// Its API name.
+        object: String,
+    },
     /// Hide an object from everyone from here on, then answer.
     HideObject {
         /// Its API name.
@@ -188,11 +248,99 @@ pub enum Action {
     },
 }
 
+/// What `Retry-After` says; RFC 9110 knows two forms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryAfter {
+    /// Seconds.
+    Seconds(u64),
+    /// The HTTP date so many seconds after the answer's own `Date`.
+    Date(u64),
+}
+
+/// A value that a client cannot read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spoiled {
+    /// A text with half a surrogate pair.
+    HalfSurrogate,
+    /// 31 February.
+    NoSuchDate,
+    /// The year 20190.
+    YearTooLarge,
+    /// A number that no type holds.
+    NumberTooLarge,
+    /// A date where date and time are documented.
+    PlainDate,
+    /// An object: an address.
+    Compound,
+}
+
+impl Spoiled {
+    /// As a JSON value.
+    pub(super) fn in_json(self) -> &'static str {
+        match self {
+            Spoiled::HalfSurrogate => r#""\ud83d""#,
+            Spoiled::NoSuchDate => r#""2026-02-31T10:11:12.000+0000""#,
+            Spoiled::YearTooLarge => r#""20190-05-06T10:11:12.000+0000""#,
+            Spoiled::NumberTooLarge => "1e400",
+            Spoiled::PlainDate => r#""2026-01-31""#,
+            Spoiled::Compound => r#"{"city":"Bath","country":"GB","geocodeAccuracy":null}"#,
+        }
+    }
+
+    /// As a value of a CSV, between its quotes.
+    pub(super) fn in_csv(self) -> &'static [u8] {
+        match self {
+            Spoiled::HalfSurrogate => b"\xed\xa0\xbd",
+            Spoiled::NoSuchDate => b"2026-02-31T10:11:12.000Z",
+            Spoiled::YearTooLarge => b"20190-05-06T10:11:12.000Z",
+            Spoiled::NumberTooLarge => b"1e400",
+            Spoiled::PlainDate => b"2026-01-31",
+            Spoiled::Compound => b"Bath, GB",
+        }
+    }
+
+    /// Whether it is met where `old` is the value of the field `name`.
+    pub(super) fn replaces(self, name: &str, old: &serde_json::Value) -> bool {
+        let text = old.as_str().filter(|_| !name.ends_with("Id") && name != "attributes");
+        let is_instant = |text: &str| text.len() > 19 && text.as_bytes().get(10) == Some(&b'T');
+        match self {
+            Spoiled::HalfSurrogate | Spoiled::Compound => {
+                text.is_some_and(|text| !text.is_empty() && !is_instant(text))
+            }
+            Spoiled::NoSuchDate | Spoiled::YearTooLarge | Spoiled::PlainDate => {
+                text.is_some_and(is_instant)
+            }
+            Spoiled::NumberTooLarge => old.is_number(),
+        }
+    }
+}
+
 fn bad_request() -> u16 {
     400
 }
 
 impl Action {
+    /// Whether requests of that kind have what it is about: pages, or jobs.
+    pub(crate) fn concerns(&self, kind: RequestKind) -> bool {
+        use RequestKind::{Count, JobEnded, JobParts, JobPolled, JobResults, NextPage, Page};
+        match self {
+            Action::TotalSize { .. } => matches!(kind, Count | Page | NextPage),
+            Action::TruncatePage { .. }
+            | Action::NoNextPage
+            | Action::EmptyPage
+            | Action::SameLocator
+            | Action::OverlapPage { .. } => matches!(kind, Page | NextPage),
+            Action::FailJob { .. } | Action::AbortJob | Action::DeleteJob | Action::HoldJob => {
+                matches!(kind, JobPolled | JobResults | JobParts | JobEnded)
+            }
+            Action::CutRecord => kind == JobResults,
+            Action::MissingPart => matches!(kind, JobResults | JobParts),
+            _ => true,
+        }
+    }
+
     /// The action's name, as in a JSON script.
     pub fn name(&self) -> String {
         match serde_json::to_value(self) {

@@ -5,14 +5,23 @@ use std::time::Duration;
 use serde_json::Value;
 use url::form_urlencoded::Serializer;
 
-use super::Action;
+use super::{Action, listed};
 use crate::http::{Delivery, Response};
 
 const FORM: &str = "application/x-www-form-urlencoded;charset=UTF-8";
 
-/// Applies the part of `action` that happens to a finished answer.
-pub(crate) fn alter(action: &Action, response: &mut Response) {
+/// Applies the part of `action` that happens to a finished answer. Answers `false` where it found
+/// nothing to change.
+pub(crate) fn alter(action: &Action, response: &mut Response) -> bool {
     match action {
+        Action::EmptyList
+        | Action::CutList { .. }
+        | Action::Doubles { .. }
+        | Action::DropColumn { .. }
+        | Action::Spoil { .. }
+        | Action::Reorder => return listed::alter(action, response),
+        Action::WithStatus { code } => response.status = *code,
+        Action::TwoGzipMembers => response.compress_in_two(),
         Action::CloseBeforeAnswer => response.delivery = Delivery::CloseBeforeAnswer,
         Action::CloseAfter { bytes, chunked } => {
             response.delivery = Delivery::CloseAfter { bytes: *bytes, content_length: !chunked };
@@ -44,6 +53,7 @@ pub(crate) fn alter(action: &Action, response: &mut Response) {
         Action::FalseEncoding => response.set("Content-Encoding", "gzip"),
         _ => {}
     }
+    true
 }
 
 /// Changes a body that is JSON.

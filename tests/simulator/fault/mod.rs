@@ -22,6 +22,7 @@
 
 mod action;
 mod body;
+mod listed;
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -29,9 +30,10 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
-pub use action::Action;
+pub use action::{Action, RetryAfter, Spoiled};
 pub(crate) use body::alter;
 
+use crate::kind::RequestKind;
 use crate::sync::lock;
 
 /// One entry of a fault script.
@@ -54,6 +56,8 @@ pub struct Fault {
 pub struct When {
     /// HTTP method, in capitals.
     pub method: Option<String>,
+    /// What the request asks for.
+    pub kind: Option<RequestKind>,
     /// Host name, in lower case.
     pub host: Option<String>,
     /// Beginning of the path.
@@ -91,6 +95,13 @@ impl Fault {
     #[must_use]
     pub fn on_path_with(mut self, part: &str) -> Self {
         self.when.path_contains = Some(part.to_owned());
+        self
+    }
+
+    /// Only requests of this kind.
+    #[must_use]
+    pub fn on_kind(mut self, kind: RequestKind) -> Self {
+        self.when.kind = Some(kind);
         self
     }
 
@@ -157,6 +168,7 @@ impl Fault {
 #[derive(Debug, Default)]
 pub(crate) struct Sighting<'a> {
     pub(crate) method: &'a str,
+    pub(crate) kind: RequestKind,
     pub(crate) host: &'a str,
     pub(crate) path: &'a str,
     pub(crate) object: Option<&'a str>,
@@ -179,6 +191,7 @@ impl When {
             })
         };
         same(&self.method, Some(seen.method))
+            && self.kind.is_none_or(|kind| kind == seen.kind)
             && same(&self.host, Some(seen.host))
             && self.path_prefix.as_deref().is_none_or(|prefix| seen.path.starts_with(prefix))
             && part(&self.path_contains, Some(seen.path))

@@ -74,6 +74,8 @@ pub(crate) struct Response {
     pub(crate) chunked: bool,
     pub(crate) close: bool,
     pub(crate) hold: Option<Hold>,
+    /// Somebody between client and org answers, without Salesforce's headers.
+    pub(crate) foreign: bool,
 }
 
 impl Response {
@@ -124,11 +126,18 @@ impl Response {
 
     /// Compresses the body. An `ETag` then names the compressed form, as the platform does.
     pub(crate) fn compress(&mut self) {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        // Writing to memory cannot fail; if it did, the answer stays as it is.
-        let Ok(body) = encoder.write_all(&self.body).and_then(|()| encoder.finish()) else {
-            return;
-        };
+        let body = member(&self.body);
+        self.encoded(body);
+    }
+
+    /// Compresses the body as two gzip members, which RFC 1952 allows.
+    pub(crate) fn compress_in_two(&mut self) {
+        let (first, second) = self.body.split_at(self.body.len() / 2);
+        let body = [member(first), member(second)].concat();
+        self.encoded(body);
+    }
+
+    fn encoded(&mut self, body: Vec<u8>) {
         self.body = body;
         self.set("Content-Encoding", "gzip");
         if let Some(tag) =
@@ -137,4 +146,12 @@ impl Response {
             self.set("ETag", tag);
         }
     }
+}
+
+/// One gzip member.
+fn member(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    // Writing to memory cannot fail.
+    let _ = encoder.write_all(bytes);
+    encoder.finish().unwrap_or_default()
 }

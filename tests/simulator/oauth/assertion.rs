@@ -127,9 +127,12 @@ impl Claims {
             .is_some_and(|verifier| verifier.accepts(self.signed.as_bytes(), &self.signature))
     }
 
-    /// Whether `exp` is there and not over. The platform sets no bound to a distant one.
+    /// Whether `exp` is there, as a number or as its text, and not over. The platform sets no bound to
+    /// a distant one.
     fn in_time(&self, core: &Core, policy: &Policy) -> bool {
-        let Some(expires) = self.values["exp"].as_f64() else { return false };
+        let expires = &self.values["exp"];
+        let text = || expires.as_str().and_then(|text| text.parse().ok());
+        let Some(expires) = expires.as_f64().or_else(text) else { return false };
         let seconds = if expires >= MILLISECONDS_FROM { expires / 1_000.0 } else { expires };
         let now = core.shown_time(policy) - SKEW;
         // Whole seconds of any date are exact in a double.

@@ -29,6 +29,16 @@ impl fmt::Display for EditError {
 
 impl std::error::Error for EditError {}
 
+/// Names and labels that an org shows in its own language.
+const TRANSLATED: [(&str, &str); 6] = [
+    ("Profile", "Name"),
+    ("UserLicense", "MasterLabel"),
+    ("UserLicense", "Name"),
+    ("PermissionSetLicense", "MasterLabel"),
+    ("PermissionSet", "Label"),
+    ("TenantUsageEntitlement", "MasterLabel"),
+];
+
 fn refuse<T>(reason: String) -> Result<T, EditError> {
     Err(EditError(reason))
 }
@@ -150,6 +160,26 @@ impl Editor {
             let (object, row) = self.find(object, id)?;
             let cells = self.cells(object, row);
             stamp(object, cells, &["LastModifiedDate", "SystemModstamp"], &at);
+        }
+        Ok(())
+    }
+
+    /// Writes names and labels as an org in another language shows them: of standard profiles, of
+    /// licences, permission sets and entitlements. No stamp moves.
+    ///
+    /// # Errors
+    /// Never, as long as those objects have their fields.
+    pub fn translate_labels(&mut self) -> Result<(), EditError> {
+        for (name, field) in TRANSLATED {
+            let object = find_object(name)?;
+            let Some(field) = Schema::get().objects[object].field(field) else { continue };
+            for row in self.estate.range(object, false) {
+                if let Value::Text(text) = &mut self.cells(object, row)[field]
+                    && !text.is_empty()
+                {
+                    *text = format!("{text} (traduit)").into();
+                }
+            }
         }
         Ok(())
     }

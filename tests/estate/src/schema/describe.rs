@@ -42,7 +42,10 @@ const SUMMARY: &[&str] = &[
 
 /// `/sobjects`: every object the viewer sees, as JSON.
 pub fn describe_global(_estate: &Arc<Estate>, viewer: &Viewer, version: u16) -> String {
-    let visible = Schema::get().objects.iter().filter(|object| viewer.sees_object(object));
+    let visible = Schema::get()
+        .objects
+        .iter()
+        .filter(|object| object.known_in(version) && viewer.sees_object(object));
     let sobjects: Vec<Value> = visible.map(|object| summary(object, version)).collect();
     json!({ "encoding": "UTF-8", "maxBatchSize": 200, "sobjects": sobjects }).to_string()
 }
@@ -58,7 +61,7 @@ pub fn describe(
     version: u16,
 ) -> Result<String, ApiError> {
     let schema = Schema::get();
-    let object = visible(viewer, object)?;
+    let object = visible(viewer, object, version)?;
     let mut describe = read(object);
     if let Some(Value::Array(fields)) = describe.get_mut("fields") {
         let mut at = 0;
@@ -66,24 +69,33 @@ pub fn describe(
             let known = &object.fields[at];
             at += 1;
             field["filterable"] = Value::Bool(known.filterable_in(object, version));
-            viewer.sees_field(object, known)
+            known.known_in(object, version) && viewer.sees_field(object, known)
         });
     }
     if let Some(Value::Array(children)) = describe.get_mut("childRelationships") {
         children.retain(|child| {
             let child = child["childSObject"].as_str().and_then(|name| schema.find(name));
-            child.is_none_or(|child| viewer.sees_object(&schema.objects[child]))
+            child.is_none_or(|child| {
+                let child = &schema.objects[child];
+                child.known_in(version) && viewer.sees_object(child)
+            })
         });
     }
     describe.insert("urls".to_owned(), urls(object, version));
     Ok(Value::Object(describe).to_string())
 }
 
-/// The object of this name, in any case, if the viewer sees it.
-pub(crate) fn visible(viewer: &Viewer, object: &str) -> Result<&'static Object, ApiError> {
+/// The object of this name, in any case, if the viewer sees it at this version.
+pub(crate) fn visible(
+    viewer: &Viewer,
+    object: &str,
+    version: u16,
+) -> Result<&'static Object, ApiError> {
     let schema = Schema::get();
     let found = schema.find(object).map(|found| &schema.objects[found]);
-    found.filter(|object| viewer.sees_object(object)).ok_or_else(ApiError::not_found)
+    found
+        .filter(|object| object.known_in(version) && viewer.sees_object(object))
+        .ok_or_else(ApiError::not_found)
 }
 
 /// The object without its fields.

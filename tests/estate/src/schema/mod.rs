@@ -1,6 +1,7 @@
 //! What objects exist and which fields they have: read once from the describes in `data/describe`.
 
 pub(crate) mod describe;
+mod since;
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -229,6 +230,12 @@ impl Field {
     /// Long text makes the platform answer in smaller pages.
     pub(crate) fn is_long_text(&self) -> bool {
         self.field_type == "textarea" && self.length > 255
+    }
+
+    /// Whether COUNT, MIN and MAX take it.
+    pub(crate) fn is_aggregatable(&self) -> bool {
+        !matches!(self.kind, Kind::Bool | Kind::MultiPicklist | Kind::Compound)
+            && !matches!(self.field_type.as_str(), "base64" | "time")
     }
 
     /// Whether queries may filter on it; one counter closed with version 64.

@@ -7,7 +7,7 @@ use crate::org::Reader;
 use crate::schema::{Kind, ObjectIndex, Schema};
 use crate::soql::Context;
 use crate::soql::ast::{Expression, Function, Query, SelectItem};
-use crate::soql::column::{Column, Use};
+use crate::soql::column::{Column, Leaf, Use};
 use crate::soql::condition::{self, Fetch, Resolve, Test};
 use crate::soql::plan::{Plan, compare};
 use crate::value::{Key, Value, write_text};
@@ -63,6 +63,16 @@ impl Outputs<'_> {
                         name(function)
                     );
                     return Err(self.context.invalid_field(expression.at, &message));
+                }
+                if let Leaf::Field(object, field) = column.leaf
+                    && !Schema::get().objects[object].fields[field].is_aggregatable()
+                {
+                    let message = format!(
+                        "field {} does not support aggregate operator {}",
+                        column.name,
+                        name(function)
+                    );
+                    return Err(self.context.error_at(expression.at, "MALFORMED_QUERY", &message));
                 }
                 if Schema::get().objects[self.object].name == "SetupAuditTrail" {
                     return Err(self.context.invalid_field(
@@ -318,7 +328,11 @@ impl Accumulator {
 fn name(function: Function) -> &'static str {
     match function {
         Function::Sum => "SUM",
-        _ => "AVG",
+        Function::Avg => "AVG",
+        Function::Min => "MIN",
+        Function::Max => "MAX",
+        Function::CountDistinct => "COUNT_DISTINCT",
+        Function::Count | Function::Date(_) | Function::Label => "COUNT",
     }
 }
 

@@ -107,7 +107,7 @@ impl Column {
         for relationship in relationships {
             let current = &schema.objects[targets[0]];
             let hop = (targets.len() == 1).then(|| current.relationship(relationship)).flatten();
-            let hop = hop.filter(|&hop| context.viewer.sees_field(current, &current.fields[hop]));
+            let hop = hop.filter(|&hop| context.sees_field(current, &current.fields[hop]));
             let next = hop.map_or(Vec::new(), |hop| {
                 context.visible_targets(&current.fields[hop].reference_to)
             });
@@ -124,7 +124,7 @@ impl Column {
         let visible = |target: ObjectIndex| {
             let object = &schema.objects[target];
             let field = object.field(name)?;
-            context.viewer.sees_field(object, &object.fields[field]).then_some((target, field))
+            context.sees_field(object, &object.fields[field]).then_some((target, field))
         };
         let found: Vec<_> = targets.iter().filter_map(|&target| visible(target)).collect();
         let is_polymorphic = targets.len() > 1;

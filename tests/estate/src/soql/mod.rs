@@ -10,13 +10,14 @@ mod dates;
 mod lexer;
 mod parser;
 mod plan;
+mod refused;
 mod select;
 
 use std::sync::Arc;
 
 use crate::error::ApiError;
 use crate::org::{Estate, StoredRow};
-use crate::schema::{ObjectIndex, Schema};
+use crate::schema::{Field, Object, ObjectIndex, Schema};
 use crate::viewer::Viewer;
 use aggregate::Groups;
 use ast::{Condition, Literal, Name, Operator, Position, Query, SelectItem};
@@ -53,9 +54,7 @@ impl Context<'_> {
     /// The object of this name, if the viewer sees it.
     fn object(&self, name: &Name) -> Result<ObjectIndex, ApiError> {
         let schema = Schema::get();
-        let found = schema
-            .find(&name.text)
-            .filter(|&found| self.viewer.sees_object(&schema.objects[found]));
+        let found = schema.find(&name.text).filter(|&found| self.sees(&schema.objects[found]));
         found.ok_or_else(|| {
             self.error_at(name.at, "INVALID_TYPE", &format!(
                 "sObject type '{}' is not supported. If you are attempting to use a custom object, be sure to append \
@@ -70,7 +69,17 @@ impl Context<'_> {
     fn visible_targets(&self, reference_to: &[String]) -> Vec<ObjectIndex> {
         let schema = Schema::get();
         let found = reference_to.iter().filter_map(|name| schema.find(name));
-        found.filter(|&target| self.viewer.sees_object(&schema.objects[target])).collect()
+        found.filter(|&target| self.sees(&schema.objects[target])).collect()
+    }
+
+    /// Whether the viewer sees the object at this version.
+    fn sees(&self, object: &Object) -> bool {
+        object.known_in(self.version) && self.viewer.sees_object(object)
+    }
+
+    /// Whether the viewer sees the field at this version.
+    fn sees_field(&self, object: &Object, field: &Field) -> bool {
+        field.known_in(object, self.version) && self.viewer.sees_field(object, field)
     }
 }
 
@@ -263,6 +272,7 @@ fn run(
     let context =
         Context { estate, viewer, access: viewer.access(), text: soql, version, all_rows };
     let object = context.object(&parsed.from)?;
+    refused::check(parsed)?;
     if parsed.offset.is_some_and(|offset| offset > MOST_OFFSET) {
         return Err(ApiError::new(
             400,

@@ -189,6 +189,7 @@ impl Plan {
             self.test.as_ref().map_or((all.clone(), true), |test| bounds.of(test));
         let shows = |row: &u64| estate.shows(self.object, *row, self.with_deleted);
         let looked_up = match (&self.visible, candidates) {
+            (Visible::None, _) => Some(Vec::new()),
             (Visible::All, Some(candidates)) => Some(candidates),
             (Visible::All, None) => self.test.as_ref().and_then(|test| bounds.look_up(test)),
             (Visible::Own(field), candidates) => {

@@ -83,7 +83,7 @@ pub(crate) fn bind(
                         FieldsKind::Custom => field.custom,
                     };
                     if wanted
-                        && context.viewer.sees_field(described, field)
+                        && context.sees_field(described, field)
                         && seen.insert(field.name.to_lowercase())
                     {
                         items.push(Item::Value {
@@ -166,7 +166,7 @@ fn bind_children(
             child.relationship_name.as_ref().filter(|label| label.eq_ignore_ascii_case(name))?;
         let object = schema.find(&child.child)?;
         let field = schema.objects[object].field(&child.field)?;
-        context.viewer.sees_object(&schema.objects[object]).then_some((label, object, field))
+        context.sees(&schema.objects[object]).then_some((label, object, field))
     });
     let Some((label, child, field)) = found else {
         return Err(context.error_at(query.from.at, "INVALID_TYPE", &format!(

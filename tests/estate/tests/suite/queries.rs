@@ -1,6 +1,6 @@
 //! Queries of every kind, on any client's terms.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde_json::json;
 
@@ -381,4 +381,41 @@ fn the_same_seed_gives_the_same_org_and_another_seed_another() {
     };
     assert_eq!(read(5), read(5));
     assert_ne!(read(5), read(6));
+}
+
+/// The platform's own list, in its describe.
+#[test]
+fn every_documented_type_of_login_occurs() {
+    let org = Org::of(2_000, 1);
+    let describe = estate::describe(&org.estate, &org.viewer, "LoginHistory", 66).unwrap();
+    let describe: serde_json::Value = serde_json::from_str(&describe).unwrap();
+    for name in ["LoginType", "LoginSubType"] {
+        let fields = describe["fields"].as_array().unwrap();
+        let field = fields.iter().find(|field| field["name"] == name).unwrap();
+        let documented: BTreeSet<String> = field["picklistValues"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|value| value["value"].as_str().unwrap().to_owned())
+            .collect();
+        let seen: BTreeSet<String> =
+            org.texts(&format!("SELECT {name} FROM LoginHistory"), name).into_iter().collect();
+        assert!(documented.is_subset(&seen), "{:?}", documented.difference(&seen));
+    }
+}
+
+#[test]
+fn aggregates_and_versions_are_refused_as_the_platform_does() {
+    let org = Org::of(64, 1);
+    let code = |org: &Org, soql: &str| org.result(soql).map(|_| ()).map_err(|e| e.error_code);
+    for function in ["MAX(IsActive)", "COUNT(IsActive)", "MIN(Address)"] {
+        let soql = format!("SELECT {function} FROM User");
+        assert_eq!(code(&org, &soql), Err("MALFORMED_QUERY".to_owned()), "{function}");
+    }
+    let old = Org { version: 44, ..Org::of(64, 1) };
+    let groups = "SELECT Id FROM PermissionSetGroup";
+    assert_eq!((code(&old, groups), code(&org, groups)), (Err("INVALID_TYPE".to_owned()), Ok(())));
+    let address = "SELECT ForwardedForIp FROM LoginHistory";
+    assert_eq!(code(&org, address), Err("INVALID_FIELD".to_owned()), "from 61 on");
+    assert_eq!(code(&Org { version: 61, ..Org::of(64, 1) }, address), Ok(()));
 }

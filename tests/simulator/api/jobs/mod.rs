@@ -17,6 +17,8 @@ use crate::fault::Action;
 use crate::http::Response;
 use crate::journal::Trace;
 
+/// The first version with query jobs.
+const QUERY_JOBS_SINCE: u16 = 47;
 /// The first version whose results can be read in parallel.
 const PARALLEL_SINCE: u16 = 58;
 /// Sees and ends jobs of others.
@@ -29,6 +31,9 @@ pub(super) fn answer(
     parts: &[&str],
     trace: &mut Trace,
 ) -> Result<Response, ApiError> {
+    if caller.version < QUERY_JOBS_SINCE {
+        return Err(ApiError::not_found());
+    }
     let read = matches!(request.method, "GET" | "HEAD");
     match parts {
         ["ingest"] if read && request.query.filled("queryLocator").is_none() => {
