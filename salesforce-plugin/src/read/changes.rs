@@ -34,6 +34,8 @@ pub(crate) fn are_shown(plan: &Plan<'_>, former: &State) -> bool {
         && former.since.is_some()
         // A parent that changed moves no stamp of its children.
         && former.copies == plan.copies.fingerprint
+        // Neither does a right that shows or hides records.
+        && former.rights == plan.context.access.fingerprint()
         && !small
         && plan.is_young(former.whole_at)
 }

@@ -201,6 +201,9 @@ CREATE TABLE sighting_noted(
     run_id INTEGER NOT NULL
 ) STRICT;
 ",
+    "
+ALTER TABLE run_dataset ADD COLUMN details TEXT;
+",
 ];
 
 /// Opens the store for writing: makes it if there is none, brings an older one up to date.
