@@ -1,4 +1,4 @@
-//! Who stands behind a login: a person, a machine, or either.
+//! Who uses a type of login: a person, a machine, or either.
 //!
 //! # Source
 //! Object Reference, `LoginHistory`: the labels of `LoginType` and the values of `LoginSubType`. Both

@@ -70,7 +70,7 @@ impl State {
         }
     }
 
-    /// Reads a stored state; none where it cannot be used.
+    /// Reads a stored state; `None` if it cannot be used.
     pub(crate) fn parse(text: &str) -> Option<State> {
         serde_json::from_str(text).ok().filter(|state: &State| state.version == VERSION)
     }
