@@ -76,7 +76,7 @@ fn unfinished(plan: &Plan<'_>) -> Result<Option<State>, Stop> {
     }
     Ok(plan.stored_state()?.filter(|state| {
         let midway = !state.done && state.since.is_none() && state.after.is_some();
-        midway && plan.is_young(state.whole_at) && state.copies == plan.copies.fingerprint
+        midway && plan.is_young(state.whole_at) && plan.copies.are_those_of(&state.copies)
     }))
 }
 

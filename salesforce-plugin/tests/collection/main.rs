@@ -7,5 +7,6 @@ mod catalogue;
 mod changes;
 mod doctor;
 mod faults;
+mod gateways;
 mod host;
 mod proof;
