@@ -208,16 +208,16 @@ fn a_sudden_loss_that_the_orgs_own_counter_confirms_is_published() {
     let host = Host::authorized(&org);
     host.collect(0);
     let some: Vec<String> =
-        stored(&host, "before")["permission_set_assignment"].keys().cloned().collect();
+        stored(&host, "before")["permission_set_license_assign"].keys().cloned().collect();
     org.mutate(|edit| {
         some.iter()
             .take(some.len() / 2)
-            .try_for_each(|id| edit.remove("PermissionSetAssignment", id))
+            .try_for_each(|id| edit.remove("PermissionSetLicenseAssign", id))
     })
     .expect("the org changes");
     let (run, ran) = host.json(&["collect", NAME]);
     ran.ok();
-    let fewer = dataset(&run, "permission_set_assignment");
+    let fewer = dataset(&run, "permission_set_license_assign");
     assert_eq!((&fewer["status"], &fewer["confirmed"]), (&"complete".into(), &true.into()));
 }
 
