@@ -22,7 +22,8 @@ pub(crate) fn folder_with(package: &str) -> tempfile::TempDir {
 
 /// A new store with the Salesforce connector `bench`; answers the connector's number, too.
 pub(crate) fn store(home: &Home, plugins: &Path) -> (Store, Manifest, i64) {
-    let folders = plugin_dir::folders(Some(plugins), None, None, home, Some(Policy::Any));
+    let folders =
+        plugin_dir::folders(Some(plugins), None, None, &home.plugins(), Some(Policy::Any));
     let scan = plugin_dir::scan(&folders.expect("folders"), &TrustedKeys::default(), Loading::Here);
     let manifest = scan.plugin("salesforce").expect("the plugin").manifest.clone();
     let store = Store::open(home.inventory()).expect("a store");

@@ -1,7 +1,7 @@
 //! Authorization: the link out, the pasted token in, the grant kept only if it is welcome.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connector_api::host::GRANT_LEASE;
@@ -238,9 +238,9 @@ impl<'a> Ready<'a> {
         cancel: &Cancel,
     ) -> Result<(AuthorizeReply, Held), HostError> {
         let Ready { deployment, plugin, connector } = self;
-        let mut context = deployment.context(connector.id, cancel.clone());
         // What the connector stores counts only once its answer is accepted.
-        context.secrets = Mutex::new(Secrets::Held { changes: BTreeMap::new(), token });
+        let secrets = Secrets::Held { changes: BTreeMap::new(), token };
+        let context = deployment.context(connector.id, cancel.clone()).with_secrets(secrets);
         let context = Arc::new(context);
         let reply = with_instance(deployment, plugin, connector, &context, |instance| {
             instance.authorize(request)

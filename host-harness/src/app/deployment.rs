@@ -1,7 +1,7 @@
 //! Connectors as an administrator handles them: create, change, delete, and make ready for use.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use connector_api::host_side::Instance;
 use connector_api::manifest::Manifest;
@@ -19,8 +19,6 @@ use crate::secret_store::{KeyPlace, Vault};
 use crate::services::{Context, Secrets};
 use crate::settings::Network;
 use crate::store::{Connector, NewConnector, SETTINGS, Sealed, SealedChanges, Store, StoreError};
-
-/// The name under which a connector's settings are sealed; no secret can have it.
 
 /// Settings that have columns of their own.
 const OWN_COLUMNS: [&str; 2] = ["domain", "client_id"];
@@ -217,7 +215,7 @@ impl Deployment {
             self.context(existing.map_or(0, |connector| connector.id), Cancel::default());
         if existing.is_none() {
             let secrets = draft.secrets.iter();
-            context.secrets = Mutex::new(Secrets::Memory(
+            context = context.with_secrets(Secrets::Memory(
                 secrets.filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect(),
             ));
         }
