@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Breaks one guard after the other in a copy of the sources, and fails if the test that holds it still
-# passes. Each line: the file, what stands there, what it becomes, the test. Takes some minutes, most of
+# passes. Each line: the file, what is there, what it becomes, the test. Takes some minutes, most of
 # them for building; needs cargo and python3.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,7 +16,7 @@ broken() { # FILE TEXT REPLACEMENT CARGO-TEST-ARGUMENTS...
 import sys
 path, text, replacement = sys.argv[1:]
 source = open(path).read()
-assert source.count(text) == 1, f"{path}: `{text}` stands there {source.count(text)} times"
+assert source.count(text) == 1, f"{path}: `{text}` is there {source.count(text)} times"
 open(path, "w").write(source.replace(text, replacement))
 PY
     (cd "$copy" && cargo test --quiet --locked "${@:1:${#@}-1}" --no-run) 2>"$copy.log" ||
@@ -33,13 +33,13 @@ PY
 # A short dataset is incomplete: the count of the org is held against the records.
 broken salesforce-plugin/src/read/proof.rs 'Some(count) if held < count =>' 'Some(count) if held < count && false =>' \
     -p salesforce-plugin --test collection a_page_that_is_always_short
-# Where only one's own logins are shown, the answer is whole and yet is not everybody's.
+# Where only one's own logins are shown, the answer is complete but is not everybody's.
 broken salesforce-plugin/src/read/proof.rs 'own_rows_only(reading)? {' 'own_rows_only(reading)?.filter(|_| false) {' \
     -p salesforce-plugin --test collection own_logins_only
-# Half a record at the end of a result is none.
+# Half a record at the end of a result is not a record.
 broken salesforce-plugin/src/read/csv_rows.rs "last != b'\\n'" 'last == 0' \
     -p salesforce-plugin --lib a_body_that_was_cut_off
-# Results that are read again are passed by where they were handed over.
+# Results that are read again are skipped where they were handed over.
 broken salesforce-plugin/src/read/csv_rows.rs 'if index > self.taken {' 'if index > 0 {' \
     -p salesforce-plugin --lib results_that_break_off_anywhere
 # A token goes to the host of an org only.

@@ -81,6 +81,10 @@ pub struct SettingSpec {
     /// A value that would be accepted, to show in help and errors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub example: Option<String>,
+    /// Whether a grant holds for one value only, as for a login host: the host asks for another
+    /// authorization when it changes. `domain` and `client_id` bind a grant in any case.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub binds_grant: bool,
 }
 
 /// One way to authorize.

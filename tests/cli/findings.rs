@@ -89,7 +89,7 @@ fn prices_turn_seats_into_amounts_and_suppositions_change_nothing_that_is_stored
     let (_org, host) = collected(300);
     let before = host.report();
     assert_eq!(license(&before, "SFDC")["money"]["price"], Value::Null);
-    let wrong = host.write("wrong.csv", "license,unit_price,currency,period\nSFDC,1,EUR,month\n");
+    let wrong = host.write("wrong.csv", "license,unit_price,currency,period\nNOPE,1,EUR,month\n");
     host.run(&["imports", "add", NAME, "prices", wrong.to_str().expect("a path")])
         .code(2)
         .one_error("line 2", "template");

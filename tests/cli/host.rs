@@ -194,6 +194,15 @@ impl Host {
         ran.ok();
         document
     }
+
+    /// A report whose claims rest on a part of the organization: exit code 4, and it says which.
+    pub(crate) fn partial_report(&self) -> Value {
+        let (document, ran) = self.json(&["report", NAME]);
+        ran.code(4);
+        let because = &document["unseen"]["because"];
+        assert!(because.as_array().is_some_and(|reasons| !reasons.is_empty()), "{because}");
+        document
+    }
 }
 
 impl Ran {

@@ -23,9 +23,11 @@ mod findings;
 mod floors;
 #[cfg(target_os = "linux")]
 mod golden;
+mod grants;
 mod guide;
 mod host;
 mod hosts;
+mod imports;
 mod isolation;
 #[cfg(target_os = "linux")]
 mod killed;

@@ -12,7 +12,7 @@ use super::abi::{
     from_wire,
 };
 use super::arrow::ArrowBatch;
-use super::guard::{catch, guarded};
+use super::catch::{catch, guarded};
 use crate::error::Error;
 use crate::host::{Host, Sink};
 use crate::host_side::{HostApi, RecordSink};

@@ -6,6 +6,7 @@
 
 pub mod abi;
 pub mod arrow;
+mod catch;
 pub mod guard;
 pub mod host;
 pub mod loaded;

@@ -5,7 +5,8 @@ use abi_stable::prefix_type::PrefixTypeTrait;
 use abi_stable::std_types::RString;
 
 use super::abi::{ConnectorMod, ConnectorMod_Ref, HostBox, PResult, RawConnectorBox};
-use super::guard::{Guarded, guarded, install_panic_hook};
+use super::catch::{guarded, install_panic_hook};
+use super::guard::Guarded;
 use crate::connector::Connector;
 use crate::error::{Error, ErrorKind};
 

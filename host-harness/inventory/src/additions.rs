@@ -118,7 +118,7 @@ impl Additions<'_> {
         })
     }
 
-    /// Takes the lists of a kind out of use; answers how many.
+    /// Takes the lists of a kind out of use; returns how many.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -129,6 +129,32 @@ impl Additions<'_> {
                  WHERE connector_id = ?1 AND kind = ?2 AND removed_at IS NULL",
                 (connector_id, kind.as_str(), time::now().timestamp_millis()),
             )?)
+        })
+    }
+
+    /// Takes the list of a kind in use out of use, so that the one before it is in use again; without
+    /// a list in use, takes the last removal back. Returns whether there was anything to undo.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn undo_import(&self, connector_id: i64, kind: ImportKind) -> Result<bool, StoreError> {
+        self.0.write(|transaction| {
+            let taken_back = transaction.execute(
+                "UPDATE import SET removed_at = ?3 WHERE id =
+                     (SELECT MAX(id) FROM import
+                      WHERE connector_id = ?1 AND kind = ?2 AND removed_at IS NULL)",
+                (connector_id, kind.as_str(), time::now().timestamp_millis()),
+            )?;
+            if taken_back > 0 {
+                return Ok(true);
+            }
+            let restored = transaction.execute(
+                "UPDATE import SET removed_at = NULL WHERE connector_id = ?1 AND kind = ?2
+                     AND removed_at = (SELECT MAX(removed_at) FROM import
+                                       WHERE connector_id = ?1 AND kind = ?2)",
+                (connector_id, kind.as_str()),
+            )?;
+            Ok(restored > 0)
         })
     }
 
@@ -160,7 +186,7 @@ impl Additions<'_> {
         })
     }
 
-    /// Ends an exemption; answers whether there was one.
+    /// Ends an exemption; returns whether there was one.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -175,7 +201,7 @@ impl Additions<'_> {
         })
     }
 
-    /// Keeps how pools stood, for trends that outlive snapshots.
+    /// Keeps the counts of licence pools, for trends that outlive snapshots.
     ///
     /// # Errors
     /// When the store cannot be written.

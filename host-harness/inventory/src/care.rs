@@ -34,7 +34,7 @@ impl Store {
         [store, log].iter().filter_map(|path| Some(std::fs::metadata(path).ok()?.len())).sum()
     }
 
-    /// Copies the store into a new file while others go on working with it, and checks the copy.
+    /// Copies the store into a new file while others keep working with it, and checks the copy.
     /// The sealing key is not part of it.
     ///
     /// # Errors
@@ -59,8 +59,8 @@ impl Store {
     }
 }
 
-/// Puts a copy made by [`Store::back_up`] in the place of a home's store, which is kept beside it.
-/// Answers where the former store lies now; none if there was none. To be called while nobody uses
+/// Puts a copy made by [`Store::back_up`] in the place of a home's store, which is kept next to it.
+/// Returns the path of the former store; `None` if there was none. To be called while nobody uses
 /// the store.
 ///
 /// # Errors
@@ -113,7 +113,7 @@ struct Copy {
 }
 
 impl Copy {
-    /// A copy on disk, beside the place it is meant for.
+    /// A copy on disk, next to the place it is meant for.
     fn of(source: &Connection, beside: &Path) -> Result<Copy, StoreError> {
         let failed =
             |error: std::io::Error| StoreError::io("write a copy of the store in", beside, error);
@@ -140,16 +140,16 @@ fn copy(source: &Connection, target: &Path) -> Result<(), StoreError> {
         }
     }
     drop(backup);
-    // One file that needs no other beside it, wherever it is put.
+    // One file that needs no other, wherever it is put.
     target.pragma_update(None, "journal_mode", "DELETE")?;
     Ok(())
 }
 
-/// Opens a file nobody writes to, on a read-only disk, too: nothing is made beside it.
+/// Opens a file nobody writes to, on a read-only disk, too: no other file is made.
 fn open_at_rest(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     if with_ending(path, "-wal").exists() {
-        // No copy of ours, and part of it lies in its log.
+        // Not a copy of ours: part of it is in its log.
         return Connection::open_with_flags(path, flags);
     }
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());

@@ -43,7 +43,7 @@ impl Features<'_> {
         Ok(self.state(id)? == Some(true))
     }
 
-    /// Whether a feature was switched on or off; none if neither ever happened.
+    /// Whether a feature was switched on or off; `None` if neither ever happened.
     pub fn state(&self, id: &str) -> Result<Option<bool>, StoreError> {
         self.0.read(|connection| {
             let mut statement =

@@ -5,7 +5,6 @@ use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::Duration;
 
-use crate::connectors::Connector;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::files::make_private_folder;
 use crate::folder::Folder;
@@ -20,12 +19,12 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 pub struct RunLock(#[expect(dead_code, reason = "the open file is the lock")] File);
 
 impl RunLock {
-    /// Takes the lock.
+    /// Takes the lock; `name` is the connector's, for the message.
     ///
     /// # Errors
     /// When a run of this connector is in progress; says in which process.
-    pub fn take(folder: &Folder, connector: &Connector) -> Result<RunLock, StoreError> {
-        let mut file = open_run(folder, connector.id)?;
+    pub fn take(folder: &Folder, connector_id: i64, name: &str) -> Result<RunLock, StoreError> {
+        let mut file = open_run(folder, connector_id)?;
         match file.try_lock() {
             Ok(()) => {
                 // Only for the message of the next one who tries.
@@ -44,7 +43,7 @@ impl RunLock {
                 let owner = if known { format!(" in process {owner}") } else { String::new() };
                 Err(StoreError::new(
                     StoreErrorKind::Busy,
-                    format_args!("a run of `{}` is already in progress{owner}", connector.name),
+                    format_args!("a run of `{name}` is already in progress{owner}"),
                 )
                 .with_hint("wait until it has ended, or stop that process"))
             }
@@ -101,7 +100,7 @@ impl ServerLock {
         }
     }
 
-    /// The server at work on this folder, as `process N since TIME`; none if there is none.
+    /// The server at work on this folder, as `process N since TIME`; `None` if there is none.
     pub fn holder(folder: &Folder) -> Option<String> {
         let mut file = File::open(folder.locks().join("server")).ok()?;
         match file.try_lock_shared() {

@@ -9,7 +9,7 @@ use crate::snapshots::Snapshots;
 
 impl Snapshots<'_> {
     /// Removes a connector's snapshots and ended runs from before `cutoff`, except the latest
-    /// snapshot and the latest complete one, and the row versions no remaining snapshot can see. Answers how many runs went.
+    /// snapshot and the latest complete one, and the row versions no remaining snapshot can see. Returns the number of removed runs.
     ///
     /// # Errors
     /// When the store cannot be written; nothing is removed then.

@@ -7,7 +7,7 @@ use rusqlite::OptionalExtension;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{StoreError, StoreErrorKind};
-use crate::runs::RunStatus;
+use crate::run_status::RunStatus;
 use crate::schema::{self, quote};
 use crate::store::{ReadStore, Store};
 

@@ -1,6 +1,6 @@
 //! The records of one snapshot, as plain rows.
 //!
-//! A reader shows each dataset of the manifest as a view of that name, and beside them what the store
+//! A reader shows each dataset of the manifest as a view of that name, and in addition what the store
 //! keeps across snapshots. Statements of connectors run on it, so it can do nothing but read views.
 
 use std::collections::BTreeMap;

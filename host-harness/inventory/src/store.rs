@@ -1,4 +1,4 @@
-//! The handles, for writing and for reading; each noun has a repository on them.
+//! The handles, for writing and for reading.
 //!
 //! Rows of a dataset are versioned by run: a version is part of snapshot `S` exactly if
 //! `_from <= S` and (`_to` is null or `_to > S`). A run adds versions that no published snapshot can
@@ -8,21 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::additions::{Added, Additions};
-use crate::connector_names::ConnectorNames;
-use crate::connectors::Connectors;
-use crate::daily::Daily;
 use crate::error::{StoreError, StoreErrorKind};
-use crate::features::Features;
 use crate::files::make_private_folder;
 use crate::folder::Folder;
-use crate::journal::Journal;
-use crate::runs::Runs;
-use crate::schedule::Schedule;
 use crate::schema;
-use crate::secrets::Secrets;
-use crate::sightings::Sightings;
-use crate::snapshots::{Published, Snapshots};
 
 /// How often a write is tried again after waiting for another process, five seconds each.
 const BUSY_ATTEMPTS: u32 = 12;
@@ -61,59 +50,9 @@ impl Store {
         Ok(ReadStore { folder: folder.clone(), connection })
     }
 
-    /// The folder it lies in.
+    /// The folder of the store.
     pub fn folder(&self) -> &Folder {
         &self.folder
-    }
-
-    /// The features.
-    pub fn features(&self) -> Features<'_> {
-        Features(self)
-    }
-
-    /// The connectors.
-    pub fn connectors(&self) -> Connectors<'_> {
-        Connectors(self)
-    }
-
-    /// The sealed values of connectors.
-    pub fn secrets(&self) -> Secrets<'_> {
-        Secrets(self)
-    }
-
-    /// The runs.
-    pub fn runs(&self) -> Runs<'_> {
-        Runs(self)
-    }
-
-    /// The requests of runs.
-    pub fn journal(&self) -> Journal<'_> {
-        Journal(self)
-    }
-
-    /// The snapshots that runs published.
-    pub fn snapshots(&self) -> Snapshots<'_> {
-        Snapshots(self)
-    }
-
-    /// Lists and exemptions that administrators add.
-    pub fn additions(&self) -> Additions<'_> {
-        Additions(self)
-    }
-
-    /// The daily sums of uses.
-    pub fn daily(&self) -> Daily<'_> {
-        Daily(self)
-    }
-
-    /// What snapshots showed of accounts.
-    pub fn sightings(&self) -> Sightings<'_> {
-        Sightings(self)
-    }
-
-    /// What the scheduler remembers.
-    pub fn schedule(&self) -> Schedule<'_> {
-        Schedule(self)
     }
 
     /// A number that differs when another connection changed the store.
@@ -184,28 +123,13 @@ impl ReadStore {
         &self.connection
     }
 
-    /// The folder the store lies in.
+    /// The folder of the store.
     pub fn folder(&self) -> &Folder {
         &self.folder
     }
-
-    /// The connectors, as reports name them.
-    pub fn connectors(&self) -> ConnectorNames<'_> {
-        ConnectorNames(self)
-    }
-
-    /// The published snapshots.
-    pub fn snapshots(&self) -> Published<'_> {
-        Published(self)
-    }
-
-    /// Lists and exemptions that administrators added.
-    pub fn additions(&self) -> Added<'_> {
-        Added(self)
-    }
 }
 
-/// Refuses a file of 0 bytes beside a sealing key: what it held is lost, and a new store in its place
+/// Refuses a file of 0 bytes next to a sealing key: what it held is lost, and a new store in its place
 /// would hide that.
 fn refuse_emptied(folder: &Folder) -> Result<(), StoreError> {
     let file = folder.store_file();
@@ -259,7 +183,7 @@ fn patiently<T>(mut begin: impl FnMut() -> rusqlite::Result<T>) -> Result<T, Sto
 mod tests {
     use super::*;
     use crate::connectors::NewConnector;
-    use crate::secrets::Sealed;
+    use crate::vault::{KeyPlace, SecretChanges, Vault};
 
     #[test]
     fn an_empty_file_beside_a_key_is_never_taken_for_a_new_store() {
@@ -299,13 +223,13 @@ mod tests {
         let place = Folder::new(folder.path());
         let store = Store::open(&place).unwrap();
         let new = NewConnector { name: "c".into(), ..NewConnector::default() };
-        let sealed = |_| Ok(Sealed { settings: vec![], secrets: vec![] });
-        let id = store.connectors().insert(&new, sealed).unwrap();
+        let vault = Vault::open(&store, &KeyPlace::default()).unwrap();
+        let id = store.connectors().insert(&vault, &new, "{}", &SecretChanges::new()).unwrap();
         std::fs::create_dir(place.positions()).unwrap();
         for name in [format!("{id}-1.db"), format!("{id}-2.db"), format!("{id}1-1.db")] {
             std::fs::write(place.positions().join(name), "people").unwrap();
         }
-        store.connectors().delete(&store.connectors().named("c").unwrap()).unwrap();
+        store.connectors().delete(&vault, &store.connectors().named("c").unwrap()).unwrap();
         let left: Vec<_> = std::fs::read_dir(place.positions())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())

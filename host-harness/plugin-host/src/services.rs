@@ -10,7 +10,7 @@ use connector_api::host_side::HostApi;
 use connector_api::message::JournalEntry;
 use connector_api::{Error, ErrorKind, Secret};
 use inventory::locks::Lease;
-use inventory::vault::Vault;
+use inventory::vault::{SecretChanges, Vault};
 use inventory::{Store, StoreError};
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
@@ -263,14 +263,9 @@ impl HostApi for Context {
             }
             Secrets::Stored => {}
         }
-        let sealed = value
-            .map(|value| self.vault.seal(self.connector_id, name, value.expose()))
-            .transpose()
-            .map_err(for_connector)?;
-        self.store
-            .secrets()
-            .put(self.connector_id, &vec![(name.into(), sealed)])
-            .map_err(for_connector)
+        let changes = SecretChanges::from([(name.to_owned(), value.cloned())]);
+        let secrets = self.store.secrets();
+        secrets.put(&self.vault, self.connector_id, &changes).map_err(for_connector)
     }
 
     fn lease_acquire(&self, name: &str, ttl: Duration) -> Result<u64, Error> {
@@ -336,7 +331,7 @@ impl HostApi for Context {
             masked.duration_ms
         );
         if let Some(run) = self.run_id
-            && let Err(error) = self.store.journal().add(run, &masked)
+            && let Err(error) = self.store.journal().add(self.vault.journal_key(), run, &masked)
         {
             log::warn!("a request is missing in the journal: {error}");
         }

@@ -10,6 +10,7 @@
 //! and, where tables are to be kept between reports, a folder. Its own tables are SQLite, a local
 //! compute file.
 
+mod claims;
 pub mod daily;
 pub mod diff;
 pub mod error;

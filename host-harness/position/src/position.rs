@@ -11,6 +11,7 @@ use connector_api::manifest::Manifest;
 use connector_api::message::DatasetStatus;
 use connector_api::position::CanonicalTable;
 
+use crate::claims::ClaimGate;
 use crate::error::Error;
 use crate::evidence::{Cause, Evidence};
 use crate::inputs::{BaseInputs, Imported, Inputs};
@@ -18,7 +19,9 @@ use crate::model::{
     Family, Gap, License, LineId, LineStatus, Movement, PoolKey, Position, ReadStatus, Unit,
 };
 use crate::money::{Point, Valuer, pool_money};
+use crate::rules::Wanted;
 use crate::rules::evaluator::RuleEvaluator;
+use crate::rules::listing::Collector;
 use crate::rules::pool::PoolRules;
 use crate::seats::{Census, Rules};
 use crate::source::{Snapshot, SnapshotSource};
@@ -40,6 +43,7 @@ pub struct Analysis<'a> {
     pub(crate) imported: &'a Imported,
     pub(crate) tables: Tables,
     pub(crate) judge: RuleEvaluator<'a>,
+    pub(crate) collector: Collector,
     rules: BTreeMap<Family, Rules>,
     fallback: Rules,
 }
@@ -62,10 +66,10 @@ pub fn compute<'a>(
     snapshot: &'a Snapshot,
     inputs: &'a Inputs,
 ) -> Result<Analysis<'a>, Error> {
-    compute_kept(source, snapshot, inputs, None, &|| None)
+    compute_kept(source, snapshot, inputs, None, None, &|| None)
 }
 
-/// As [`compute`], from tables that are kept in a file where there are any. `movement` compares the
+/// As [`compute`], with the findings that are `wanted`, from tables that are kept in a file where there are any. `movement` compares the
 /// snapshot with the one before; it is asked for only if there are none.
 ///
 /// # Errors
@@ -74,13 +78,14 @@ pub fn compute_kept<'a>(
     source: &dyn SnapshotSource,
     snapshot: &'a Snapshot,
     inputs: &'a Inputs,
+    wanted: Option<Wanted>,
     kept: Option<&Kept>,
     movement: &dyn Fn() -> Option<Movement>,
 ) -> Result<Analysis<'a>, Error> {
     let evidence = Evidence::new(&snapshot.manifest, &snapshot.datasets);
     let base = BaseInputs::of(snapshot, inputs);
     let tables = kept::tables(kept, source, &evidence, &base, movement)?;
-    compute_on(tables, source, snapshot, inputs)
+    compute_on(tables, source, snapshot, inputs, wanted)
 }
 
 /// The pools of a snapshot as the vendor reports them, and the vendor's own measurements: points of
@@ -135,7 +140,9 @@ pub(crate) fn compute_on<'a>(
     source: &dyn SnapshotSource,
     snapshot: &'a Snapshot,
     inputs: &'a Inputs,
+    wanted: Option<Wanted>,
 ) -> Result<Analysis<'a>, Error> {
+    let mut collector = Collector::new(wanted);
     let Inputs { settings, imported, what_if } = inputs;
     let Snapshot { manifest, datasets, as_of, .. } = snapshot;
     let (as_of, as_of_ms) = (*as_of, as_of.timestamp_millis());
@@ -154,7 +161,9 @@ pub(crate) fn compute_on<'a>(
         &tables.db,
         |family| sight.rules(family.as_str()).0,
         |pool, facts, class| {
-            judge.see(pool, facts, class);
+            let hits = judge.see(pool, facts, class);
+            let weak = class.is_some_and(|(_, weak)| weak);
+            collector.add(&hits, &judge, &imported.exemptions, pool, facts, weak);
             let account = &facts.account;
             let last = account.human_at.max(account.machine_at).max(account.last_login_at);
             if facts.is_active == Some(true) && last.is_some_and(|at| at >= month_ago) {
@@ -185,11 +194,25 @@ pub(crate) fn compute_on<'a>(
     }
     judge.withhold_unreliable(&reconciliation, &evidence);
     for license in &mut licenses {
-        let (reclaimable, exempt) = judge.reclaimable(license);
-        license.money = pool_money(license, reclaimable, exempt, &valuer, settings, what_if);
+        let reclaimable = judge.reclaimable(license);
+        let gate = ClaimGate {
+            evidence: &evidence,
+            visibility: &sight,
+            evaluator: &judge,
+            status: snapshot.status,
+        };
+        let because = gate.reasons(license);
+        license.money = pool_money(license, reclaimable, &because, &valuer, settings, what_if);
         license.money.paid = judge.paid(license);
         license.trend = imported.trend.get(&license.named()).cloned().unwrap_or_default();
     }
+    let gate = ClaimGate {
+        evidence: &evidence,
+        visibility: &sight,
+        evaluator: &judge,
+        status: snapshot.status,
+    };
+    let unseen = gate.unseen(&licenses, &reconciliation);
     let mut rules = judge.results(&evidence, &licenses, &valuer);
     let window_read = sight.blind(Family::User.as_str()).is_none()
         && judge.context.covers(settings.sparse_window_days);
@@ -213,6 +236,7 @@ pub(crate) fn compute_on<'a>(
         title: manifest.title.clone(),
         org: summary::organization(source, &evidence)?,
         thresholds,
+        unseen,
         supposed: what_if.supposed(),
         headline: summary::headline(&licenses, thresholds),
         money: summary::money(&licenses),
@@ -229,7 +253,16 @@ pub(crate) fn compute_on<'a>(
         .map(|license| (license.family.clone(), sight.rules(license.family.as_str()).0))
         .collect();
     let fallback = sight.rules("").0;
-    Ok(Analysis { position, manifest, imported, judge, rules: by_family, fallback, tables })
+    Ok(Analysis {
+        position,
+        manifest,
+        imported,
+        judge,
+        collector,
+        rules: by_family,
+        fallback,
+        tables,
+    })
 }
 
 fn add(sums: &mut BTreeMap<PoolKey, i64>, pool: &PoolKey, number: i64) {
@@ -272,6 +305,10 @@ fn fill(license: &mut License, evidence: &Evidence<'_>, sight: &Visibility<'_>, 
     license.holders = Some(tally.holders);
     if license.unit == Unit::Seats {
         license.assigned_recomputed = Some(tally.holders);
+    }
+    if license.unit == Unit::Seats {
+        license.unseen = license.assigned.map(|assigned| (assigned - tally.holders).max(0));
+        license.counter_behind = license.assigned.is_some_and(|assigned| assigned < tally.holders);
     }
     license.unknown = Some(tally.unknown);
     license.unknown_because = tally.unknown_because;

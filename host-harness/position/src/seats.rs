@@ -30,11 +30,25 @@ pub(crate) enum Because {
 pub(crate) struct Account {
     pub(crate) created_at: Option<i64>,
     pub(crate) last_login_at: Option<i64>,
-    pub(crate) is_service: bool,
+    /// `None` if it was not shown.
+    pub(crate) is_service: Option<bool>,
     /// The last use by a person.
     pub(crate) human_at: Option<i64>,
     /// The last use by a machine.
     pub(crate) machine_at: Option<i64>,
+}
+
+/// A last login this much newer than every use that was read is another use.
+const SAME_LOGIN_MS: i64 = 60_000;
+
+impl Account {
+    /// Whether the last login is newer than every use that was read: a use that was not seen.
+    pub(crate) fn has_unread_login(&self) -> bool {
+        let last_use = self.human_at.max(self.machine_at);
+        self.last_login_at
+            .zip(last_use)
+            .is_some_and(|(login, used)| login > used.saturating_add(SAME_LOGIN_MS))
+    }
 }
 
 /// What the classes of one family's seats are decided by; instants in milliseconds.
@@ -97,8 +111,16 @@ impl Rules {
         if account.created_at.is_none_or(|at| at >= self.new_since) {
             return (Class::Unknown(Because::NewAccount), false);
         }
-        if account.is_service || (account.machine_at.is_some() && account.human_at.is_none()) {
-            return (Class::MachineOnly, false);
+        let service = account.is_service == Some(true);
+        if service || (account.machine_at.is_some() && account.human_at.is_none()) {
+            // A person may have used it before the uses that were read.
+            return match self.covers_too_little() {
+                true => (Class::Unknown(Because::NotReadable), false),
+                false => (Class::MachineOnly, false),
+            };
+        }
+        if account.is_service.is_none() {
+            return (Class::Unknown(Because::NotReadable), false);
         }
         let last_use = account.human_at.max(account.machine_at);
         if recent_login.is_some() && last_use.is_none_or(|at| at < self.active_since) {
@@ -108,7 +130,7 @@ impl Rules {
             (None, None) if self.last_login_shown => (Class::Never, false),
             (None, None) => (Class::Unknown(Because::NotReadable), false),
             (Some(_), None) => (Class::Inactive, true),
-            (_, Some(_)) => (Class::Inactive, false),
+            (_, Some(_)) => (Class::Inactive, account.has_unread_login()),
         }
     }
 }
@@ -208,7 +230,7 @@ pub(crate) fn scan(
         .collect::<Result<_, _>>()?;
     let mut statement = db.connection.prepare(&format!(
         "SELECT s.pool_no, q.no, q.listed, q.is_active, q.created_at, q.last_login_at,
-                COALESCE(q.is_service, 0) <> 0, {columns}, q.human_days, q.is_internal, q.frozen,
+                q.is_service <> 0, {columns}, q.human_days, q.is_internal, q.frozen,
                 q.frozen_since, q.activated_at, q.flags, s.consumed
          FROM seat s CROSS JOIN person q ON q.no = s.person_no {join}
          ORDER BY s.pool_no, s.person_no"
@@ -310,7 +332,7 @@ mod tests {
     }
 
     fn old() -> Account {
-        Account { created_at: days_ago(400), ..Account::default() }
+        Account { created_at: days_ago(400), is_service: Some(false), ..Account::default() }
     }
 
     fn class(account: Account) -> Class {
@@ -327,7 +349,7 @@ mod tests {
 
     #[test]
     fn a_new_account_is_unknown_up_to_and_on_the_last_day_of_grace() {
-        let created = |at| Account { created_at: at, ..Account::default() };
+        let created = |at| Account { created_at: at, ..old() };
         let new = Class::Unknown(Because::NewAccount);
         assert_eq!(class(created(days_ago(3))), new);
         assert_eq!(class(created(days_ago(30))), new);
@@ -347,19 +369,19 @@ mod tests {
         let machine = Account { machine_at: days_ago(1), last_login_at: days_ago(1), ..old() };
         assert_eq!(class(machine), Class::MachineOnly);
         assert_eq!(class(Account { machine_at: days_ago(170), ..machine }), Class::MachineOnly);
-        assert_eq!(class(Account { is_service: true, ..old() }), Class::MachineOnly);
+        assert_eq!(class(Account { is_service: Some(true), ..old() }), Class::MachineOnly);
         assert_eq!(
             class(Account { human_at: days_ago(120), ..machine }),
             Class::Inactive,
             "a person used it within the time covered"
         );
         assert_eq!(
-            class(Account { is_service: true, created_at: days_ago(3), ..machine }),
+            class(Account { is_service: Some(true), created_at: days_ago(3), ..machine }),
             Class::Unknown(Because::NewAccount),
             "grace comes first"
         );
         assert_eq!(
-            class(Account { is_service: true, human_at: days_ago(3), ..old() }),
+            class(Account { is_service: Some(true), human_at: days_ago(3), ..old() }),
             Class::Active,
             "a person uses it"
         );
@@ -397,7 +419,7 @@ mod tests {
         let unknown = (Class::Unknown(Because::NotReadable), false);
         assert_eq!(blind.classify(&old()), unknown);
         assert_eq!(blind.classify(&Account { last_login_at: days_ago(1), ..old() }), unknown);
-        assert_eq!(blind.classify(&Account { is_service: true, ..old() }), unknown);
+        assert_eq!(blind.classify(&Account { is_service: Some(true), ..old() }), unknown);
     }
 
     #[test]

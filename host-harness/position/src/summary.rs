@@ -5,7 +5,8 @@ use connector_api::position::CanonicalTable;
 use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::model::{
-    Family, License, MoneyTotal, Organization, PriceBasis, ReadStatus, Thresholds, Unit, Unknown,
+    Bound, Bounded, Family, License, MoneyTotal, Organization, PriceBasis, ReadStatus, Thresholds,
+    Unit, Unknown,
 };
 use crate::number::{counted, grouped};
 use crate::source::SnapshotSource;
@@ -92,7 +93,13 @@ pub(crate) fn headline(licenses: &[License], thresholds: Thresholds) -> String {
         ),
         None => "who uses them is unknown".to_owned(),
     };
-    format!("{which}{family} licences: {assigned}; {used}")
+    let unseen = match sum(|pool| Some(pool.unseen.unwrap_or(0))) {
+        Some(unseen @ 1..) => {
+            format!("; {} belong to accounts that were not seen", grouped(unseen))
+        }
+        _ => String::new(),
+    };
+    format!("{which}{family} licences: {assigned}; {used}{unseen}")
 }
 
 /// Sums the money of all pools.
@@ -105,6 +112,7 @@ pub(crate) fn money(licenses: &[License]) -> MoneyTotal {
             (&mut total.cost_per_year, &money.cost_per_year),
             (&mut total.reusable_now, &money.reusable_now_amount),
             (&mut total.reducible_at_renewal, &money.reducible_at_renewal_amount),
+            (&mut total.reducible_if_agreed, &money.reducible_if_agreed_amount),
         ] {
             if let Some(amount) = amount {
                 sum.add(amount);
@@ -122,10 +130,27 @@ pub(crate) fn money(licenses: &[License]) -> MoneyTotal {
         }
     }
     total.list_price_estimate &= priced;
+    for figure in ["reusable_now", "reducible_at_renewal"] {
+        total.bounds.insert(figure, sum_of_bounds(licenses, figure));
+    }
     total
 }
 
-/// Every dataset that was not read wholly, with the figures it takes away.
+/// How the sum of a claim over all paid pools is meant: it is a lower bound as soon as one of them is.
+fn sum_of_bounds(licenses: &[License], figure: &str) -> Bounded {
+    let mut because: Vec<String> = Vec::new();
+    let paid = licenses.iter().filter(|license| license.money.paid && !license.is_dormant());
+    for bounded in paid.filter_map(|license| license.money.bounds.get(figure)) {
+        for reason in bounded.because.iter().filter(|_| bounded.is != Bound::Exact) {
+            if !because.contains(reason) {
+                because.push(reason.clone());
+            }
+        }
+    }
+    Bounded::claim(Some(()), &because)
+}
+
+/// Every dataset that was not read in full, with the figures it takes away.
 pub(crate) fn unknown(
     evidence: &Evidence<'_>,
     sight: &Visibility<'_>,

@@ -9,7 +9,9 @@ use serde_json::json;
 
 use estate::{DAY, Estate, Member, NOW, ago};
 use position::Inputs;
-use position::model::{DifferenceReason, License, Line, LineId, LineStatus, Position, ReadStatus};
+use position::model::{
+    Bound, DifferenceReason, License, Line, LineId, LineStatus, Position, ReadStatus,
+};
 
 fn line<'a>(position: &'a Position, id: LineId, subject: &str) -> &'a Line {
     position
@@ -19,8 +21,10 @@ fn line<'a>(position: &'a Position, id: LineId, subject: &str) -> &'a Line {
         .unwrap_or_else(|| panic!("no line {id} {subject}"))
 }
 
+/// The classes of the holders that were seen.
 fn classes(license: &License) -> [Option<i64>; 5] {
-    license.classes().map(|(_, number)| number)
+    let [seen @ .., _unseen] = license.classes().map(|(_, number)| number);
+    seen
 }
 
 #[test]
@@ -441,4 +445,25 @@ fn a_hundred_thousand_people_are_counted_like_ten() {
     let quarter = Some(PEOPLE / 4);
     assert_eq!(classes(&license), [quarter, quarter, quarter, quarter, Some(0)]);
     assert_eq!(license.assigned_recomputed, Some(PEOPLE));
+}
+
+#[test]
+fn seats_of_accounts_that_were_not_shown_are_a_class_and_count_as_needed() {
+    let estate = Estate::with_plan(1_000, 500);
+    estate.person("idle", Member { last_login: ago(120), ..Member::default() });
+    let license = estate.license("P1");
+    assert_eq!((license.unseen, license.counter_behind), (Some(497), false));
+    assert_eq!(license.money.needed, Some(525), "all that are assigned, and headroom");
+    assert_eq!(license.money.reducible_at_renewal, Some(475));
+    assert_eq!(license.money.bounds["reducible_at_renewal"].is, Bound::AtLeast);
+    let position = estate.position();
+    assert!(position.headline.ends_with("497 belong to accounts that were not seen"));
+    let first = position.unseen.first_line().unwrap();
+    assert!(first.starts_with("PARTIAL: not every account was seen"), "{first}");
+    assert!(first.ends_with("what would show it: See member"), "{first}");
+    // A counter that lags behind what was seen hides nobody.
+    estate.connection.execute("UPDATE plan SET Used = 1", []).unwrap();
+    let license = estate.license("P1");
+    assert_eq!((license.unseen, license.counter_behind), (Some(0), true));
+    assert!(!estate.position().unseen.is_partial());
 }

@@ -3,183 +3,15 @@
 #[allow(dead_code, reason = "each program of tests uses its part")]
 mod estate;
 
-use connector_api::manifest::FieldType;
 use connector_api::message::DatasetStatus;
-use connector_api::position::{CanonicalTable, LicenseTier, PositionView, UseRule};
+use connector_api::position::{CanonicalTable, PositionView};
 
-use estate::{Estate, Member, NOW, ago, spec};
+use estate::case::Case;
+use estate::{Member, NOW, ago};
 use position::inputs::Leaver;
 use position::model::{Family, LineId, PriceBasis, RuleStatus, SeatOutcome};
-use position::rules::{Exemption, RULES, RuleId, RuleResult, explain, list};
-use position::{DatasetInfo, compute, money};
-
-/// The small estate with everything rules look at: identities, holds, activations, roles, meters.
-struct Case {
-    estate: Estate,
-}
-
-impl Case {
-    /// 1,000 seats bought of plan `P1`, and two people at work, one of whom is the oldest use.
-    fn new() -> Case {
-        use FieldType::{Boolean, Integer, Text, Timestamp};
-        let mut estate = Estate::with_plan(1_000, 2);
-        let mut add = |name: &str, fields: &[(&str, FieldType)]| {
-            let spec = spec(name, &[fields[0].0], fields);
-            let columns: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
-            estate
-                .connection
-                .execute_batch(&format!("CREATE TABLE \"{name}\"({})", columns.join(", ")))
-                .unwrap();
-            estate
-                .datasets
-                .push(DatasetInfo { dataset: name.into(), ..estate.datasets[0].clone() });
-            estate.manifest.datasets.push(spec);
-        };
-        let who = [("MemberId", Text), ("Own", Boolean), ("Login", Text), ("Mail", Text)];
-        add("badge", &[&who[..], &[("Staff", Text), ("Admin", Boolean)]].concat());
-        add("hold", &[("MemberId", Text), ("Since", Timestamp)]);
-        add("audit", &[("MemberId", Text), ("At", Timestamp)]);
-        add("role_given", &[("MemberId", Text), ("RoleId", Text)]);
-        add("role_right", &[("RoleId", Text), ("Kind", Text), ("What", Text)]);
-        add("contingent", &[("PlanId", Text), ("Often", Text), ("Starts", Timestamp)]);
-        add(
-            "offer",
-            &[
-                ("Id", Text),
-                ("Family", Text),
-                ("Key", Text),
-                ("State", Text),
-                ("Bought", Integer),
-                ("Used", Integer),
-                ("Ends", Timestamp),
-            ],
-        );
-        let view = |table, family: &str, needs: &str, sql: &str| PositionView {
-            table,
-            family: family.into(),
-            needs: vec![needs.into()],
-            sql: sql.into(),
-        };
-        use CanonicalTable::{Activation, Activity, Frozen, Holding, Identity, License, Meter};
-        use CanonicalTable::{Right, Seat, Use};
-        let views = &mut estate.manifest.position.views;
-        views.retain(|view| view.table != Activity);
-        views.push(view(Use, "", "use", r#"SELECT "MemberId", "At", CASE WHEN "Machine" THEN 'api' ELSE 'web' END, '', '', 1 FROM "use""#));
-        views.push(view(
-            Identity,
-            "",
-            "badge",
-            r#"SELECT "MemberId", "Own", "Login", "Mail", "Staff", "Admin" FROM "badge""#,
-        ));
-        views.push(view(Frozen, "", "hold", r#"SELECT "MemberId", "Since" FROM "hold""#));
-        views.push(view(Activation, "", "audit", r#"SELECT "MemberId", "At" FROM "audit""#));
-        views.push(view(
-            Holding,
-            "",
-            "role_given",
-            r#"SELECT "MemberId", "RoleId" FROM "role_given""#,
-        ));
-        for kind in ["object", "license", "privilege"] {
-            let sql = format!(
-                r#"SELECT "RoleId", "Kind", "What" FROM "role_right" WHERE "Kind" = '{kind}'"#
-            );
-            views.push(view(Right, kind, "role_right", &sql));
-        }
-        views.push(view(
-            Meter,
-            "usage",
-            "contingent",
-            r#"SELECT 'usage', "PlanId", "Often", "Starts", NULL FROM "contingent""#,
-        ));
-        for family in ["permission_set", "feature", "package", "usage"] {
-            let sql = format!(
-                r#"SELECT "Family", "Id", "Key", "Key", "State", 'seats', "Bought", "Used", NULL, "Ends" FROM "offer" WHERE "Family" = '{family}'"#
-            );
-            views.push(view(License, family, "offer", &sql));
-            let sql = format!(
-                r#"SELECT '{family}', "PlanId", "MemberId" FROM "grant" WHERE "PlanId" LIKE '{family}%'"#
-            );
-            views.push(view(Seat, family, "grant", &sql));
-        }
-        let model = &mut estate.manifest.position;
-        model.classification =
-            vec![UseRule { method: "api".into(), kind: "machine".into(), ..UseRule::default() }];
-        model.free_licenses = vec!["KEY_FREE".into()];
-        model.tiers = vec![LicenseTier {
-            from: "KEY_P1".into(),
-            to: "KEY_LESS".into(),
-            objects: vec!["Deal".into()],
-        }];
-        estate.plan("FREE", "user", "active", "seats", Some(10), Some(0));
-        let case = Case { estate };
-        for id in ["today_1", "today_2"] {
-            case.badge(id);
-            case.run("INSERT INTO role_given VALUES(?1, 'seller')", id);
-        }
-        case.run("INSERT INTO role_right VALUES('seller', 'object', ?1)", "Deal");
-        case
-    }
-
-    fn run(&self, sql: &str, value: &str) -> &Case {
-        self.estate.connection.execute(sql, [value]).unwrap();
-        self
-    }
-
-    fn badge(&self, id: &str) -> &Case {
-        self.run("INSERT INTO badge VALUES(?1, 1, ?1, NULL, NULL, 0)", id)
-    }
-
-    /// An employee's account.
-    fn person(&self, id: &str, member: Member) -> &Case {
-        self.estate.person(id, member);
-        self.badge(id)
-    }
-
-    /// An account that a person used so many days ago, its last login then.
-    fn used(&self, id: &str, days: i64) -> &Case {
-        self.person(id, Member { last_login: ago(days), ..Member::default() });
-        self.estate.uses(id, false, ago(days));
-        self
-    }
-
-    fn offer(&self, id: &str, state: &str, bought: i64, used: i64, ends: Option<i64>) -> &Case {
-        let family = id.rsplit_once('_').unwrap().0;
-        let sql = "INSERT INTO offer VALUES(?1, ?2, ?1, ?3, ?4, ?5, ?6)";
-        let values = rusqlite::params![id, family, state, bought, used, ends];
-        self.estate.connection.execute(sql, values).unwrap();
-        self
-    }
-
-    /// Who a rule finds, and what came of it.
-    fn rule(&self, id: RuleId) -> (Vec<String>, RuleResult) {
-        let snapshot = self.estate.snapshot();
-        let analysis = compute(&self.estate, &snapshot, &self.estate.inputs).unwrap();
-        let listing = list(&analysis, &self.estate, &[id], 100).unwrap();
-        let result = analysis.position.rules.iter().find(|rule| rule.id == id).unwrap().clone();
-        let who: Vec<String> = listing
-            .seats
-            .iter()
-            .filter(|finding| finding.exempt.is_none())
-            .map(|finding| finding.person_id.clone())
-            .collect();
-        let pools = listing.pools.iter().filter(|(_, pool)| pool.exempt.is_none());
-        let who: Vec<String> =
-            who.into_iter().chain(pools.map(|(_, pool)| pool.key.clone())).collect();
-        assert_eq!(who.len() as i64, result.findings, "{id}: the list and the count differ");
-        (who, result)
-    }
-
-    #[track_caller]
-    fn finds(&self, id: RuleId, expected: &[&str]) {
-        let (mut who, result) = self.rule(id);
-        who.sort();
-        assert_eq!(who, expected, "{id}: {result:#?}");
-        assert_eq!(
-            result.status,
-            if expected.is_empty() { RuleStatus::None } else { RuleStatus::Found }
-        );
-    }
-}
+use position::rules::{Confidence, Exemption, RULES, RuleId, Wanted, explain};
+use position::{compute_kept, money};
 
 #[test]
 fn r01_finds_who_never_logged_in_and_spares_starters_services_and_the_reactivated() {
@@ -677,8 +509,11 @@ fn the_explanation_of_every_person_agrees_with_the_findings() {
     case.used("idle", 120).used("today", 0);
     case.person("starter", Member { created: ago(3), ..Member::default() });
     let snapshot = case.estate.snapshot();
-    let analysis = compute(&case.estate, &snapshot, &case.estate.inputs).unwrap();
-    let listing = list(&analysis, &case.estate, &[], 1_000).unwrap();
+    let wanted = Wanted { rules: Vec::new(), limit: 1_000 };
+    let (source, inputs) = (&case.estate, &case.estate.inputs);
+    let mut analysis =
+        compute_kept(source, &snapshot, inputs, Some(wanted), None, &|| None).unwrap();
+    let listing = analysis.take_listing(source).unwrap();
     let mut explained = 0;
     for id in ["never", "idle", "today", "starter", "today_1"] {
         let explanation = explain(&analysis, &case.estate, id).unwrap();
@@ -762,4 +597,77 @@ fn the_vendor_s_own_measurement_is_held_against_what_was_counted() {
     assert_eq!(line(&case), (Some(3), Some(9), "difference"));
     case.estate.status("use", DatasetStatus::Denied);
     assert_eq!(line(&case), (None, None, "not_assessed"));
+}
+
+#[test]
+fn r12_says_how_many_days_were_seen_and_is_not_sure_before_the_year_is_covered() {
+    let mut case = Case::new();
+    let found = |case: &Case| {
+        let (_, result) = case.rule(RuleId::R12);
+        (result.details[0].message.clone(), result.confidence)
+    };
+    let (message, confidence) = found(&case);
+    assert!(message.contains("in the 0 days seen"), "{message}");
+    assert_eq!(confidence, Confidence::Low);
+    let point = money::Point { at: ago(400).unwrap(), purchased: None, assigned: 2 };
+    let pool = (Family::User, "KEY_P1".to_owned());
+    case.estate.inputs.imported.trend.insert(pool, vec![point]);
+    let (message, confidence) = found(&case);
+    assert!(message.contains("in the 365 days seen"), "{message}");
+    assert_eq!(confidence, Confidence::High);
+}
+
+#[test]
+fn a_last_login_that_no_use_shows_makes_a_finding_weak_and_is_said_in_its_row() {
+    let case = Case::new();
+    case.used("idle", 120);
+    case.person("unread", Member { last_login: ago(100), ..Member::default() });
+    case.estate.uses("unread", false, ago(150));
+    let snapshot = case.estate.snapshot();
+    let wanted = Wanted { rules: vec![RuleId::R02], limit: 10 };
+    let (source, inputs) = (&case.estate, &case.estate.inputs);
+    let mut analysis =
+        compute_kept(source, &snapshot, inputs, Some(wanted), None, &|| None).unwrap();
+    let listing = analysis.take_listing(source).unwrap();
+    let rows: Vec<(&str, bool, bool)> = listing
+        .seats
+        .iter()
+        .map(|row| {
+            let said = row.values.iter().any(|value| value.name == "contradiction");
+            (row.person_id.as_str(), row.weak, said)
+        })
+        .collect();
+    assert_eq!(rows, [("idle", false, false), ("unread", true, true)]);
+}
+
+#[test]
+fn a_reactivation_that_was_not_read_withholds_what_it_would_spare() {
+    let mut case = Case::new();
+    case.person("never", Member::default());
+    case.finds(RuleId::R01, &["never"]);
+    case.estate.status("audit", DatasetStatus::Denied);
+    let (who, result) = case.rule(RuleId::R01);
+    assert_eq!((who.len(), result.status), (0, RuleStatus::Withheld));
+    assert_eq!(result.permissions[0].label, "See audit");
+}
+
+#[test]
+fn nothing_is_saved_at_renewal_once_notice_is_past_and_the_contract_renews_by_itself() {
+    let mut case = Case::new();
+    case.run("UPDATE plan SET Used = ?1 WHERE Id = 'P1'", "2");
+    let mut money = |notice_days: i64, auto_renew: &str| {
+        let contract = format!(
+            "contract,product,quantity,unit_price,currency,period,start_on,end_on,notice_days,auto_renew,licenses\n\
+             C-1,A,1000,10,EUR,month,2025-01-01,2026-04-01,{notice_days},{auto_renew},user/KEY_P1\n"
+        );
+        case.estate.inputs.imported.contract = Some(money::contract(&contract).unwrap());
+        let position = case.estate.position();
+        let pool = position.licenses.iter().find(|license| license.id == "P1").unwrap();
+        let apart = position.money.reducible_if_agreed.to_string();
+        (pool.money.reducible_at_renewal, pool.money.reducible_if_agreed, apart)
+    };
+    assert_eq!(money(10, "yes"), (Some(997), None, String::new()), "there is still time");
+    assert_eq!(money(60, "no"), (Some(997), None, String::new()), "it ends by itself");
+    let apart = "119,640.00 EUR".to_owned();
+    assert_eq!(money(60, "yes"), (Some(0), Some(997), apart));
 }

@@ -4,6 +4,7 @@ use position::diff::{self, Diff, Read};
 use position::inputs::{Imported, Inputs, RuleSettings};
 use position::model::{Family, Movement};
 use position::money::{self, Point, PriceBook, WhatIf};
+use position::rules::Wanted;
 use position::{Analysis, Kept};
 
 use crate::error::HostError;
@@ -55,10 +56,11 @@ pub(crate) fn inputs(
 pub(crate) fn analyse<'a>(
     source: &'a StoreSource<'_>,
     inputs: &'a Inputs,
+    wanted: Option<Wanted>,
 ) -> Result<Analysis<'a>, HostError> {
     let kept = kept(source)?;
     let movement = || movement(source);
-    Ok(position::compute_kept(source, &source.snapshot, inputs, Some(&kept), &movement)?)
+    Ok(position::compute_kept(source, &source.snapshot, inputs, wanted, Some(&kept), &movement)?)
 }
 
 /// Where the tables of a snapshot are kept; only the latest one's are worth it.

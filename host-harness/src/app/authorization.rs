@@ -51,8 +51,7 @@ pub fn begin(
     match reply {
         AuthorizeReply::Link { url, instructions } => {
             let Ready { deployment, connector, .. } = ready;
-            let sealed = deployment.seal_all(connector.id, &changes)?;
-            deployment.store.secrets().put(connector.id, &sealed)?;
+            deployment.store.secrets().put(&deployment.vault, connector.id, &changes)?;
             deployment
                 .store
                 .connectors()
@@ -168,7 +167,7 @@ pub(crate) fn end_grant(
         return Err(HostError::usage(format_args!("`{}` is not authorized", connector.name))
             .with_hint("there is nothing to give back"));
     }
-    let _lock = RunLock::take(deployment.store.folder(), connector)?;
+    let _lock = RunLock::take(deployment.store.folder(), connector.id, &connector.name)?;
     let context = Arc::new(deployment.context(connector.id, cancel.clone()));
     let reply =
         with_instance(deployment, plugin, connector, &context, |instance| instance.deauthorize())
@@ -182,7 +181,7 @@ pub(crate) fn end_grant(
         let settings = plugin.manifest.settings.iter();
         let entered: Vec<&str> =
             settings.filter(|spec| spec.secret).map(|spec| spec.name.as_str()).collect();
-        deployment.store.connectors().forget_grant(connector.id, &entered)?;
+        deployment.store.connectors().forget_grant(&deployment.vault, connector.id, &entered)?;
     } else {
         deployment.store.connectors().set_still_live(connector.id)?;
     }
@@ -263,9 +262,14 @@ impl<'a> Ready<'a> {
         if other && !accept_org_change {
             return Err(other_organization(&connector.name, before, now));
         }
-        let sealed = deployment.seal_all(connector.id, changes)?;
         let _lease = grant_lease(deployment, &connector)?;
-        deployment.store.connectors().store_grant(connector.id, &grant, &sealed, other)?;
+        deployment.store.connectors().store_grant(
+            &deployment.vault,
+            connector.id,
+            &grant,
+            changes,
+            other,
+        )?;
         Ok(AuthorizedView { connector: connector.name, authorized: true, grant })
     }
 }

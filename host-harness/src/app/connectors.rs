@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use connector_api::ErrorKind;
 use connector_api::message::GrantSummary;
 use serde::Serialize;
 
@@ -290,6 +289,8 @@ pub fn rotate_key(app: &App, new_key_file: Option<&Path>) -> Result<KeyFile, Hos
 
 fn view(app: &App, connector: Connector) -> Result<ConnectorView, HostError> {
     let last = app.store()?.runs().list(Some(&connector), 1)?.pop();
+    let attention =
+        last.as_ref().and_then(|run| schedules::needs_a_person(&connector, run)).cloned();
     Ok(ConnectorView {
         authorized: connector.is_authorized(),
         still_live_at_vendor: connector.revocation_failed_at.is_some(),
@@ -303,13 +304,9 @@ fn view(app: &App, connector: Connector) -> Result<ConnectorView, HostError> {
         grant: connector.grant,
         granted_at: connector.granted_at,
         pending_authorization_at: connector.pending_authorization_at,
-        attention: last.as_ref().and_then(|run| run.error.clone()).filter(needs_a_person),
+        attention,
         last_run: last.as_ref().map(RunView::from),
     })
-}
-
-fn needs_a_person(error: &RunError) -> bool {
-    matches!(error.kind, ErrorKind::AUTH | ErrorKind::CONFIG)
 }
 
 #[cfg(test)]

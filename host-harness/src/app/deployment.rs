@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use connector_api::host_side::Instance;
-use connector_api::manifest::Manifest;
+use connector_api::manifest::{Manifest, SettingSpec};
 use connector_api::message::{ConfigureRequest, Problem};
 use connector_api::{Error, ErrorKind, Secret};
 
@@ -18,7 +18,7 @@ use crate::schedule;
 use crate::secret_store::{KeyPlace, Vault};
 use crate::services::{Context, Secrets};
 use crate::settings::Network;
-use crate::store::{Connector, NewConnector, SETTINGS, Sealed, SealedChanges, Store, StoreError};
+use crate::store::{Connector, NewConnector, Store};
 
 /// Settings that have columns of their own.
 const OWN_COLUMNS: [&str; 2] = ["domain", "client_id"];
@@ -76,8 +76,8 @@ impl Deployment {
     /// # Errors
     /// When they cannot be opened.
     pub fn settings(&self, connector: &Connector) -> Result<BTreeMap<String, String>, HostError> {
-        let sealed = self.vault.unseal(connector.id, SETTINGS, &connector.sealed_settings)?;
-        serde_json::from_str(sealed.expose()).map_err(|_| {
+        let settings = self.vault.settings(&self.store, connector.id)?;
+        serde_json::from_str(settings.expose()).map_err(|_| {
             HostError::failed(format_args!("the settings of `{}` are damaged", connector.name))
         })
     }
@@ -107,10 +107,13 @@ impl Deployment {
     /// A settings error with all problems by field.
     pub fn create(&self, plugin: &Plugin, draft: &Draft) -> Result<i64, HostError> {
         self.validate(plugin, draft, None)?;
-        Ok(self.store.connectors().insert(&draft.plain, |id| self.seal(id, draft))?)
+        let settings = serde_json::to_string(&draft.settings).map_err(HostError::failed)?;
+        let connectors = self.store.connectors();
+        Ok(connectors.insert(&self.vault, &draft.plain, &settings, &draft.secrets)?)
     }
 
-    /// Checks and stores a changed connector; all or nothing.
+    /// Checks and stores a changed connector; all or nothing. A grant for another domain, client id or
+    /// login host is no longer used until the connector is authorized again.
     ///
     /// # Errors
     /// A settings error with all problems by field.
@@ -121,8 +124,12 @@ impl Deployment {
         draft: &Draft,
     ) -> Result<(), HostError> {
         self.validate(plugin, draft, Some(connector))?;
-        let sealed = self.seal(connector.id, draft)?;
-        Ok(self.store.connectors().update(connector.id, &draft.plain, &sealed)?)
+        let former = self.draft(connector)?;
+        let grant_ends = connector.grant.is_some() && !same_grant(&plugin.manifest, &former, draft);
+        let settings = serde_json::to_string(&draft.settings).map_err(HostError::failed)?;
+        let (connectors, id) = (self.store.connectors(), connector.id);
+        let (plain, secrets) = (&draft.plain, &draft.secrets);
+        Ok(connectors.update(&self.vault, id, plain, &settings, secrets, grant_ends)?)
     }
 
     /// Deletes a connector with its secrets, runs and records.
@@ -130,37 +137,8 @@ impl Deployment {
     /// # Errors
     /// When a run of it is in progress, or the store cannot be written.
     pub fn delete(&self, connector: &Connector) -> Result<(), HostError> {
-        let _lock = RunLock::take(self.store.folder(), connector)?;
-        Ok(self.store.connectors().delete(connector)?)
-    }
-
-    fn seal(&self, id: i64, draft: &Draft) -> Result<Sealed, StoreError> {
-        let json = serde_json::to_string(&draft.settings)?;
-        Ok(Sealed {
-            settings: self.vault.seal(id, SETTINGS, &json)?,
-            secrets: self.seal_all(id, &draft.secrets)?,
-        })
-    }
-
-    /// Seals changes of secrets.
-    ///
-    /// # Errors
-    /// When the system gives no random bytes.
-    pub(crate) fn seal_all(
-        &self,
-        id: i64,
-        changes: &BTreeMap<String, Option<Secret>>,
-    ) -> Result<SealedChanges, StoreError> {
-        changes
-            .iter()
-            .map(|(name, value)| {
-                let sealed = value
-                    .as_ref()
-                    .map(|value| self.vault.seal(id, name, value.expose()))
-                    .transpose()?;
-                Ok((name.clone(), sealed))
-            })
-            .collect()
+        let _lock = RunLock::take(self.store.folder(), connector.id, &connector.name)?;
+        Ok(self.store.connectors().delete(&self.vault, connector)?)
     }
 
     /// Everything that is wrong with a draft, by field.
@@ -250,6 +228,22 @@ impl Deployment {
             secrets: secrets.iter().filter(|name| is_secret(name)).map(|n| (*n).clone()).collect(),
         })
     }
+}
+
+/// Whether a grant made with the settings of one draft is one with those of the other.
+fn same_grant(manifest: &Manifest, one: &Draft, other: &Draft) -> bool {
+    let plain = |draft: &Draft| {
+        [&draft.plain.domain, &draft.plain.client_id].map(|text| text.trim().to_lowercase())
+    };
+    let setting = |draft: &Draft, spec: &SettingSpec| {
+        draft
+            .settings
+            .get(&spec.name)
+            .or(spec.default.as_ref())
+            .map(|value| value.trim().to_owned())
+    };
+    let mut bound = manifest.settings.iter().filter(|spec| spec.binds_grant && !spec.secret);
+    plain(one) == plain(other) && bound.all(|spec| setting(one, spec) == setting(other, spec))
 }
 
 /// Takes back runs whose process is gone; returns how many.

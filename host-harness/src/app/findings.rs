@@ -8,7 +8,7 @@ use crate::error::HostError;
 use crate::source::StoreSource;
 use crate::time::rfc3339;
 use position::money::WhatIf;
-use position::rules::{self, Explanation, Listing, RuleId, RuleResult, rule};
+use position::rules::{self, Explanation, Listing, RuleId, RuleResult, Wanted, rule};
 
 /// What the rules found in a snapshot.
 #[derive(Debug, Serialize)]
@@ -47,8 +47,9 @@ pub fn list(
     let (store, snapshot) = snapshots::find(app, name, as_of)?;
     let inputs = analysis::inputs(&store, &snapshot, &app.config().rules, WhatIf::default())?;
     let source = StoreSource::open(&store, &snapshot)?;
-    let analysis = analysis::analyse(&source, &inputs)?;
-    let findings = rules::list(&analysis, &source, &wanted, limit)?;
+    let listed = Wanted { rules: wanted.clone(), limit };
+    let mut analysis = analysis::analyse(&source, &inputs, Some(listed))?;
+    let findings = analysis.take_listing(&source)?;
     let asked = |rule: &RuleResult| wanted.is_empty() || wanted.contains(&rule.id);
     Ok(FindingsView {
         connector: snapshot.connector_name.clone(),
@@ -72,7 +73,7 @@ pub fn explain(
     let (store, snapshot) = snapshots::find(app, name, as_of)?;
     let inputs = analysis::inputs(&store, &snapshot, &app.config().rules, WhatIf::default())?;
     let source = StoreSource::open(&store, &snapshot)?;
-    let analysis = analysis::analyse(&source, &inputs)?;
+    let analysis = analysis::analyse(&source, &inputs, None)?;
     Ok(rules::explain(&analysis, &source, person)?)
 }
 

@@ -14,7 +14,7 @@ use crate::store::{ConnectorInfo, ReadStore, RunStatus};
 use crate::time::{now, rfc3339};
 use position::grouped;
 use position::inputs::RuleSettings;
-use position::model::{Family, MoneyTotal, Position, Unit};
+use position::model::{Bound, Family, MoneyTotal, Position, Unit};
 use position::money::{Amounts, WhatIf};
 
 /// All connectors together.
@@ -129,9 +129,15 @@ pub fn fleet(app: &App, limits: Limits, stale_hours: u32) -> Result<FleetView, H
         money: MoneyTotal { list_price_estimate: true, ..MoneyTotal::default() },
         warnings: Vec::new(),
     };
+    let mut looked: Vec<(FleetEntry, Option<Position>)> = store
+        .connectors()
+        .list()?
+        .iter()
+        .map(|connector| look(&store, connector, &settings, stale_hours))
+        .collect();
+    view.warnings.extend(count_organizations_once(&mut looked));
     let mut totals = BTreeMap::new();
-    for connector in store.connectors().list()? {
-        let (entry, position) = look(&store, &connector, &settings, stale_hours);
+    for (entry, position) in looked {
         if entry.status != FleetStatus::Ok {
             view.complete = false;
             view.warnings.push(format!(
@@ -146,6 +152,10 @@ pub fn fleet(app: &App, limits: Limits, stale_hours: u32) -> Result<FleetView, H
             ));
         }
         if let Some(position) = position.filter(|_| entry.summed) {
+            if let Some(partial) = position.unseen.first_line() {
+                view.complete = false;
+                view.warnings.push(format!("{}: {partial}", entry.connector));
+            }
             add(&mut totals, &entry.feature, &position);
             add_money(&mut view.money, &position.money);
         }
@@ -153,6 +163,41 @@ pub fn fleet(app: &App, limits: Limits, stale_hours: u32) -> Result<FleetView, H
     }
     view.totals = totals.into_values().collect();
     Ok(view)
+}
+
+/// Takes all but one of the connectors that read the same organization out of the sums: the newest
+/// good snapshot stays. Returns one sentence for each that goes.
+fn count_organizations_once(looked: &mut [(FleetEntry, Option<Position>)]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut kept: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut order: Vec<usize> = (0..looked.len()).collect();
+    order.sort_by_key(|at| {
+        let (entry, position) = &looked[*at];
+        let as_of = position.as_ref().map(|position| position.as_of);
+        (entry.status != FleetStatus::Ok, std::cmp::Reverse(as_of))
+    });
+    for at in order {
+        let (entry, position) = &looked[at];
+        let Some(id) = position.as_ref().and_then(|position| position.org.id.clone()) else {
+            continue;
+        };
+        if !entry.summed {
+            continue;
+        }
+        match kept.get(&(entry.feature.clone(), id.clone())) {
+            Some(first) => {
+                let first = looked[*first].0.connector.clone();
+                let entry = &mut looked[at].0;
+                entry.summed = false;
+                notes.push(format!(
+                    "{}: it reads the same organization as {first}, which is in the sums",
+                    entry.connector
+                ));
+            }
+            None => drop(kept.insert((entry.feature.clone(), id), at)),
+        }
+    }
+    notes
 }
 
 fn look(
@@ -230,7 +275,7 @@ fn position(
     let Some(snapshot) = store.snapshots().latest(connector.id)? else { return Ok(None) };
     let inputs = analysis::inputs(store, &snapshot, settings, WhatIf::default())?;
     let source = StoreSource::open(store, &snapshot)?;
-    let position = analysis::analyse(&source, &inputs)?.position;
+    let position = analysis::analyse(&source, &inputs, None)?.position;
     Ok(Some((position, position::unread_families(&source.snapshot))))
 }
 
@@ -279,14 +324,24 @@ fn add(totals: &mut Totals, feature: &str, position: &Position) {
 }
 
 fn add_money(total: &mut MoneyTotal, money: &MoneyTotal) {
-    let sums: [(&mut Amounts, &Amounts); 3] = [
+    let sums: [(&mut Amounts, &Amounts); 4] = [
         (&mut total.cost_per_year, &money.cost_per_year),
         (&mut total.reusable_now, &money.reusable_now),
         (&mut total.reducible_at_renewal, &money.reducible_at_renewal),
+        (&mut total.reducible_if_agreed, &money.reducible_if_agreed),
     ];
     for (sum, amounts) in sums {
         amounts.iter().for_each(|amount| sum.add(&amount));
     }
     total.unpriced_reducible_seats += money.unpriced_reducible_seats;
     total.list_price_estimate &= money.list_price_estimate;
+    for (figure, bounded) in &money.bounds {
+        let sum = total.bounds.entry(figure).or_insert_with(|| bounded.clone());
+        if bounded.is != Bound::Exact {
+            sum.is = bounded.is;
+            sum.because.extend(bounded.because.iter().cloned());
+            sum.because.sort();
+            sum.because.dedup();
+        }
+    }
 }

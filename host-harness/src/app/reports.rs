@@ -9,7 +9,7 @@ use crate::source::StoreSource;
 use position::inputs::RuleSettings;
 use position::model::Position;
 use position::money::WhatIf;
-use position::rules::{self, Listing};
+use position::rules::{Listing, Wanted};
 
 /// What to report on.
 #[derive(Clone, Debug, Default)]
@@ -66,10 +66,9 @@ pub fn report(app: &App, name: &str, request: &Request) -> Result<Report, HostEr
     let settings = request.limits.over(&app.config().rules);
     let source = StoreSource::open(&store, &snapshot)?;
     let inputs = analysis::inputs(&store, &snapshot, &settings, what_if)?;
-    let analysis = analysis::analyse(&source, &inputs)?;
-    let listing = match request.people {
-        0 => None,
-        people => Some(rules::list(&analysis, &source, &[], people)?),
-    };
+    let wanted = (request.people > 0).then(|| Wanted { rules: Vec::new(), limit: request.people });
+    let lists = wanted.is_some();
+    let mut analysis = analysis::analyse(&source, &inputs, wanted)?;
+    let listing = if lists { Some(analysis.take_listing(&source)?) } else { None };
     Ok(Report { position: analysis.position, listing })
 }

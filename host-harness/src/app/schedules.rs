@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use connector_api::ErrorKind;
 use serde::Serialize;
 
 use crate::app::App;
@@ -10,7 +11,7 @@ use crate::error::HostError;
 use crate::plugin::Plugin;
 use crate::plugin_dir::Scan;
 use crate::schedule::scheduler::{Entry, JobView, ScheduleStatus, Scheduler};
-use crate::store::{Connector, Store};
+use crate::store::{Connector, Run, RunError, Store};
 use crate::time;
 
 /// How a connector is scheduled.
@@ -82,21 +83,39 @@ pub(crate) fn entries(store: &Store, scan: &Scan) -> Result<Vec<Entry>, HostErro
         match plugins.get(feature.as_str()) {
             None => Some(format!("no connector library offers the feature `{feature}`")),
             Some(plugin) if !plugin.manifest.grants.is_empty() && !connector.is_authorized() => {
-                Some("it is not authorized".into())
+                Some(match connector.grant.is_some() {
+                    true => "its grant is no longer used: authorize it again".into(),
+                    false => "it is not authorized".into(),
+                })
             }
             Some(_) => None,
         }
     };
-    let entry = |connector: Connector| Entry {
-        id: connector.id,
-        hold: hold(&connector),
-        organization: connector.organization_id.clone().unwrap_or_else(|| connector.domain.clone()),
-        fingerprint: fingerprints.get(&connector.id).cloned().unwrap_or_default(),
-        name: connector.name,
-        feature: connector.feature,
-        schedule: connector.schedule,
+    let entry = |connector: Connector| {
+        let last = store.runs().list(Some(&connector), 1)?.pop();
+        let stopped = last.and_then(|run| needs_a_person(&connector, &run).cloned());
+        Ok(Entry {
+            id: connector.id,
+            hold: hold(&connector),
+            stopped: stopped.map(|error| error.message),
+            organization: connector
+                .organization_id
+                .clone()
+                .unwrap_or_else(|| connector.domain.clone()),
+            fingerprint: fingerprints.get(&connector.id).cloned().unwrap_or_default(),
+            name: connector.name,
+            feature: connector.feature,
+            schedule: connector.schedule,
+        })
     };
-    Ok(store.connectors().list()?.into_iter().map(entry).collect())
+    store.connectors().list()?.into_iter().map(entry).collect()
+}
+
+/// Why a connector waits for a person since that run: it has no grant that the vendor accepts, or wrong
+/// settings, and neither changed since.
+pub(crate) fn needs_a_person<'r>(connector: &Connector, run: &'r Run) -> Option<&'r RunError> {
+    let error = run.error.as_ref().filter(|_| run.started_at >= connector.changed_at)?;
+    matches!(error.kind, ErrorKind::AUTH | ErrorKind::CONFIG).then_some(error)
 }
 
 /// The SHA-256 of each library, by feature.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use connector_api::ErrorKind;
 
 use super::{
     Outcome, Reporter, Table, authorize, cancel_on_interrupt, check, secret_input, status,
@@ -260,6 +261,9 @@ fn saved(out: Reporter, connector: &ConnectorView, what: &str) -> Result<Outcome
     }
     let name = &connector.name;
     out.text(&redact::shown(&format!("connector `{name}` is {what}")));
+    if !connector.authorized && connector.grant.is_some() {
+        out.note("its grant was made for other settings and is no longer used: authorize it again");
+    }
     if !connector.authorized {
         out.note(&redact::shown(&format!("next: `connectors authorize \"{name}\"`")));
     }
@@ -313,7 +317,13 @@ fn list_table(list: &ConnectorList) -> String {
 
 fn authorized(connector: &ConnectorView) -> String {
     if let Some(at) = connector.still_live_since {
-        return format!("no, but still live at the vendor since {}", rfc3339(at));
+        return format!(
+            "no; its grant, not used since {}, is still live at the vendor",
+            rfc3339(at)
+        );
+    }
+    if connector.attention.as_ref().is_some_and(|error| error.kind == ErrorKind::AUTH) {
+        return "no longer: authorize it again".into();
     }
     match (&connector.grant, connector.pending_authorization_at) {
         (Some(grant), _) => match &grant.username {

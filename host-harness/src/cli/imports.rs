@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::{Outcome, Reporter, Table};
-use crate::app::{App, imports};
+use crate::app::App;
+use crate::app::imports::{self, CheckedList};
 use crate::error::HostError;
 use crate::redact;
 use crate::safe_file::SafeFile;
@@ -46,7 +47,10 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Import a list, CSV or TOML, in place of an earlier one of its kind
+    /// Import a list, CSV, XLSX or TOML, in place of an earlier one of its kind
+    ///
+    /// Licences are named by key, by name or as FAMILY/KEY. A list that is wrong or has no usable line
+    /// is refused, and the one in use stays.
     Add {
         /// The connector's name
         name: String,
@@ -54,6 +58,24 @@ pub(crate) enum Command {
         kind: Kind,
         /// The file
         file: PathBuf,
+    },
+    /// Show what an import would do, and everything that is wrong with the list
+    ///
+    /// Exit code 4 when it would be refused.
+    Check {
+        /// The connector's name
+        name: String,
+        /// What list
+        kind: Kind,
+        /// The file
+        file: PathBuf,
+    },
+    /// Put the list before the one in use in use again
+    Undo {
+        /// The connector's name
+        name: String,
+        /// What list
+        kind: Kind,
     },
     /// List what was imported
     List {
@@ -90,11 +112,28 @@ pub(crate) fn run(app: &App, out: Reporter, command: &Command) -> Result<Outcome
             if out.json {
                 out.document(&imported)?;
             } else {
-                out.note(&format!(
-                    "imported {} lines of {}",
-                    imported.lines,
-                    ImportKind::from(*kind).as_str()
-                ));
+                let kind = imported.kind.as_str();
+                out.note(&format!("imported {} of {kind}", lines(imported.lines)));
+            }
+        }
+        Command::Check { name, kind, file } => {
+            let checked = imports::check(app, name, (*kind).into(), file)?;
+            out.print(&checked, preview)?;
+            return Ok(if checked.ok { Outcome::DONE } else { Outcome::FINDINGS });
+        }
+        Command::Undo { name, kind } => {
+            let undone = imports::undo(app, name, (*kind).into())?;
+            if out.json {
+                out.document(&undone)?;
+            } else {
+                let kind = undone.kind.as_str();
+                out.note(&match &undone.in_use {
+                    Some(import) => redact::shown(&format!(
+                        "`{}` of {} is in use for {kind}",
+                        import.name, import.imported_at
+                    )),
+                    None => format!("no list is in use for {kind}"),
+                });
             }
         }
         Command::List { name } => out.print(&imports::list(app, name)?, |list| table(list))?,
@@ -108,6 +147,43 @@ pub(crate) fn run(app: &App, out: Reporter, command: &Command) -> Result<Outcome
         }
     }
     Ok(Outcome::DONE)
+}
+
+fn lines(count: usize) -> String {
+    if count == 1 { "1 line".into() } else { format!("{count} lines") }
+}
+
+fn preview(checked: &CheckedList) -> String {
+    let columns: Vec<&str> = checked
+        .rows
+        .first()
+        .map(|row| row.keys().map(String::as_str).collect())
+        .unwrap_or_default();
+    let mut text = String::new();
+    if !columns.is_empty() {
+        let mut table = Table::new(&columns);
+        for row in &checked.rows {
+            let cell =
+                |column: &&str| row.get(*column).and_then(|cell| cell.as_str()).unwrap_or("");
+            table.row(columns.iter().map(cell).map(str::to_owned).collect());
+        }
+        text.push_str(&table.render());
+    }
+    text.push_str(&format!("{} of {}", lines(checked.lines), checked.kind.as_str()));
+    if checked.passed_by > 0 {
+        text.push_str(&format!(", {} without a price passed by", checked.passed_by));
+    }
+    text.push('\n');
+    let warnings = checked.warnings.iter().map(|warning| format!("warning: {warning}"));
+    let problems = checked.problems.iter().map(|problem| match problem.line {
+        Some(line) => format!("problem: line {line}: {}", problem.message),
+        None => format!("problem: {}", problem.message),
+    });
+    for line in warnings.chain(problems) {
+        text.push_str(&redact::shown(&line));
+        text.push('\n');
+    }
+    text
 }
 
 fn table(imports: &[Import]) -> String {

@@ -52,7 +52,7 @@ struct AboveProgress;
 impl Write for AboveProgress {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let mut result = Ok(());
-        super::progress::above(|| result = std::io::stderr().lock().write_all(bytes));
+        super::bars::above(|| result = std::io::stderr().lock().write_all(bytes));
         result.map(|()| bytes.len())
     }
 

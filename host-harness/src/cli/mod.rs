@@ -1,6 +1,7 @@
 //! The command line: one file for each group of commands.
 
 mod authorize;
+mod bars;
 mod check;
 mod collect;
 mod connectors;

@@ -9,21 +9,9 @@ use chrono::{DateTime, Local};
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use parking_lot::Mutex;
 
-use super::Reporter;
+use super::{Reporter, bars};
 use crate::redact;
 use crate::services::Watcher;
-
-/// The bars on screen, so that other lines can be written above them.
-static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
-
-/// Writes to standard error above the bars, if there are any.
-pub(crate) fn above(write: impl FnOnce()) {
-    let bars = BARS.lock().clone();
-    match bars {
-        Some(bars) => bars.suspend(write),
-        None => write(),
-    }
-}
 
 /// Shows the progress of one run until dropped.
 pub(crate) struct Progress {
@@ -54,7 +42,7 @@ impl Progress {
     pub(crate) fn new(reporter: Reporter) -> Progress {
         let bars =
             (!reporter.is_quiet() && std::io::stderr().is_terminal()).then(MultiProgress::new);
-        *BARS.lock() = bars.clone();
+        bars::show(bars.clone());
         Progress { reporter, bars, state: Mutex::default() }
     }
 
@@ -63,7 +51,7 @@ impl Progress {
         if let Some(bars) = &self.bars {
             let _ = bars.clear();
         }
-        *BARS.lock() = None;
+        bars::show(None);
     }
 }
 

@@ -67,5 +67,6 @@ pub(crate) fn run(app: &App, out: Reporter, args: &Args) -> Result<Outcome, Host
         out.note(&redact::shown(&format!("wrote {}", path.display())));
     }
     out.print(&report.position, text::render)?;
-    Ok(Outcome::DONE)
+    // Claims about a part of the organization want a look at what was not seen.
+    Ok(if report.position.unseen.is_partial() { Outcome::FINDINGS } else { Outcome::DONE })
 }

@@ -4,9 +4,13 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::error::HostError;
 use crate::redact;
+
+/// Version of the shapes of JSON documents: another one when a key vanishes or changes its meaning.
+const SCHEMA: u32 = 1;
 
 /// Whether something could not be written to standard output.
 static OUTPUT_LOST: AtomicBool = AtomicBool::new(false);
@@ -52,10 +56,11 @@ impl Reporter {
         }
     }
 
-    /// The one JSON document of a command.
+    /// The one JSON document of a command. An object names the version of its shape; a list of them
+    /// stays a list.
     pub(crate) fn document(self, value: &impl Serialize) -> Result<(), HostError> {
-        let text = serde_json::to_string_pretty(value).map_err(HostError::failed)?;
-        self.text(&text);
+        let document = serde_json::to_value(value).map_err(HostError::failed)?;
+        self.text(&format!("{:#}", versioned(document)));
         Ok(())
     }
 
@@ -83,7 +88,7 @@ impl Reporter {
     /// A line on standard error, always. Live secrets are masked.
     pub(crate) fn problem(self, text: &str) {
         let text = redact::mask(text);
-        super::progress::above(|| {
+        super::bars::above(|| {
             let mut err = std::io::stderr().lock();
             let _ = writeln!(err, "{text}");
         });
@@ -120,6 +125,27 @@ impl Reporter {
         if !error.problems.is_empty() {
             body["problems"] = serde_json::json!(error.problems);
         }
-        self.text(&format!("{:#}", serde_json::json!({ "error": body })));
+        self.text(&format!("{:#}", versioned(serde_json::json!({ "error": body }))));
+    }
+}
+
+/// Adds the version of its shape to a document that is an object.
+fn versioned(mut document: Value) -> Value {
+    if let Value::Object(keys) = &mut document {
+        keys.entry("schema").or_insert(SCHEMA.into());
+    }
+    document
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_object_names_the_version_of_its_shape_and_a_list_stays_one() {
+        assert_eq!(versioned(json!({ "ok": true })), json!({ "ok": true, "schema": 1 }));
+        assert_eq!(versioned(json!([{ "ok": true }])), json!([{ "ok": true }]));
     }
 }

@@ -10,9 +10,10 @@ use crate::redact;
 use crate::time::from_ms;
 
 /// The classes of seats in the order they are drawn, with the colours of the page's legend.
-pub(crate) const CLASSES: [(&str, RGBColor); 6] = [
+pub(crate) const CLASSES: [(&str, RGBColor); 7] = [
     ("active", RGBColor(0x2e, 0x8b, 0x57)),
     ("unknown", RGBColor(0x8a, 0x8f, 0x98)),
+    ("unseen", RGBColor(0x6b, 0x4f, 0x8a)),
     ("machine only", RGBColor(0x3b, 0x7d, 0xd8)),
     ("never used", RGBColor(0xc2, 0x41, 0x0c)),
     ("inactive", RGBColor(0xd9, 0x92, 0x1e)),
@@ -24,19 +25,20 @@ const ROW: u32 = 34;
 
 /// Seats of each pool by class, as one bar for each pool; none if there is nothing to draw.
 pub(crate) fn seats(licenses: &[&License]) -> Result<Option<String>, HostError> {
-    let rows: Vec<(&License, [i64; 6])> = licenses
+    let rows: Vec<(&License, [i64; 7])> = licenses
         .iter()
         .filter_map(|license| {
             let available = license.available.unwrap_or(0).max(0);
             let bar = [
                 license.active?,
                 license.unknown?,
+                license.unseen.unwrap_or(0),
                 license.machine_only?,
                 license.never?,
                 license.inactive?,
                 if license.unit == Unit::Seats { available } else { 0 },
             ];
-            Some((*license, bar)).filter(|(_, bar)| bar[..5].iter().sum::<i64>() > 0)
+            Some((*license, bar)).filter(|(_, bar)| bar[..6].iter().sum::<i64>() > 0)
         })
         .collect();
     let largest = rows.iter().map(|(_, bar)| bar.iter().sum::<i64>()).max().unwrap_or(0);
@@ -109,10 +111,10 @@ pub(crate) fn trend(points: &[Point]) -> Result<Option<String>, HostError> {
             .map_err(failed)?;
         let bought = points.iter().filter_map(|point| Some((point.at, point.purchased?)));
         chart
-            .draw_series(LineSeries::new(bought.clone(), CLASSES[2].1.stroke_width(2)))
+            .draw_series(LineSeries::new(bought.clone(), CLASSES[3].1.stroke_width(2)))
             .map_err(failed)?;
         // A single count makes no line.
-        let dots = bought.map(|point| Circle::new(point, 3, CLASSES[2].1.filled()));
+        let dots = bought.map(|point| Circle::new(point, 3, CLASSES[3].1.filled()));
         chart.draw_series(dots).map_err(failed)?;
         root.present().map_err(failed)?;
     }

@@ -3,7 +3,7 @@
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use position::model::{Family as LicenseFamily, License, Position, RuleStatus, Unit};
+use position::model::{Bound, Family as LicenseFamily, License, Position, RuleStatus, Unit};
 use position::money::{Amount, Amounts, Point};
 use position::rules::{Effect, Listing, PoolFinding, PoolFindings, RuleId, RuleResult};
 use position::{counted, grouped};
@@ -26,6 +26,7 @@ const SHOWN: usize = 25;
 struct Page {
     style: &'static str,
     style_hash: String,
+    partial: Option<String>,
     headline: String,
     connector: String,
     organization: String,
@@ -108,6 +109,7 @@ pub fn render(position: &Position, listing: &Listing) -> Result<String, HostErro
     let page = Page {
         style: STYLE,
         style_hash: STANDARD.encode(digest),
+        partial: position.unseen.first_line().map(|line| redact::shown(&line)),
         headline: redact::shown(&position.headline),
         connector: redact::shown(&position.connector),
         organization: redact::shown(&show::organization(position)),
@@ -199,17 +201,25 @@ fn cards(position: &Position) -> Vec<[String; 3]> {
     let over = position.rules.iter().find(|rule| rule.id == RuleId::R13);
     vec![
         [
-            format!("{} seats", sum(|license| license.money.reclaimable)),
+            format!(
+                "{}{} seats",
+                show::at_least(paid().find_map(|license| {
+                    let bounded = license.money.bounds.get("reclaimable")?;
+                    (bounded.is == Bound::AtLeast).then_some(bounded)
+                })),
+                sum(|license| license.money.reclaimable)
+            ),
             "can be taken back now".into(),
             "paid user licences of people who do not use them; it frees seats, the bill stays"
                 .into(),
         ],
         [
-            or_seats(
-                &money.reducible_at_renewal,
-                sum(|license| license.money.reducible_at_renewal),
-            ),
-            "need not be bought again at renewal".into(),
+            show::at_least(money.bounds.get("reducible_at_renewal"))
+                + &or_seats(
+                    &money.reducible_at_renewal,
+                    sum(|license| license.money.reducible_at_renewal),
+                ),
+            "can be dropped at renewal".into(),
             match (money.reducible_at_renewal.is_empty(), money.list_price_estimate) {
                 (true, _) => "no prices were imported, so these are seats and no amount".to_owned(),
                 (false, list) => {
@@ -280,10 +290,10 @@ fn money(position: &Position) -> Vec<Money> {
                 cells: vec![
                     price,
                     amount(&money.cost_per_year),
-                    number(money.reclaimable),
+                    show::claim(license, "reclaimable", money.reclaimable),
                     or_dash(money.reusable_now),
                     number(money.needed),
-                    number(money.reducible_at_renewal),
+                    show::claim(license, "reducible_at_renewal", money.reducible_at_renewal),
                     amount(&money.reducible_at_renewal_amount),
                     forecast,
                 ],

@@ -1,6 +1,8 @@
 //! A position as tables of text, for the terminal and for HTML alike.
 
-use position::model::{Family, License, PoolStatus, Position, ReadStatus, Unit, Unknown};
+use position::model::{
+    Bound, Bounded, Family, License, PoolStatus, Position, ReadStatus, Unit, Unknown,
+};
 use position::{counted, grouped};
 
 use crate::time::shown;
@@ -40,7 +42,15 @@ fn family_table(position: &Position, family: &Family) -> FamilyTable {
     let held = pools.iter().any(|pool| pool.holders.is_some() || pool.lacks("holders"));
     let mut head = vec!["NAME", "KEY", "STATUS", "UNIT", "PURCHASED", "ASSIGNED", "AVAILABLE"];
     if held {
-        head.extend(["HOLDERS", "ACTIVE", "INACTIVE", "NEVER", "MACHINE ONLY", "UNKNOWN"]);
+        head.extend([
+            "HOLDERS",
+            "ACTIVE",
+            "INACTIVE",
+            "NEVER",
+            "MACHINE ONLY",
+            "UNKNOWN",
+            "UNSEEN",
+        ]);
     }
     let (dormant, shown): (Vec<&License>, Vec<&License>) =
         pools.into_iter().partition(|pool| pool.is_dormant());
@@ -95,13 +105,54 @@ fn figure(position: &Position, pool: &License, name: &str, value: Option<i64>) -
 pub fn legend(position: &Position) -> String {
     format!(
         "purchased, assigned and available are in the unit shown, as the vendor reports them; holders and \
-         classes are {} of active accounts: active = used by a person in the last {}, unknown = uses \
+         classes are {} of active accounts: unseen = assigned to accounts that were not shown and counted as needed, active = used by a person in the last {}, unknown = uses \
          not readable or account at most {} old, machine only = used by machines alone, never = no login \
          at all, inactive = the rest; ? = unknown, - = not applicable",
         Unit::Seats,
         counted(i64::from(position.thresholds.active_days), "day", "days"),
         counted(i64::from(position.thresholds.grace_days), "day", "days"),
     )
+}
+
+/// A claim of seats with its bound: `at least 12`; `?` if nothing can be claimed.
+pub fn claim(pool: &License, name: &str, value: Option<i64>) -> String {
+    let Some(value) = value else { return "?".to_owned() };
+    at_least(pool.money.bounds.get(name)) + &grouped(value)
+}
+
+/// The words before a number that is a lower bound.
+pub fn at_least(bounded: Option<&Bounded>) -> String {
+    let exact = bounded.is_none_or(|bounded| bounded.is == Bound::Exact);
+    if exact { String::new() } else { "at least ".to_owned() }
+}
+
+/// How idle seats, seats that can be taken back and seats that can be dropped at renewal follow from
+/// each other, over the paid user licences; `None` if their numbers are not known.
+pub fn bridge(position: &Position) -> Option<String> {
+    let mut pools = position
+        .licenses
+        .iter()
+        .filter(|pool| pool.family == Family::User && pool.unit == Unit::Seats)
+        .filter(|pool| pool.money.paid && !pool.is_dormant() && !pool.unlimited)
+        .peekable();
+    pools.peek()?;
+    let (mut idle, mut taken, mut free, mut dropped) = (0, 0, 0, 0);
+    for pool in pools {
+        idle += pool.inactive.unwrap_or(0) + pool.never.unwrap_or(0);
+        taken += pool.money.reclaimable.unwrap_or(0);
+        dropped += pool.money.reducible_at_renewal?;
+        free += pool.purchased? - pool.assigned?.max(pool.holders.unwrap_or(0));
+    }
+    Some(format!(
+        "{} idle; {} can be taken back; {} taken back + {} not assigned - {} kept for growth, \
+         headroom and contracts that can no longer be changed = {} that can be dropped at renewal",
+        counted(idle, "paid seat is", "paid seats are"),
+        grouped(taken),
+        grouped(taken),
+        grouped(free),
+        grouped(taken + free - dropped),
+        grouped(dropped)
+    ))
 }
 
 /// The organization in one line.

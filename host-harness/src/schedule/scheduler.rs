@@ -64,6 +64,8 @@ pub struct Entry {
     pub schedule: Option<String>,
     /// Why it must not run, whatever its schedule says.
     pub hold: Option<String>,
+    /// Why it waits for a person since its last run, whoever started that.
+    pub stopped: Option<String>,
     /// Changes with its settings, secrets and grant.
     pub fingerprint: String,
 }
@@ -233,6 +235,7 @@ impl Scheduler {
                 organization: String::new(),
                 schedule: None,
                 hold: None,
+                stopped: None,
                 fingerprint: String::new(),
             };
             (id, Job { entry, schedule: None, state, due: None })
@@ -335,6 +338,16 @@ impl Scheduler {
                 retry_at: Some(now),
                 ..JobState::default()
             };
+        }
+        if let Some(reason) = &entry.stopped
+            && state.stopped_at_fingerprint.is_none()
+            && !state.running
+        {
+            state.failures = state.failures.max(1);
+            state.paused = false;
+            state.retry_at = None;
+            state.stopped_at_fingerprint = Some(entry.fingerprint.clone());
+            state.reason = Some(reason.clone());
         }
         if state.held_until.is_some() && job.entry.fingerprint != entry.fingerprint {
             // Other settings may be what it needed. An empty one is that of the process before.

@@ -23,3 +23,4 @@ WHERE "Rank" = 1
       SELECT SUM("MonthlyLoginsEntitlement") FROM "user_license"
       HAVING SUM("MonthlyLoginsEntitlement") IS NOT NULL
   ))
+ORDER BY "Id"

@@ -142,11 +142,14 @@ pub(crate) fn settings() -> Vec<SettingSpec> {
             "Private key file",
             "For `jwt_bearer`, instead of `private_key`: a PEM file on the server",
         ),
-        setting(
-            "audience",
-            "Audience",
-            "For `jwt_bearer`: the `aud` of the assertion, if it is not to be chosen from the domain",
-        ),
+        SettingSpec {
+            binds_grant: true,
+            ..setting(
+                "audience",
+                "Audience",
+                "For `jwt_bearer`: the `aud` of the assertion, if it is not to be chosen from the domain",
+            )
+        },
         secret(PASSWORD, "Password", "For `username_password`: the user's password"),
         secret(
             SECURITY_TOKEN,

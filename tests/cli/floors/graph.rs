@@ -179,7 +179,9 @@ impl Source {
                 index = end;
                 continue;
             }
-            *names.entry(token(index)).or_default() += 1;
+            if before(tokens, index) != "mod" {
+                *names.entry(token(index)).or_default() += 1;
+            }
             let begins =
                 token(index + 1) == "::" && !["::", "$", "in"].contains(&before(tokens, index));
             let ours = ["crate", "super", "self"].contains(&token(index))

@@ -78,10 +78,12 @@ const POSITION: Allowed = &[
             "visibility",
         ],
     ),
+    ("claims", &["evidence", "model", "number", "rules", "source", "visibility"]),
     ("summary", &["error", "evidence", "model", "number", "source", "visibility"]),
     (
         "position",
         &[
+            "claims",
             "error",
             "evidence",
             "inputs",
@@ -183,32 +185,11 @@ pub(super) const UPWARD: &[(&str, &str, &str)] = &[
 
 /// Folders and files at the top of a crate that are still in a circle.
 pub(super) const CIRCLES: Allowed = &[
-    ("connector-api", &["ffi"]),
-    (
-        "inventory",
-        &[
-            "additions",
-            "connector_names",
-            "connectors",
-            "daily",
-            "features",
-            "journal",
-            "locks",
-            "runs",
-            "schedule",
-            "schema",
-            "secrets",
-            "sightings",
-            "snapshots",
-            "store",
-            "vault",
-        ],
-    ),
+    ("inventory", &["connectors", "locks", "secrets", "vault"]),
     (
         "position",
         &[
             "daily",
-            "diff",
             "evidence",
             "inputs",
             "model",
@@ -220,8 +201,6 @@ pub(super) const CIRCLES: Allowed = &[
             "visibility",
         ],
     ),
-    ("plugin-host", &["redact"]),
-    ("host-harness", &["cli"]),
 ];
 
 /// A crate of somebody else and the only places that may name it.

@@ -7,8 +7,9 @@ use connector_api::manifest::Manifest;
 use connector_api::message::{CollectMode, DatasetSummary};
 use rusqlite::{OptionalExtension, Transaction};
 
-use super::{Details, Run, RunEnd, RunError, RunStatus, Runs};
+use super::{Details, Run, RunEnd, RunError, Runs};
 use crate::error::StoreError;
+use crate::run_status::RunStatus;
 use crate::schema;
 use crate::snapshots::DatasetInfo;
 use crate::time;
@@ -57,7 +58,7 @@ impl Runs<'_> {
                 dataset.mode == Some(CollectMode::Incremental) && !dataset.status.has_every_record()
             };
             for dataset in end.datasets.iter().filter(by_changes) {
-                // Changes did not add up to a whole: the next run reads it whole.
+                // The changes were incomplete: the next run reads everything.
                 transaction.execute(
                     "DELETE FROM checkpoint WHERE connector_id = ?1 AND dataset = ?2",
                     (run.connector_id, &dataset.dataset),
@@ -85,7 +86,7 @@ impl Runs<'_> {
         })
     }
 
-    /// Pauses a run: what it read so far stays, unseen by readers, until the run goes on.
+    /// Pauses a run: what it read so far stays, unseen by readers, until the run continues.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -93,7 +94,7 @@ impl Runs<'_> {
         self.0.write(|transaction| finish(transaction, run.id, time::now().timestamp_millis(), end))
     }
 
-    /// Takes back what a paused run read that will not go on; the run stays as paused.
+    /// Takes back what a paused run read that will not continue; the run stays as paused.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -120,7 +121,7 @@ impl Runs<'_> {
         })
     }
 
-    /// Takes back every run that stands as running although its process is gone. `is_alive` says
+    /// Takes back every run that is recorded as running although its process is gone. `is_alive` says
     /// whether a connector's run is held by a living process.
     ///
     /// # Errors
@@ -228,7 +229,7 @@ fn finish(
     Ok(())
 }
 
-/// How the datasets stand after this run: as it reported them, and for those it left out as the
+/// The datasets after this run: as it reported them, and for those it left out as the
 /// snapshot before said.
 fn snapshot_datasets(
     transaction: &Transaction<'_>,

@@ -12,49 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::connectors::Connector;
 use crate::error::StoreError;
+use crate::journal::{JournalKey, seal_end};
+use crate::run_status::RunStatus;
 use crate::schema;
 use crate::store::Store;
 use crate::time;
-
-/// The state of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunStatus {
-    /// In progress.
-    Running,
-    /// Everything that was asked for was read.
-    Complete,
-    /// Some of it was.
-    Partial,
-    /// Nothing was published.
-    Failed,
-    /// Nothing was published yet: an allowance is used up, or the run was asked to stop. It can go
-    /// on.
-    Paused,
-}
-
-impl RunStatus {
-    /// The word in the store, in JSON and in tables.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RunStatus::Running => "running",
-            RunStatus::Complete => "complete",
-            RunStatus::Partial => "partial",
-            RunStatus::Failed => "failed",
-            RunStatus::Paused => "paused",
-        }
-    }
-
-    pub(crate) fn from_word(word: &str) -> RunStatus {
-        match word {
-            "running" => RunStatus::Running,
-            "complete" => RunStatus::Complete,
-            "partial" => RunStatus::Partial,
-            "paused" => RunStatus::Paused,
-            _ => RunStatus::Failed,
-        }
-    }
-}
 
 /// One run.
 #[derive(Clone, Debug)]
@@ -152,23 +114,30 @@ pub struct RunError {
 pub struct Runs<'s>(pub(crate) &'s Store);
 
 impl Runs<'_> {
-    /// Begins a run.
+    /// Begins a run, whose journal is empty and sealed.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn begin(&self, connector_id: i64, mode: CollectMode) -> Result<Run, StoreError> {
+    pub fn begin(
+        &self,
+        key: &JournalKey,
+        connector_id: i64,
+        mode: CollectMode,
+    ) -> Result<Run, StoreError> {
         let id = self.0.write(|transaction| {
             transaction.execute(
                 "INSERT INTO run(connector_id, mode, status, started_at)
                  VALUES(?1, ?2, 'running', ?3)",
                 (connector_id, mode.as_str(), time::now().timestamp_millis()),
             )?;
-            Ok(transaction.last_insert_rowid())
+            let id = transaction.last_insert_rowid();
+            seal_end(transaction, key, id, 0, &[])?;
+            Ok(id)
         })?;
         self.numbered(id)?.ok_or_else(|| StoreError::system("the run that was just stored is gone"))
     }
 
-    /// The connector's paused run, if it can still go on: no run came after it, and neither the
+    /// The connector's paused run, if it can still continue: no run came after it, and neither the
     /// connector's settings nor its grant changed since.
     ///
     /// # Errors
@@ -182,7 +151,7 @@ impl Runs<'_> {
         Ok(runs.pop())
     }
 
-    /// Lets a paused run go on, under its old number.
+    /// Continues a paused run under its old number.
     ///
     /// # Errors
     /// When the store cannot be written.

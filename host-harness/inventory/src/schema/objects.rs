@@ -6,7 +6,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::{MIGRATIONS, columns_of, sql_type_of, version};
+use super::datasets::{columns_of, quote, sql_type_of};
+use super::migrations::{MIGRATIONS, version};
 use crate::error::{StoreError, StoreErrorKind};
 
 /// Objects by kind and name, each with its statement.
@@ -74,7 +75,7 @@ fn objects(connection: &Connection) -> rusqlite::Result<Objects> {
         .collect()
 }
 
-/// What a store of that version has beside its datasets.
+/// The objects of a store of that version, without those of its datasets.
 fn expected(version: i64) -> Result<Objects, StoreError> {
     let steps = usize::try_from(version).unwrap_or(0).min(MIGRATIONS.len());
     let model = Connection::open_in_memory()?;
@@ -107,17 +108,17 @@ fn dataset_statement(
     for name in order.iter().filter(|name| noted.contains(name)) {
         let kind = sql_type_of(connection, table, name)?;
         let null = if keys.contains(&name.as_str()) { "NOTNULL" } else { "" };
-        columns.push_str(&format!(",{}{kind}{null}", super::quote(name)));
+        columns.push_str(&format!(",{}{kind}{null}", quote(name)));
     }
-    let key: String = keys.iter().map(|name| format!("{},", super::quote(name))).collect();
+    let key: String = keys.iter().map(|name| format!("{},", quote(name))).collect();
     Ok(without_space(&format!(
         "CREATETABLE{}(_connectorINTEGERNOTNULL,_fromINTEGERNOTNULL,_toINTEGER,_seenINTEGERNOTNULL\
          {columns},PRIMARYKEY(_connector,{key}_from))WITHOUTROWID",
-        super::quote(table)
+        quote(table)
     )))
 }
 
-/// A statement without its white space, which dumps and alterations set anew, and its comments.
+/// A statement without its white space, which dumps and alterations change.
 fn without_space(statement: &str) -> String {
     statement.split_whitespace().collect()
 }

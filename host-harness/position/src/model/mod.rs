@@ -11,9 +11,11 @@ use crate::rules::RuleResult;
 use crate::source::SnapshotStatus;
 use crate::time::rfc3339;
 
+mod bounds;
 mod movement;
 mod words;
 
+pub use bounds::{Bound, Bounded, Bounds, Unseen};
 pub use movement::{Movement, PoolMovement, SeatChange};
 pub(crate) use words::words;
 pub use words::{
@@ -64,6 +66,8 @@ pub struct Position {
     pub thresholds: Thresholds,
     /// The answer in one sentence.
     pub headline: String,
+    /// What was not seen, so that the claims rest on a part of the organization.
+    pub unseen: Unseen,
     /// What was supposed instead of the settings and imports, by name; empty if nothing was.
     pub supposed: BTreeMap<String, String>,
     /// The sums of money over all pools.
@@ -94,8 +98,13 @@ pub struct MoneyTotal {
     pub reducible_at_renewal: Amounts,
     /// Seats reducible at renewal whose price is not known.
     pub unpriced_reducible_seats: i64,
+    /// Reduction that the vendor would have to agree to: the notice date of the contract has passed
+    /// and it renews by itself.
+    pub reducible_if_agreed: Amounts,
     /// Whether all prices are list prices: the amounts are an estimate then.
     pub list_price_estimate: bool,
+    /// How the claims are meant.
+    pub bounds: Bounds,
 }
 
 /// The organization's facts; null where they were not shown.
@@ -140,7 +149,7 @@ pub struct License {
     pub assigned_recomputed: Option<i64>,
     /// `purchased` less `assigned`; negative when more is used than was bought.
     pub available: Option<i64>,
-    /// Active accounts that hold this licence, whatever its unit. The five classes sum to it.
+    /// Active accounts that hold this licence, whatever its unit. The first five classes sum to it.
     pub holders: Option<i64>,
     /// Held by an account a person used within the threshold.
     pub active: Option<i64>,
@@ -152,6 +161,12 @@ pub struct License {
     pub machine_only: Option<i64>,
     /// Held by an account about whose use nothing can be said.
     pub unknown: Option<i64>,
+    /// Assigned, by the vendor's count, to accounts that were not shown: counts as needed. The six
+    /// classes sum to `assigned`, or to `holders` if the counter is behind. `None` if the unit is not
+    /// seats or one of the two is unknown.
+    pub unseen: Option<i64>,
+    /// Whether more holders were seen than the vendor's counter says.
+    pub counter_behind: bool,
     /// Why those are unknown.
     pub unknown_because: UnknownBecause,
     /// Seats whose class rests on the account's last-login field, not on recorded uses.
@@ -330,15 +345,26 @@ pub struct DatasetLine {
     pub as_of: Option<DateTime<Utc>>,
 }
 
+impl Line {
+    /// Whether it shows that the vendor counts user seats of accounts that were not shown.
+    pub fn shows_invisible_people(&self) -> bool {
+        self.id == LineId::I1
+            && self.subject == Family::User.as_str()
+            && self.status == LineStatus::Difference
+            && self.pools.iter().any(|pool| pool.reason == DifferenceReason::InvisiblePeople)
+    }
+}
+
 impl License {
-    /// The five classes in the order they are shown, with their names.
-    pub fn classes(&self) -> [(&'static str, Option<i64>); 5] {
+    /// The six classes in the order they are shown, with their names.
+    pub fn classes(&self) -> [(&'static str, Option<i64>); 6] {
         [
             ("active", self.active),
             ("inactive", self.inactive),
             ("never", self.never),
             ("machine_only", self.machine_only),
             ("unknown", self.unknown),
+            ("unseen", self.unseen),
         ]
     }
 

@@ -64,6 +64,14 @@ pub struct ContractLine {
     pub licenses: Vec<(Family, String)>,
 }
 
+impl ContractLine {
+    /// Whether it renews by itself and it is too late to give notice.
+    pub(crate) fn renews_unchanged(&self, today: NaiveDate) -> bool {
+        let notice = self.end_on - chrono::Days::new(self.notice_days.max(0).unsigned_abs());
+        self.auto_renew && notice < today
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawPrice {
@@ -265,7 +273,8 @@ fn rows<T: DeserializeOwned>(text: &str) -> Result<Vec<(u64, T)>, Error> {
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| Error::input(error.to_string()))?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let at = record.position().map_or(0, csv::Position::byte);
+        let line = line_of_record(text, usize::try_from(at).unwrap_or(0)) as u64;
         let row = record.deserialize(Some(&headers)).map_err(|error| {
             let reason = match error.kind() {
                 csv::ErrorKind::Deserialize { err, .. } => err.to_string(),
@@ -276,6 +285,27 @@ fn rows<T: DeserializeOwned>(text: &str) -> Result<Vec<(u64, T)>, Error> {
         rows.push((line, row));
     }
     Ok(rows)
+}
+
+/// The line, from 1, of a CSV record at that byte. The reader's own place lies before what the reader passes by: the rest of a line
+/// end, empty lines and remarks.
+pub fn line_of_record(text: &str, mut at: usize) -> usize {
+    let bytes = text.as_bytes();
+    loop {
+        match bytes.get(at) {
+            Some(b'\r' | b'\n') => at += 1,
+            Some(b'#') => {
+                let rest = bytes.get(at..).unwrap_or_default();
+                at += rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+            }
+            _ => return line_at(text, at),
+        }
+    }
+}
+
+/// The line, from 1, of a byte of a text.
+pub fn line_at(text: &str, at: usize) -> usize {
+    text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
 }
 
 fn wrong(line: u64, reason: &str) -> Error {

@@ -10,6 +10,10 @@ mod what_if;
 pub(crate) use amount::shown;
 pub use amount::{Amount, Amounts, Price};
 pub use forecast::{Forecast, Point, forecast};
-pub use import::{ContractLine, PriceBook, PriceLine, classification, contract, leavers, prices};
-pub use pool::{PoolMoney, Valuer, pool_money};
+pub use import::{
+    ContractLine, PriceBook, PriceLine, classification, contract, leavers, line_at, line_of_record,
+    prices,
+};
+pub(crate) use pool::pool_money;
+pub use pool::{PoolMoney, Valuer};
 pub use what_if::WhatIf;

@@ -8,7 +8,7 @@ use super::forecast::{Forecast, forecast};
 use super::import::{ContractLine, PriceLine};
 use super::what_if::WhatIf;
 use crate::inputs::{Imported, RuleSettings};
-use crate::model::{License, PriceBasis, Unit};
+use crate::model::{Bounded, Bounds, License, PriceBasis, Unit};
 
 /// Prices by licence: a supposition before the contract before an override before the list.
 #[derive(Clone, Copy, Debug)]
@@ -83,23 +83,31 @@ pub struct PoolMoney {
     pub reusable_now: Option<i64>,
     /// What buying them until the end of the contract would cost: cost avoided.
     pub reusable_now_amount: Option<Amount>,
-    /// Seats needed at renewal: active, unknown, exempt and machine seats, growth and headroom.
+    /// Seats needed at renewal: all that are assigned but those that rules would take back, growth and
+    /// headroom.
     pub needed: Option<i64>,
-    /// What need not be bought again.
+    /// What can be dropped at renewal.
     pub reducible_at_renewal: Option<i64>,
     /// What that saves over the next term.
     pub reducible_at_renewal_amount: Option<Amount>,
+    /// What could be dropped only if the vendor agrees: the notice date has passed and the contract
+    /// renews by itself.
+    pub reducible_if_agreed: Option<i64>,
+    /// What that would save over the next term.
+    pub reducible_if_agreed_amount: Option<Amount>,
     /// Years of that term.
     pub term_years: i64,
+    /// How the claims are meant.
+    pub bounds: Bounds,
     /// What comes to be assigned by the end of the contract, or in a year where there is none.
     pub forecast: Option<Forecast>,
 }
 
-/// Works out the money side of a pool; `exempt` seats are kept whatever the rules say.
-pub fn pool_money(
+/// Works out the money side of a pool. `because` says why its claims are lower bounds.
+pub(crate) fn pool_money(
     license: &License,
     reclaimable: Option<i64>,
-    exempt: i64,
+    because: &[String],
     valuer: &Valuer<'_>,
     settings: &RuleSettings,
     what_if: &WhatIf,
@@ -108,19 +116,18 @@ pub fn pool_money(
     let name = format!("{}/{}", license.family, license.key);
     let lines: Vec<&ContractLine> = valuer.contract_lines(license).collect();
     let today = valuer.as_of.date_naive();
-    let end_on = lines.iter().filter(|line| line.end_on >= today).map(|line| line.end_on).min();
+    let current: Vec<&&ContractLine> = lines.iter().filter(|line| line.end_on >= today).collect();
+    let end_on = current.iter().map(|line| line.end_on).min();
     let term_years = lines.iter().map(|line| line.term_years).max().unwrap_or(1);
-    let classes = [license.active, license.unknown, license.machine_only];
     let seats = license.unit == Unit::Seats;
-    let needed = classes.into_iter().sum::<Option<i64>>().filter(|_| seats).map(|kept| {
-        let kept = (kept + exempt) as f64;
+    let needed = license.assigned.filter(|_| seats).map(|assigned| {
+        let held = assigned.max(license.holders.unwrap_or(0));
+        let kept = (held - reclaimable.unwrap_or(0)).max(0) as f64;
         let grown = kept * (1.0 + what_if.growth_percent.unwrap_or(0.0) / 100.0);
         let with_room = grown * (1.0 + settings.headroom_percent / 100.0);
         // A seat is whole; the tiny slack keeps 100.00000000000001 from becoming 101.
         (with_room - 1e-9).ceil().max(0.0) as i64
     });
-    let known = seats && license.active.is_some();
-    let reclaimable = reclaimable.filter(|_| known);
     let planned = what_if
         .planned_adds
         .get(&name)
@@ -128,13 +135,33 @@ pub fn pool_money(
         .or_else(|| lines.iter().filter_map(|line| line.planned_adds).reduce(|a, b| a + b));
     let reusable_now = reclaimable.zip(planned).map(|(seats, adds)| seats.min(adds.max(0)));
     let days_left = end_on.map(|end| (end - today).num_days() + 1);
-    let reducible = license.purchased.zip(needed).map(|(bought, needed)| (bought - needed).max(0));
+    let surplus = license.purchased.zip(needed).map(|(bought, needed)| (bought - needed).max(0));
+    // Vendors hand out pools that nobody ordered: giving them back saves nothing.
+    let allotted = lines.is_empty() && license.assigned == Some(0);
+    let too_late = !current.is_empty() && current.iter().all(|line| line.renews_unchanged(today));
+    let reducible = surplus.map(|seats| if allotted || too_late { 0 } else { seats });
+    let if_agreed = surplus.filter(|_| too_late);
     let end =
         end_on.unwrap_or_else(|| today + chrono::Days::new(365)).and_time(NaiveTime::MIN).and_utc();
     let points = valuer.imported.trend.get(&license.named());
     let amount = |quantity: Option<i64>, days: i64| {
         price.as_ref().zip(quantity).map(|(price, seats)| price.for_days(seats, days))
     };
+    let mut reduced_because = because.to_vec();
+    if too_late {
+        reduced_because.push(
+            "the notice date has passed and the contract renews by itself: only if the vendor agrees"
+                .to_owned(),
+        );
+    } else if allotted {
+        reduced_because
+            .push("nothing is assigned and no contract has it: it may cost nothing".to_owned());
+    }
+    let bounds = [
+        ("reclaimable", Bounded::claim(reclaimable, because)),
+        ("reusable_now", Bounded::claim(reusable_now, because)),
+        ("reducible_at_renewal", Bounded::claim(reducible, &reduced_because)),
+    ];
     PoolMoney {
         paid: false,
         entitled: (!lines.is_empty()).then(|| lines.iter().map(|line| line.quantity).sum()),
@@ -145,7 +172,10 @@ pub fn pool_money(
         needed,
         reducible_at_renewal: reducible,
         reducible_at_renewal_amount: amount(reducible, 365 * term_years),
+        reducible_if_agreed: if_agreed,
+        reducible_if_agreed_amount: amount(if_agreed, 365 * term_years),
         term_years,
+        bounds: if seats { Bounds::from(bounds) } else { Bounds::new() },
         // Logins start anew with each month: there is no line through them.
         forecast: points.filter(|_| seats).and_then(|points| forecast(points, valuer.as_of, end)),
         price,

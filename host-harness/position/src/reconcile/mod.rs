@@ -386,13 +386,13 @@ fn datasets_line(evidence: &Evidence<'_>) -> Line {
     }
 }
 
-/// The five classes sum to the holders, in every pool.
+/// The classes sum to the seats, in every pool.
 pub(crate) fn sum_line(family: &Family, pools: &[&License]) -> Line {
     let known: Vec<(&License, i64, i64)> = pools
         .iter()
         .filter_map(|pool| {
             let classes = pool.classes().into_iter().filter_map(|(_, number)| number).sum();
-            Some((*pool, pool.holders?, classes))
+            Some((*pool, pool.holders? + pool.unseen.unwrap_or(0), classes))
         })
         .collect();
     if known.is_empty() {
@@ -412,8 +412,8 @@ pub(crate) fn sum_line(family: &Family, pools: &[&License]) -> Line {
         })
         .collect();
     let (status, message) = if wrong.is_empty() {
-        let seats = counted(left, "holder", "holders");
-        (LineStatus::Ok, format!("the five classes sum to the {seats} in every pool"))
+        let seats = counted(left, "holder, seen or not,", "holders, seen or not,");
+        (LineStatus::Ok, format!("the classes sum to the {seats} in every pool"))
     } else {
         (LineStatus::Difference, wrong.join("; "))
     };

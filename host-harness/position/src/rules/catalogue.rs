@@ -1,7 +1,7 @@
 //! The rules as data.
 
 use connector_api::position::CanonicalTable::{
-    self, Frozen, Holding, Identity, License, Meter, Person, Right, Seat,
+    self, Activation, Frozen, Holding, Identity, License, Meter, Person, Right, Seat,
 };
 use serde::Serialize;
 
@@ -22,8 +22,8 @@ pub enum Subject {
     Contract,
 }
 
-/// How sure a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// How sure a finding is, the surest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
     /// It follows from the vendor's own figures.
@@ -78,6 +78,8 @@ impl List {
 pub(crate) enum Need {
     /// All rows of a canonical table, for a family.
     Table(CanonicalTable, &'static str),
+    /// All rows of a canonical table, if the connector has it at all.
+    IfOffered(CanonicalTable),
     /// Uses of everybody.
     Uses,
     /// All rows of a canonical table, for one of these families at least.
@@ -171,6 +173,7 @@ impl RuleId {
 
 const PEOPLE: Need = Need::Table(Person, "");
 const WHO: Need = Need::Table(Identity, "");
+const BACK: Need = Need::IfOffered(Activation);
 const USER_SEATS: Need = Need::Table(Seat, "user");
 const USER_POOLS: Need = Need::Table(License, "user");
 
@@ -195,7 +198,7 @@ pub static RULES: [Rule; 22] = [
         finds_most: true,
         worth: Worth::Seat,
         proof: Proof::Reactivation,
-        needs: &[USER_SEATS, USER_POOLS, PEOPLE, WHO, Need::Uses],
+        needs: &[USER_SEATS, USER_POOLS, PEOPLE, WHO, BACK, Need::Uses],
         effect: Effect::Reclaim,
         confidence: Confidence::High,
         cautions: &["an account may be made ready for somebody who has not started yet"],
@@ -220,7 +223,7 @@ pub static RULES: [Rule; 22] = [
         finds_most: true,
         worth: Worth::Seat,
         proof: Proof::Reactivation,
-        needs: &[USER_SEATS, USER_POOLS, PEOPLE, WHO, Need::Uses],
+        needs: &[USER_SEATS, USER_POOLS, PEOPLE, WHO, BACK, Need::Uses],
         effect: Effect::Reclaim,
         confidence: Confidence::High,
         cautions: &[

@@ -65,8 +65,10 @@ impl Condition {
         // Uses that are not readable, or contradict the last login, say nothing.
         let readable =
             !matches!(class, Some(Class::Unknown(Because::NotReadable | Because::Contradiction)));
+        let may_be_machine = context.may_be_machine(&facts.account);
         let stale = match class {
             Some(Class::Unknown(_)) => None,
+            Some(Class::Inactive) if may_be_machine => None,
             Some(class) => Some(matches!(class, Class::Inactive | Class::Never)),
             None => Some(false),
         };
@@ -74,7 +76,10 @@ impl Condition {
             Active => facts.is_active,
             Internal => facts.is_internal,
             Paid => Some(pool.paid),
-            NotService => Some(!facts.account.is_service && class != Some(Class::MachineOnly)),
+            NotService => {
+                let service = facts.account.is_service?;
+                (!may_be_machine).then_some(!service && class != Some(Class::MachineOnly))
+            }
             NotFreeService => Some(pool.paid),
             OlderThanGrace => before(facts.account.created_at, settings.grace_days),
             OlderThanWindow => before(facts.account.created_at, settings.sparse_window_days),
@@ -86,11 +91,14 @@ impl Condition {
             LoggedInOnce => Some(facts.account.last_login_at.is_some()),
             Idle => readable.then_some(class == Some(Class::Inactive)),
             InUse => readable.then_some(class == Some(Class::Active)),
-            MachineOnly => readable.then_some(
-                class == Some(Class::MachineOnly)
-                    && facts.account.machine_at.is_some()
-                    && facts.account.human_at.is_none(),
-            ),
+            MachineOnly => {
+                let covered = context.covers_account(facts.account.created_at);
+                (readable && covered).then_some(
+                    class == Some(Class::MachineOnly)
+                        && facts.account.machine_at.is_some()
+                        && facts.account.human_at.is_none(),
+                )
+            }
             IsFrozen => Some(facts.frozen),
             FrozenLongEnough => before(facts.frozen_since, settings.frozen_days),
             WindowCovered => Some(context.covers(settings.sparse_window_days)),
@@ -110,7 +118,9 @@ impl Condition {
                     .human_at
                     .max(facts.account.machine_at)
                     .max(facts.account.last_login_at);
-                readable.then(|| before(last, settings.privilege_idle_days).unwrap_or(true))
+                let known = last.is_some() || context.last_login_shown;
+                (readable && known)
+                    .then(|| before(last, settings.privilege_idle_days).unwrap_or(true))
             }
             HolderGoneOrIdle => match facts.is_active {
                 Some(false) => Some(true),

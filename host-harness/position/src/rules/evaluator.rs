@@ -11,11 +11,9 @@ use super::{Effect, PoolFindings, RuleId, RuleResult, UsesSeen};
 use crate::error::Error;
 use crate::evidence::{Cause, Evidence};
 use crate::inputs::{Imported, RuleSettings};
-use crate::model::{
-    DifferenceReason, Family, License, Line, LineId, LineStatus, PoolKey, RuleStatus,
-};
+use crate::model::{Family, License, Line, PoolKey, ReadStatus, RuleStatus, Unit};
 use crate::money::{Amount, Amounts, Price, Valuer};
-use crate::seats::{Class, SeatFacts};
+use crate::seats::{Account, Class, SeatFacts};
 use crate::tables::Tables;
 use crate::time::{DAY_MS, from_ms, rfc3339};
 use crate::visibility::Visibility;
@@ -27,8 +25,15 @@ pub(crate) struct Context<'a> {
     pub(crate) as_of_ms: i64,
     /// The oldest use that was read.
     pub(crate) covered_from: Option<i64>,
+    /// How far back the vendor keeps uses, in days.
+    pub(crate) retention_days: u32,
+    /// Whether an empty last login means that there was none.
+    pub(crate) last_login_shown: bool,
     pub(crate) tier_objects: Vec<String>,
 }
+
+/// The oldest use of an organization is seldom as old as the vendor would keep it.
+const RETENTION_SLACK_DAYS: u32 = 7;
 
 impl Context<'_> {
     /// Whether uses were read for so many days.
@@ -36,6 +41,24 @@ impl Context<'_> {
         // A first use on the day after still leaves no room for more.
         let since = self.as_of_ms - i64::from(days.saturating_sub(1)) * DAY_MS;
         self.covered_from.is_some_and(|from| from <= since)
+    }
+
+    /// Whether all uses of an account were read that the vendor can have: since it was created, or
+    /// for as long as the vendor keeps them.
+    pub(crate) fn covers_account(&self, created_at: Option<i64>) -> bool {
+        let since_creation =
+            self.covered_from.zip(created_at).is_some_and(|(from, created)| from <= created);
+        since_creation || self.covers(self.retention_days.saturating_sub(RETENTION_SLACK_DAYS))
+    }
+
+    /// Whether an account's last login may have been a machine's that was not read: the vendor
+    /// may still have the use, and it lies before the uses that were read.
+    pub(crate) fn may_be_machine(&self, account: &Account) -> bool {
+        let unrecorded = account.human_at.is_none() && account.machine_at.is_none();
+        let kept_since = self.as_of_ms - i64::from(self.retention_days) * DAY_MS;
+        unrecorded
+            && account.last_login_at.is_some_and(|at| at >= kept_since)
+            && !self.covers_account(account.created_at)
     }
 }
 
@@ -52,8 +75,6 @@ pub(crate) struct RuleEvaluator<'a> {
     counts: BTreeMap<(RuleId, Family, String), Count>,
     /// Seats that any rule would take back, by pool: each seat once.
     reclaimable: BTreeMap<PoolKey, i64>,
-    /// Seats kept by an exemption, by pool.
-    kept: BTreeMap<PoolKey, i64>,
 }
 
 /// Why a rule was not run.
@@ -93,7 +114,12 @@ impl<'a> RuleEvaluator<'a> {
             .map(|license| {
                 // Add-ons often come with another product: without a price they count as free.
                 let is_user = license.family == Family::User;
-                let paid = is_user && !is_free(&model.free_licenses, &license.key);
+                // A key that was not shown may be a free one's.
+                let key_shown = license.key != license.id
+                    || !evidence
+                        .views(CanonicalTable::License, license.family.as_str())
+                        .any(|view| evidence.names_hidden_columns(view));
+                let paid = is_user && key_shown && !is_free(&model.free_licenses, &license.key);
                 let facts = PoolFacts {
                     key: license.key.clone(),
                     name: license.name.clone(),
@@ -107,10 +133,13 @@ impl<'a> RuleEvaluator<'a> {
         let tier_objects = settings.tier_objects.clone().unwrap_or_else(|| {
             model.tiers.first().map(|tier| tier.objects.clone()).unwrap_or_default()
         });
+        let user_rules = sight.rules(Family::User.as_str()).0;
         let context = Context {
             settings,
             as_of_ms: sight.as_of_ms,
-            covered_from: sight.rules(Family::User.as_str()).0.covered_from,
+            covered_from: user_rules.covered_from,
+            retention_days: model.activity_retention_days.unwrap_or(settings.active_days),
+            last_login_shown: user_rules.last_login_shown,
             tier_objects,
         };
         let withheld: BTreeMap<RuleId, Withheld> = RULES
@@ -151,7 +180,6 @@ impl<'a> RuleEvaluator<'a> {
             exempt,
             counts: BTreeMap::new(),
             reclaimable: BTreeMap::new(),
-            kept: BTreeMap::new(),
         })
     }
 
@@ -183,15 +211,20 @@ impl<'a> RuleEvaluator<'a> {
         self.exempt.get(&(person_no, rule)).copied()
     }
 
-    /// Evaluates one seat.
-    pub(crate) fn see(&mut self, pool: &PoolKey, facts: &SeatFacts, class: Option<(Class, bool)>) {
+    /// Evaluates one seat; returns the rules that find it.
+    pub(crate) fn see(
+        &mut self,
+        pool: &PoolKey,
+        facts: &SeatFacts,
+        class: Option<(Class, bool)>,
+    ) -> Vec<&'static Rule> {
         let weak = class.is_some_and(|(_, weak)| weak);
         let hits: Vec<&Rule> = self.hits(pool, facts, class.map(|(class, _)| class)).collect();
         if hits.is_empty() {
-            return;
+            return hits;
         }
         let (mut reclaim, mut kept) = (false, false);
-        for rule in hits {
+        for rule in &hits {
             let exempt = self.exemption(facts.person_no, rule.id).is_some();
             let count = self.counts.entry((rule.id, pool.0.clone(), pool.1.clone())).or_default();
             if exempt {
@@ -205,22 +238,27 @@ impl<'a> RuleEvaluator<'a> {
         }
         if reclaim && !kept {
             *self.reclaimable.entry(pool.clone()).or_default() += 1;
-        } else if kept {
-            *self.kept.entry(pool.clone()).or_default() += 1;
         }
+        hits
     }
 
-    /// Seats of a pool that rules would take back, each once, and those exempt.
-    /// The former is not known if a rule that finds most of them was withheld.
-    pub(crate) fn reclaimable(&self, license: &License) -> (Option<i64>, i64) {
-        let pool = license.pool();
-        let of = |map: &BTreeMap<_, i64>| map.get(&pool).copied().unwrap_or(0);
-        let blind = self.withheld.iter().any(|(id, withheld)| {
+    /// Why rules about a family could not look that find most of the seats that can be taken back.
+    pub(crate) fn withheld_for(&self, family: &Family) -> impl Iterator<Item = &str> {
+        self.withheld.iter().filter_map(move |(id, withheld)| {
             let rule = id.rule();
-            let concerns = matches!(&rule.subject, Subject::Seats(family) if *family == pool.0);
-            rule.finds_most && concerns && withheld.status == RuleStatus::Withheld
-        });
-        ((!blind).then(|| of(&self.reclaimable)), of(&self.kept))
+            let concerns = matches!(&rule.subject, Subject::Seats(of) if of == family);
+            (rule.finds_most && concerns && withheld.status == RuleStatus::Withheld)
+                .then_some(withheld.reason.as_str())
+        })
+    }
+
+    /// Seats of a pool that rules would take back, each once; `None` if a rule that finds most of
+    /// them was withheld, or people do not hold the pool.
+    pub(crate) fn reclaimable(&self, license: &License) -> Option<i64> {
+        let known = license.unit == Unit::Seats && license.active.is_some();
+        let blind = self.withheld_for(&license.family).next().is_some();
+        let found = self.reclaimable.get(&license.pool()).copied().unwrap_or(0);
+        (known && !blind).then_some(found)
     }
 
     /// Whether a licence costs something.
@@ -230,13 +268,7 @@ impl<'a> RuleEvaluator<'a> {
 
     /// Withholds rules that need everybody to be seen, if somebody was not.
     pub(crate) fn withhold_unreliable(&mut self, lines: &[Line], evidence: &Evidence<'_>) {
-        let invisible = lines.iter().find(|line| {
-            line.id == LineId::I1
-                && line.subject == Family::User.as_str()
-                && line.status == LineStatus::Difference
-                && line.pools.iter().any(|pool| pool.reason == DifferenceReason::InvisiblePeople)
-        });
-        let Some(line) = invisible else { return };
+        let Some(line) = lines.iter().find(|line| line.shows_invisible_people()) else { return };
         let people = evidence.views(CanonicalTable::Person, "");
         let permissions: Vec<PermissionSpec> = people
             .filter_map(|view| evidence.manifest.dataset(view.needs.first()?))
@@ -386,6 +418,7 @@ fn sources(rule: &Rule, evidence: &Evidence<'_>) -> Vec<String> {
     for need in rule.needs {
         let views: Vec<_> = match need {
             Need::Table(table, family) => evidence.views(*table, family).collect(),
+            Need::IfOffered(table) => evidence.views(*table, "").collect(),
             Need::AnyTable(table, families) => {
                 families.iter().flat_map(|family| evidence.views(*table, family)).collect()
             }
@@ -458,6 +491,12 @@ fn why_withheld(
             });
             let mut causes = families.iter().flat_map(|family| evidence.causes(*table, family));
             causes.next().filter(|_| !readable).map(|cause| because(evidence, &cause))
+        }
+        Need::IfOffered(table) => {
+            // What is read only if somebody asks for it is no part of the evidence until then.
+            let mut causes = evidence.causes(*table, "").into_iter();
+            let cause = causes.find(|cause| cause.status != ReadStatus::NotCollected)?;
+            Some(because(evidence, &cause))
         }
         Need::Table(table, of) => {
             if evidence.views(*table, of).next().is_none() {

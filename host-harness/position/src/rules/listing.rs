@@ -7,12 +7,13 @@ use rusqlite::OptionalExtension;
 use serde::Serialize;
 
 use super::catalogue::{Proof, RULES, Rule, Subject};
+use super::evaluator::RuleEvaluator;
 use super::{Confidence, Effect, Exemption, PoolFinding, RuleId, RuleResult, Value};
 use crate::error::Error;
 use crate::model::{Family, PoolKey, RuleStatus, SeatOutcome};
 use crate::money::Amount;
 use crate::position::Analysis;
-use crate::seats;
+use crate::seats::{self, SeatFacts};
 use crate::source::SnapshotSource;
 use crate::tables::literal;
 use crate::time::{from_ms, rfc3339};
@@ -65,75 +66,132 @@ pub struct Listing {
     pub left_out: i64,
 }
 
-/// Lists the findings of the rules that `wanted` names; empty means all.
+/// Which findings are listed.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Findings of these rules; all rules if there is none.
+    pub rules: Vec<RuleId>,
+    /// Most findings about seats.
+    pub limit: usize,
+}
+
+impl Wanted {
+    fn asks_for(&self, rule: RuleId) -> bool {
+        self.rules.is_empty() || self.rules.contains(&rule)
+    }
+}
+
+/// Collects findings about seats in the pass that counts them.
 ///
-/// # Errors
-/// When the canonical tables or the people cannot be read.
-pub fn list(
-    analysis: &Analysis<'_>,
-    source: &dyn SnapshotSource,
-    wanted: &[RuleId],
-    limit: usize,
-) -> Result<Listing, Error> {
-    let judge = &analysis.judge;
-    let asked = |id: RuleId| wanted.is_empty() || wanted.contains(&id);
-    let mut found = Vec::new();
-    let mut left_out = 0;
-    let withheld: Vec<RuleId> = analysis
-        .position
-        .rules
-        .iter()
-        .filter(|rule| rule.status == RuleStatus::Withheld)
-        .map(|rule| rule.id)
-        .collect();
-    seats::count(
-        &analysis.tables.db,
-        |family| analysis.rules(family),
-        |pool, facts, class| {
-            for rule in judge.hits(pool, facts, class.map(|(class, _)| class)) {
-                if !asked(rule.id) || withheld.contains(&rule.id) {
-                    continue;
-                }
-                if found.len() >= limit {
-                    left_out += 1;
-                    continue;
-                }
-                let known = judge.pool(pool);
-                found.push(SeatFinding {
-                    rule: rule.id,
-                    title: rule.title,
-                    person_id: String::new(),
-                    username: None,
-                    name: None,
-                    family: pool.0.clone(),
-                    license_id: pool.1.clone(),
-                    saving_per_year: saving(&analysis.position.rules, rule.id, pool),
-                    key: known.key,
-                    license: known.name,
-                    values: values(facts, rule),
-                    weak: class.is_some_and(|(_, weak)| weak),
-                    effect: rule.effect,
-                    confidence: rule.confidence,
-                    exempt: judge
-                        .exemption(facts.person_no, rule.id)
-                        .and_then(|at| analysis.imported.exemptions.get(at))
-                        .map(Exemption::words),
-                    person_no: facts.person_no,
-                });
+/// Rules that need everybody to be seen may be withheld when the counts are known. What they found is
+/// kept apart until then, so that it takes no room from the others.
+#[derive(Debug, Default)]
+pub(crate) struct Collector {
+    wanted: Option<Wanted>,
+    /// Findings that stay, and those that may be withheld, with their places in the pass.
+    kept: [Vec<(usize, SeatFinding)>; 2],
+    over: [i64; 2],
+    place: usize,
+}
+
+impl Collector {
+    pub(crate) fn new(wanted: Option<Wanted>) -> Collector {
+        Collector { wanted, ..Collector::default() }
+    }
+
+    /// Adds what the rules found of one seat.
+    pub(crate) fn add(
+        &mut self,
+        hits: &[&'static Rule],
+        judge: &RuleEvaluator<'_>,
+        exemptions: &[Exemption],
+        pool: &PoolKey,
+        facts: &SeatFacts,
+        weak: bool,
+    ) {
+        let Some(wanted) = &self.wanted else { return };
+        for rule in hits.iter().filter(|rule| wanted.asks_for(rule.id)) {
+            let bucket = usize::from(rule.needs_everybody);
+            self.place += 1;
+            if self.kept[bucket].len() >= wanted.limit {
+                self.over[bucket] += 1;
+                continue;
             }
-            Ok(())
-        },
-    )?;
-    name(analysis, source, &mut found)?;
-    found.sort_by(|a, b| (a.rule, &a.username).cmp(&(b.rule, &b.username)));
-    let pools = analysis
-        .position
-        .rules
-        .iter()
-        .filter(|rule| asked(rule.id))
-        .flat_map(|rule| rule.details.iter().map(|detail| (rule.id, detail.clone())))
-        .collect();
-    Ok(Listing { seats: found, pools, left_out })
+            let known = judge.pool(pool);
+            let finding = SeatFinding {
+                rule: rule.id,
+                title: rule.title,
+                person_id: String::new(),
+                username: None,
+                name: None,
+                family: pool.0.clone(),
+                license_id: pool.1.clone(),
+                saving_per_year: None,
+                key: known.key,
+                license: known.name,
+                values: values(facts, rule),
+                weak,
+                effect: rule.effect,
+                confidence: rule.confidence,
+                exempt: judge
+                    .exemption(facts.person_no, rule.id)
+                    .and_then(|at| exemptions.get(at))
+                    .map(Exemption::words),
+                person_no: facts.person_no,
+            };
+            self.kept[bucket].push((self.place, finding));
+        }
+    }
+
+    /// The findings in the order of the pass, without those of withheld rules, and how many more there
+    /// are.
+    fn finish(self, results: &[RuleResult]) -> (Vec<SeatFinding>, i64) {
+        let limit = self.wanted.map_or(0, |wanted| wanted.limit);
+        let withheld = |rule: RuleId| results[rule as usize].status == RuleStatus::Withheld;
+        let [sure, unsure] = self.kept;
+        let (sure_over, mut unsure_over) = (self.over[0], self.over[1]);
+        if unsure.first().is_some_and(|(_, finding)| withheld(finding.rule)) {
+            // All rules that need everybody are withheld together.
+            unsure_over = 0;
+        }
+        let mut found: Vec<(usize, SeatFinding)> = sure
+            .into_iter()
+            .chain(unsure.into_iter().filter(|(_, finding)| !withheld(finding.rule)))
+            .collect();
+        found.sort_by_key(|(place, _)| *place);
+        let cut = found.len().saturating_sub(limit) as i64;
+        found.truncate(limit);
+        let found = found.into_iter().map(|(_, finding)| finding).collect();
+        (found, sure_over + unsure_over + cut)
+    }
+}
+
+impl Analysis<'_> {
+    /// The findings that the position was computed with, with ids and names of the people. They can
+    /// be taken once.
+    ///
+    /// # Errors
+    /// If the canonical tables or the people cannot be read.
+    pub fn take_listing(&mut self, source: &dyn SnapshotSource) -> Result<Listing, Error> {
+        let collector = std::mem::take(&mut self.collector);
+        let wanted = collector.wanted.clone().unwrap_or_default();
+        let results = &self.position.rules;
+        let (mut seats, left_out) = collector.finish(results);
+        for finding in &mut seats {
+            let pool = (finding.family.clone(), finding.license_id.clone());
+            finding.saving_per_year = saving(results, finding.rule, &pool);
+        }
+        name(self, source, &mut seats)?;
+        seats.sort_by(|a, b| (a.rule, &a.username).cmp(&(b.rule, &b.username)));
+        let pools = self
+            .position
+            .rules
+            .iter()
+            .filter(|rule| wanted.asks_for(rule.id))
+            .flat_map(|rule| rule.details.iter().map(|detail| (rule.id, detail.clone())))
+            .collect();
+        Ok(Listing { seats, pools, left_out })
+    }
 }
 
 /// The saving of one seat: the pool's saving of that rule, shared out.
@@ -144,7 +202,7 @@ fn saving(rules: &[RuleResult], id: RuleId, pool: &PoolKey) -> Option<Amount> {
     Some(Amount { minor: amount.minor / found.seats.max(1), currency: amount.currency.clone() })
 }
 
-fn values(facts: &seats::SeatFacts, rule: &Rule) -> Vec<Value> {
+fn values(facts: &SeatFacts, rule: &Rule) -> Vec<Value> {
     let at = |name, ms: Option<i64>| Value { name, value: ms.map(|ms| rfc3339(from_ms(ms))) };
     let account = &facts.account;
     let mut values = vec![
@@ -163,6 +221,9 @@ fn values(facts: &seats::SeatFacts, rule: &Rule) -> Vec<Value> {
             value: facts.human_days.map(|days| days.to_string()),
         }),
         _ => {}
+    }
+    if account.has_unread_login() {
+        values.push(Value::new("contradiction", "the last login is not among the uses read"));
     }
     if facts.is_active == Some(false) {
         values.push(Value::new("account", "not active"));

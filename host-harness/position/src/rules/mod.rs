@@ -11,7 +11,7 @@ mod condition;
 pub(crate) mod evaluator;
 mod exemption;
 mod id;
-mod listing;
+pub(crate) mod listing;
 pub(crate) mod pool;
 
 use connector_api::manifest::PermissionSpec;
@@ -23,7 +23,9 @@ use crate::money::{Amount, Amounts};
 pub use catalogue::{Confidence, Effect, RULES, Rule, Subject, rule};
 pub use exemption::Exemption;
 pub use id::RuleId;
-pub use listing::{Explanation, Listing, RuleExplanation, SeatFinding, explain, find_person, list};
+pub use listing::{
+    Explanation, Listing, RuleExplanation, SeatFinding, Wanted, explain, find_person,
+};
 
 /// What came of one rule.
 #[derive(Clone, Debug, Serialize)]
@@ -127,6 +129,8 @@ pub struct PoolFinding {
     pub values: Vec<Value>,
     /// Seats or units it is about.
     pub quantity: i64,
+    /// How sure it is: less than its rule if the time it speaks of is not covered yet.
+    pub confidence: Confidence,
     /// What they cost in a year; none if not known or if nothing follows.
     pub saving_per_year: Option<Amount>,
     /// The exemption that covers it.

@@ -1,5 +1,7 @@
 //! A small made-up vendor: a manifest with its own SQL, its datasets in SQLite, and statuses.
 
+pub(crate) mod case;
+
 use chrono::{DateTime, Utc};
 use connector_api::manifest::{DatasetSpec, FieldSpec, FieldType, Manifest, PermissionSpec};
 use connector_api::message::DatasetStatus;

@@ -41,12 +41,12 @@ pub fn collect(
     watcher: Arc<dyn Watcher>,
 ) -> Result<Outcome, HostError> {
     check_datasets(plugin, &options.datasets)?;
-    let _lock = RunLock::take(deployment.store.folder(), connector)?;
+    let _lock = RunLock::take(deployment.store.folder(), connector.id, &connector.name)?;
     deployment.recover_runs(Some(connector.id))?;
 
     let mut context = deployment.context(connector.id, cancel.clone());
     context.watcher = watcher;
-    let plan = plan::begin(&deployment.store, plugin, connector, options)?;
+    let plan = plan::begin(deployment, plugin, connector, options)?;
     context.run_id = Some(plan.run.id);
     context.goes_on = plan.goes_on();
     let context = Arc::new(context);

@@ -15,6 +15,9 @@ pub(super) fn render(position: &Position) -> String {
         text.push_str(&redact::shown(line));
         text.push('\n');
     };
+    if let Some(partial) = position.unseen.first_line() {
+        line(&partial);
+    }
     line(&position.headline);
     line("");
     line(&show::organization(position));
@@ -76,7 +79,6 @@ fn push_money(text: &mut String, position: &Position) {
         "FORECAST",
     ];
     let mut table = Table::new(&head).right(&[1, 3, 4, 5, 6, 7]).optional(&[8, 2, 1]);
-    let number = |value: Option<i64>| value.map_or_else(|| "?".to_owned(), grouped);
     for license in position.licenses.iter().filter(|license| license.money.paid) {
         let money = &license.money;
         if license.unit != Unit::Seats || license.is_dormant() {
@@ -106,9 +108,9 @@ fn push_money(text: &mut String, position: &Position) {
             price,
             basis,
             amount(&money.cost_per_year),
-            number(money.reclaimable),
+            show::claim(license, "reclaimable", money.reclaimable),
             money.reusable_now.map_or_else(|| "-".to_owned(), grouped),
-            number(money.reducible_at_renewal),
+            show::claim(license, "reducible_at_renewal", money.reducible_at_renewal),
             amount(&money.reducible_at_renewal_amount),
             forecast,
         ]);
@@ -117,15 +119,25 @@ fn push_money(text: &mut String, position: &Position) {
         text.push_str(&table.render());
     }
     let money = &position.money;
+    if let Some(bridge) = show::bridge(position) {
+        text.push_str(&format!("{bridge}\n"));
+    }
+    if !money.reducible_if_agreed.is_empty() {
+        text.push_str(&format!(
+            "only if the vendor agrees: {} (the notice date has passed, the contract renews by itself)\n",
+            money.reducible_if_agreed
+        ));
+    }
     if !money.cost_per_year.is_empty() {
         let estimate = if money.list_price_estimate { " (list-price estimate)" } else { "" };
         let or_none = |amounts: &Amounts| {
             if amounts.is_empty() { "not known".to_owned() } else { amounts.to_string() }
         };
         text.push_str(&format!(
-            "cost a year {}{estimate}; reusable now, cost avoided: {}; reducible at renewal: {}\n",
+            "cost a year {}{estimate}; reusable now, cost avoided: {}; reducible at renewal: {}{}\n",
             money.cost_per_year,
             or_none(&money.reusable_now),
+            show::at_least(money.bounds.get("reducible_at_renewal")),
             or_none(&money.reducible_at_renewal)
         ));
     }

@@ -20,6 +20,7 @@ fn entry(id: i64, schedule: &str) -> Entry {
         organization: format!("organization {id}"),
         schedule: Some(schedule.into()),
         hold: None,
+        stopped: None,
         fingerprint: "one".into(),
     }
 }
@@ -52,6 +53,23 @@ fn restarted(mut scheduler: Scheduler, entries: Vec<Entry>, now: DateTime<Utc>) 
     next.recover(now);
     next.update(entries, &BTreeMap::new(), now);
     next
+}
+
+#[test]
+fn a_run_of_another_process_that_needs_a_person_stops_the_connector_until_something_changes() {
+    let mut scheduler = one("hourly");
+    let refused = Entry { stopped: Some("the grant was revoked".into()), ..entry(1, "hourly") };
+    scheduler.update(vec![refused.clone()], &BTreeMap::new(), at(0, 30));
+    let view = &scheduler.view(at(0, 30))[0];
+    assert_eq!((view.standing, view.failures), (ScheduleStatus::Stopped, 1));
+    assert_eq!(view.reason.as_deref(), Some("the grant was revoked"));
+    assert!(scheduler.start(at(2, 0)).is_empty());
+    let mut scheduler = restarted(scheduler, vec![refused], at(2, 30));
+    assert_eq!(scheduler.view(at(2, 30))[0].standing, ScheduleStatus::Stopped);
+    let fixed = Entry { fingerprint: "two".into(), ..entry(1, "hourly") };
+    scheduler.update(vec![fixed], &BTreeMap::new(), at(2, 40));
+    assert_eq!(scheduler.start(at(2, 40)).len(), 1);
+    assert_eq!(scheduler.view(at(2, 40))[0].failures, 0);
 }
 
 #[test]

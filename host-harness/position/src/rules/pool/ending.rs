@@ -5,7 +5,7 @@ use chrono::Days;
 use super::PoolRules;
 use crate::error::Error;
 use crate::model::Family;
-use crate::rules::{PoolFinding, Value};
+use crate::rules::{Confidence, PoolFinding, Value};
 
 /// Finds pools that end soon, then contract lines.
 pub(crate) fn find(rules: &PoolRules<'_>) -> Result<Vec<PoolFinding>, Error> {
@@ -52,6 +52,7 @@ pub(crate) fn find(rules: &PoolRules<'_>) -> Result<Vec<PoolFinding>, Error> {
             ),
             values: vec![Value::new("ends on", line.end_on), Value::new("notice by", notice)],
             quantity: line.quantity,
+            confidence: Confidence::High,
             saving_per_year: None,
             exempt: None,
         });

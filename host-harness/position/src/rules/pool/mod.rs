@@ -15,12 +15,13 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Datelike, Months, Utc};
 
 use super::catalogue::Worth;
-use super::{Exemption, PoolFinding, RuleResult, Value};
+use super::{Confidence, Exemption, PoolFinding, RuleResult, Value};
 use crate::error::Error;
 use crate::inputs::{Imported, RuleSettings};
 use crate::model::{Family, License, PoolKey, RuleStatus};
 use crate::money::{Amount, Point, Valuer};
 use crate::tables::db::AnalysisDb;
+use crate::time::DAY_MS;
 
 /// What the rules about pools look at.
 #[derive(Debug)]
@@ -60,6 +61,8 @@ impl PoolRules<'_> {
                 exemption.subject == subject && exemption.covers(result.id, today)
             });
             finding.exempt = exemption.map(Exemption::words);
+            finding.confidence = finding.confidence.max(result.id.rule().confidence);
+            result.confidence = result.confidence.max(finding.confidence);
             if finding.exempt.is_some() {
                 result.exempt += 1;
             } else {
@@ -83,6 +86,12 @@ impl PoolRules<'_> {
 
     fn trend(&self, license: &License) -> &[Point] {
         self.imported.trend.get(&license.named()).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// For how many days the counts of a pool are known.
+    fn days_seen(&self, license: &License) -> i64 {
+        let first = self.trend(license).iter().map(|point| point.at).min();
+        first.map_or(0, |at| (self.as_of.timestamp_millis() - at) / DAY_MS)
     }
 
     fn cost(&self, license: &License, quantity: i64) -> Option<Amount> {
@@ -124,6 +133,7 @@ impl PoolFinding {
             message,
             values,
             quantity,
+            confidence: Confidence::High,
             saving_per_year,
             exempt: None,
         }

@@ -3,8 +3,8 @@
 use super::PoolRules;
 use crate::error::Error;
 use crate::model::{License, Unit};
-use crate::number::grouped;
-use crate::rules::{PoolFinding, Value};
+use crate::number::{counted, grouped};
+use crate::rules::{Confidence, PoolFinding, Value};
 use crate::time::DAY_MS;
 
 /// Finds pools with seats that were never assigned.
@@ -32,16 +32,20 @@ fn shelfware(rules: &PoolRules<'_>, license: &License) -> Option<PoolFinding> {
     let room = (bought as f64 * rules.settings.headroom_percent / 100.0).ceil() as i64;
     let headroom = room.max(lead);
     let shelf = bought - most - headroom;
-    (shelf > 0).then(|| {
-        PoolFinding::of(
+    // A pool that nobody ordered and nobody has may cost nothing.
+    let allotted = assigned == 0 && rules.valuer.contract_lines(license).next().is_none();
+    let wanted_days = i64::from(rules.settings.peak_days);
+    let days = rules.days_seen(license).min(wanted_days);
+    (shelf > 0 && !allotted).then(|| {
+        let finding = PoolFinding::of(
             license,
             shelf,
             rules.cost(license, shelf),
             format!(
-                "{} of {} seats were never assigned in {} days, beyond a headroom of {}",
+                "{} of {} seats were never assigned in the {} seen, beyond a headroom of {}",
                 grouped(shelf),
                 grouped(bought),
-                rules.settings.peak_days,
+                counted(days, "day", "days"),
                 grouped(headroom)
             ),
             vec![
@@ -49,7 +53,10 @@ fn shelfware(rules: &PoolRules<'_>, license: &License) -> Option<PoolFinding> {
                 Value::new("assigned", assigned),
                 Value::new("most assigned in that time", most),
                 Value::new("headroom", headroom),
+                Value::new("days seen", days),
             ],
-        )
+        );
+        let confidence = if days < wanted_days { Confidence::Low } else { Confidence::High };
+        PoolFinding { confidence, ..finding }
     })
 }
