@@ -133,7 +133,7 @@ mod arrow {
             assert!(error.message.contains("65537 rows"), "{error}");
         }
 
-        /// What a release callback stands in for, and how often it was called.
+        /// What a release callback releases, and how often it was called.
         struct Counted<T> {
             inner: unsafe extern "C" fn(*mut T),
             private_data: *mut c_void,
@@ -143,7 +143,7 @@ mod arrow {
         macro_rules! counting {
             ($name:ident, $structure:ty) => {
                 unsafe extern "C" fn $name(it: *mut $structure) {
-                    // SAFETY: `counted` put a leaked `Counted` there; the first call alone goes on.
+                    // SAFETY: `counted` put a leaked `Counted` there; only the first call continues.
                     unsafe {
                         let counted = &*(*it).private_data.cast::<Counted<$structure>>();
                         if counted.calls.fetch_add(1, Ordering::Relaxed) == 0 {

@@ -117,7 +117,7 @@ pub struct DeauthorizeReply {
     pub hint: Option<String>,
 }
 
-/// How a preflight finding stands.
+/// Status of a preflight finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingStatus {
@@ -140,7 +140,7 @@ pub enum FindingStatus {
 pub struct Finding {
     /// A stable id, e.g. `dataset.user_login`.
     pub id: String,
-    /// How it stands.
+    /// Status.
     pub status: FindingStatus,
     /// What it is about.
     pub subject: String,

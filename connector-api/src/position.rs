@@ -41,7 +41,7 @@ pub struct PositionModel {
     /// How far back the vendor keeps activity, in days; older evidence is weak.
     #[serde(default)]
     pub activity_retention_days: Option<u32>,
-    /// Who stands behind a use; the first line that fits decides, a use no line fits is ambiguous
+    /// Who made a use; the first line that fits decides, a use no line fits is ambiguous
     /// and counts as human. An administrator may replace the whole table.
     #[serde(default)]
     pub classification: Vec<UseRule>,
@@ -56,7 +56,7 @@ pub struct PositionModel {
     pub cautions: BTreeMap<String, Vec<String>>,
 }
 
-/// One line of the classification. An empty pattern fits everything; `*` stands for any text;
+/// One line of the classification. An empty pattern matches everything; `*` matches any text;
 /// letters are compared without regard to case.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct UseRule {

@@ -1,4 +1,4 @@
-//! A library without the contract's guard: what only the host stands against, and what ends it.
+//! A library without the contract's guard: what the host alone withstands, and what ends it.
 
 use std::fs;
 

@@ -197,7 +197,7 @@ fn a_panic_of_the_host_below_a_connector_does_not_cross_the_boundary() {
     refused(summary, ErrorKind::PANIC, "the sink is broken");
 }
 
-/// So many instances live and die; and what may be left of them.
+/// Number of instances that live and die; and what may be left of them.
 const LIVES: u64 = 1_000;
 const MOST_LEFT_KB: u64 = 4_096;
 

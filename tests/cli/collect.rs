@@ -85,7 +85,7 @@ fn with_pseudonyms_no_name_of_a_person_is_stored() {
         .concat();
     let person = org.estate().admin();
     let holds = |text: &str| store.windows(text.len()).any(|window| window == text.as_bytes());
-    // The connecting user's name stands in the grant, as an operator must see who granted it.
+    // The grant contains the connecting user's name, as an operator must see who granted it.
     let others = org.records();
     let mut looked_at = 0;
     for id in ids(&host, "user").iter().map(|id| id.trim_matches('"')) {

@@ -108,7 +108,7 @@ fn with_made_up_settings_nothing_leaves_the_computer_and_the_rest_is_not_applica
     }
 }
 
-/// What the chaos plugin is told, the one check it breaks, and a word of the reason.
+/// A behaviour of the chaos plugin, the one check it breaks, and a word of the reason.
 const BROKEN: [(&str, &str, &str); 23] = [
     ("nothing", "", ""),
     ("fickle", "describe", "differently"),

@@ -69,7 +69,7 @@ struct Variant {
     changes: &'static [(&'static str, &'static str, &'static str)],
     /// What the connector says of the host, in Rust.
     later: &'static str,
-    /// A word of the refusal; none where it works.
+    /// A word of the refusal; `None` if it works.
     refused: Option<&'static str>,
 }
 

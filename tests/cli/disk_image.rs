@@ -21,7 +21,7 @@ pub(crate) struct Disk {
     names: BTreeMap<PathBuf, usize>,
     /// Changes of names that are not on disk yet.
     renamed: Vec<Named>,
-    /// The file that an inode's number stands for now.
+    /// The file that an inode's number names now.
     inodes: BTreeMap<u64, usize>,
 }
 

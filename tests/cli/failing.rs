@@ -22,7 +22,7 @@ pub(crate) struct Fault {
     pub(crate) what: &'static str,
     /// From then on, not once.
     pub(crate) sticky: bool,
-    /// One of these stands in what the host says, if the fault made it fail.
+    /// The host's message contains one of these if the fault made it fail.
     pub(crate) says: &'static [&'static str],
 }
 

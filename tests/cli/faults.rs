@@ -187,7 +187,7 @@ fn a_revoked_grant_asks_for_authorization_and_keeps_what_was_published() {
 
 #[test]
 fn a_page_that_lost_rows_is_never_taken_for_the_end() {
-    // The last rows of the only page: reading goes on after the last one that came.
+    // The last rows of the only page: reading continues after the last one that came.
     let org = org();
     let host = Host::authorized(&org);
     org.faults().push(Fault::new(Action::TruncatePage { rows: 500 }).on_object("User"));

@@ -1,5 +1,5 @@
 //! SIGKILL at any instant of a run, in the middle of a write, too: nothing that was published is lost,
-//! nothing is published by half, and the next run goes on.
+//! nothing is published by half, and the next run continues.
 //!
 //! `KILLS=` asks for another number, `SEED=` for the same moments.
 
@@ -14,7 +14,7 @@ use crate::failing;
 use crate::host::{Host, NAME};
 
 const KILLS: u64 = 60;
-/// Every so many kills a run is let through.
+/// Number of kills after which a run is let through.
 const LET_THROUGH: u64 = 10;
 const RUN: [&str; 6] = [
     "collect",

@@ -122,7 +122,7 @@ fn a_store_of_every_version_is_worked_with_and_its_shape_is_that_of_a_new_one() 
         ran.ok();
         assert_eq!(reported["snapshot"], 2, "{reported:#}");
         host.run(&["runs", "journal", "2"]).ok().shows("/person");
-        // The grant it holds is still good, and the next run goes on from the last.
+        // The grant it holds is still good, and the next run continues from the last.
         let (collected, ran) = host.json(&["collect", "m"]);
         ran.ok();
         assert_eq!(crate::host::dataset(&collected, "event")["mode"], "incremental");

@@ -17,7 +17,7 @@ use crate::failing::{self, Note, RUN};
 use crate::host::{Host, NAME, Ran};
 
 const IMAGES: u64 = 1_200;
-/// So many images, evenly spread, are also gone on with by the program.
+/// Number of images, evenly spread, that the program also continues with.
 const GONE_ON_WITH: u64 = 12;
 
 /// What a command said when it had ended.
@@ -74,7 +74,7 @@ fn record() -> Recording {
 }
 
 impl Recording {
-    /// What a cut after so many calls broke, on one of the disks it may leave.
+    /// What a cut after this many calls broke, on one of the disks it may leave.
     fn broken(
         &self,
         notes: &[Note],
@@ -137,7 +137,7 @@ fn after_a_power_cut_at_any_moment_what_was_said_is_there_and_nothing_is_damaged
     println!("{images} images of {} calls", recording.notes.len());
 }
 
-/// The program goes on with an image.
+/// The program continues with an image.
 fn go_on(recording: &Recording, home: &Path) {
     let own = recording.host.home();
     let aside = recording.host.path("aside");

@@ -452,7 +452,7 @@ fn a_credential_that_a_server_repeats_is_masked_in_every_spelling() {
     let wanted: Vec<(&str, String)> = spellings(&token)
         .into_iter()
         .map(|(way, text)| {
-            // The ends of base64 depend on what stands around it.
+            // The ends of base64 depend on the text around it.
             let text = plain(text.as_bytes());
             (way, text[4..text.len() - 4].to_owned())
         })

@@ -12,7 +12,7 @@ use crate::host::{Host, library};
 use crate::serve::{Served, page};
 
 const DAYS: u64 = 30;
-/// What is made once and kept is there after so many days.
+/// Days after which everything that is made once and kept is there.
 const SETTLED: u64 = 10;
 const RUNS: u64 = 120;
 /// 2026-01-01, 12:00.

@@ -17,7 +17,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).expect("a source folder") {
         let path = entry.expect("an entry").path();
-        if path.is_dir() {
+        if path.is_dir() && !path.ends_with("target") {
             files.extend(rust_files(&path));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             files.push(path);
@@ -135,4 +135,51 @@ fn the_plugin_only_reads() {
             file.display()
         );
     }
+}
+
+/// Phrases that a reader stumbles over, each with what to write instead.
+const AVOIDED: [(&str, &str); 8] = [
+    ("stands", "is, lies, means"),
+    ("so long", "this long, the time limit of"),
+    ("so many", "this many, the number of"),
+    ("is told", "is reported"),
+    ("wholly", "completely"),
+    ("none where", "`None` if"),
+    ("goes on", "continues"),
+    ("mend", "fix"),
+];
+
+/// The avoided phrases of a text.
+fn avoided(text: &str) -> Vec<&'static str> {
+    let words: String =
+        text.to_lowercase().chars().map(|l| if l.is_alphanumeric() { l } else { ' ' }).collect();
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let spaced = format!(" {} ", words.join(" "));
+    let found = AVOIDED.iter().filter(|(phrase, _)| spaced.contains(&format!(" {phrase} ")));
+    found.map(|(phrase, _)| *phrase).collect()
+}
+
+#[test]
+fn comments_are_in_plain_english() {
+    let mut wrong = Vec::new();
+    for folder in ["connector-api", "salesforce-plugin", "host-harness", "tests"] {
+        for file in rust_files(&root().join(folder)) {
+            for (number, line) in read(&file).lines().enumerate() {
+                let Some((_, comment)) = line.split_once("//") else { continue };
+                for phrase in avoided(comment) {
+                    wrong.push(format!("{}:{}: `{phrase}`", file.display(), number + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}\ninstead: {AVOIDED:?}", wrong.join("\n"));
+}
+
+#[test]
+fn an_avoided_phrase_is_found_whatever_is_around_it() {
+    assert_eq!(
+        avoided("/ Goes on, wholly; the org (so long) stands."),
+        ["stands", "so long", "wholly", "goes on"]
+    );
+    assert_eq!(avoided("it goes only to the recommended standstill"), [""; 0]);
 }

@@ -64,7 +64,7 @@ pub struct Context {
     pub connector_id: i64,
     /// The run whose journal it writes.
     pub run_id: Option<i64>,
-    /// Whether that run was paused and goes on: its own checkpoints count.
+    /// Whether that run was paused and continues: its own checkpoints count.
     pub goes_on: bool,
     /// Asks it to stop.
     pub cancel: Cancel,

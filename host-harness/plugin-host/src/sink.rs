@@ -50,7 +50,7 @@ struct Arriving {
 pub struct Arrived {
     /// Stored.
     pub stored: u64,
-    /// Stored, and covered by a checkpoint: a run that goes on need not read them again.
+    /// Stored, and covered by a checkpoint: a run that continues need not read them again.
     pub covered: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What may be concluded from datasets that were read wholly, partly or not at all.
+//! What may be concluded from datasets that were read completely, partly or not at all.
 
 use connector_api::manifest::{DatasetSpec, Manifest};
 use connector_api::message::DatasetStatus;

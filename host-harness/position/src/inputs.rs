@@ -16,43 +16,43 @@ use crate::source::Snapshot;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RuleSettings {
-    /// A seat is active if a person used it in the last so many days.
+    /// Days within which a person's use makes a seat active.
     pub active_days: u32,
     /// Nothing is concluded from the silence of an account of at most this age, in days.
     pub grace_days: u32,
-    /// R04: frozen for at least so many days.
+    /// R04: days an account must be frozen.
     pub frozen_days: u32,
     /// R05: the days looked at.
     pub sparse_window_days: u32,
-    /// R05: used on at most so many of them.
+    /// R05: most of these days with a use.
     pub sparse_most_days: u32,
     /// R12, R11: unassigned seats that are kept, in percent of what was bought.
     pub headroom_percent: f64,
-    /// R12: net additions of the last 90 days are kept for so many days of lead time.
+    /// R12: days of lead time for which the net additions of the last 90 days are kept.
     pub lead_time_days: u32,
-    /// R12: the most assigned in so many days counts as needed.
+    /// R12: days whose highest count of assignments is needed.
     pub peak_days: u32,
-    /// R12, R19: net additions and pace are those of the last so many days.
+    /// R12, R19: days over which net additions and pace are counted.
     pub pace_days: u32,
     /// R17: share of the month's logins, in percent.
     pub login_pool_percent: f64,
-    /// R16, R17: no projection before so many percent of the month.
+    /// R16, R17: percent of the month before which nothing is projected.
     pub login_pool_elapsed_percent: f64,
-    /// R17: no projection below so many percent used.
+    /// R17: percent used below which nothing is projected.
     pub login_pool_used_percent: f64,
-    /// R18: no projection before so many percent of the period.
+    /// R18: percent of the period before which nothing is projected.
     pub usage_elapsed_percent: f64,
-    /// R18: no projection below so many percent used.
+    /// R18: percent used below which nothing is projected.
     pub usage_used_percent: f64,
     /// R19: share of the allowance, in percent.
     pub limit_percent: f64,
-    /// R20: pools that end within so many days.
+    /// R20: days within which a pool ends.
     pub expiry_days: u32,
-    /// R20: contracts whose notice must be given within so many days.
+    /// R20: days within which a contract's notice must be given.
     pub notice_days: u32,
-    /// R22: idle for so many days.
+    /// R22: days without a use.
     pub privilege_idle_days: u32,
-    /// User names of service accounts; `*` stands for any text.
+    /// User names of service accounts; `*` matches any text.
     pub service_accounts: Vec<String>,
     /// R06: names of the objects that need the full licence, instead of the connector's list.
     pub tier_objects: Option<Vec<String>>,
@@ -124,7 +124,7 @@ pub struct Inputs {
 pub(crate) struct BaseInputs {
     /// When the data was read, in milliseconds.
     pub as_of_ms: i64,
-    /// Who stands behind a use.
+    /// Who made a use.
     pub classification: Vec<UseRule>,
     /// See [`RuleSettings::sparse_window_days`].
     pub sparse_window_days: u32,

@@ -92,7 +92,7 @@ impl Rules {
     /// and no use; **inactive**, the rest. Both limits count as within.
     ///
     /// Where uses are not readable, nothing is concluded from the last login either. Where they
-    /// are, it stands in for the time before the oldest of them. An account whose last login is
+    /// are, it replaces the time before the oldest of them. An account whose last login is
     /// recent and later than all its recorded uses contradicts itself (it was used while the data
     /// was read, or uses are missing), and an account of unknown age may be new: both are unknown,
     /// because a seat should rather be kept than taken from someone who uses it.

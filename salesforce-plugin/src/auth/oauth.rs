@@ -1,6 +1,6 @@
 //! The token endpoint: authorize link, every grant's request, revocation. The only user of `oauth2`.
 //!
-//! Client authentication stands in the request's body, never in a URL; no answer's text enters an
+//! Client authentication is in the request's body, never in a URL; no answer's text enters an
 //! error unless it is one of the documented error objects.
 //!
 //! # Source

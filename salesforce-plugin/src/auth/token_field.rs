@@ -198,7 +198,7 @@ fn from_parameters(text: &str) -> Option<Pasted> {
     // `state` may stand before the others: read from the start of the query or fragment.
     let from = text[..start].rfind(['?', '#', ' ']).map_or(0, |at| at + 1);
     for part in text[from..].split(['#', '?']) {
-        // A plus never stands for a space in these values.
+        // A plus is never a space in these values.
         for (name, value) in form_urlencoded::parse(part.replace('+', "%2B").as_bytes()) {
             values.take(&name, value.into_owned());
         }

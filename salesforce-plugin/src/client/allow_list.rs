@@ -3,7 +3,7 @@
 //! Reading by Bulk API 2.0 makes a query job and deletes it afterwards; no other verb than GET is
 //! there, and no path that changes a record.
 
-/// Verbs and shapes of paths; `*` stands for one part of a path.
+/// Verbs and shapes of paths; `*` matches one part of a path.
 pub(crate) const ALLOWED: [(&str, &str); 17] = [
     ("GET", "/services/data"),
     ("GET", "/services/data/*/limits"),

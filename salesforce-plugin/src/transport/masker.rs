@@ -152,7 +152,7 @@ impl Folded {
     }
 }
 
-/// What an escape stands for.
+/// The character of an escape.
 enum Unit {
     /// Perhaps a part of a longer character.
     Byte(u8),

@@ -69,7 +69,7 @@ fn the_control_replaying_a_rotated_token_is_noticed() {
     let old = setup.store.copy();
     org.expire_sessions();
     works(&setup);
-    // A server that goes on with an old copy of the store.
+    // A server that continues with an old copy of the store.
     let error = setup.over(old).start().run().unwrap_err();
     assert_eq!((error.kind, refused(&org)), (ErrorKind::AUTH, 1));
     assert_eq!(setup.start().run().unwrap_err().kind, ErrorKind::AUTH, "the family is dead");

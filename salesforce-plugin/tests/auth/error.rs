@@ -1,4 +1,4 @@
-//! What the org's settings refuse: which stop a schedule, which pass, and what is told.
+//! What the org's settings refuse: which stop a schedule, which pass, and what is reported.
 
 use connector_api::ErrorKind;
 use salesforce_sim::{Action, Fault, IpRestriction, Policy, RefreshTokenPolicy};

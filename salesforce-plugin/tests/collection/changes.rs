@@ -77,7 +77,7 @@ fn logins_are_read_on_from_the_last_ones() {
     }
 }
 
-/// A value of a parent that stands in its children too moves no stamp of theirs.
+/// A value of a parent that its children repeat moves no stamp of theirs.
 #[test]
 fn a_renamed_profile_is_renamed_at_its_users_too() {
     let org = SimulatedOrg::builder().users(3_000).seed(3).start();

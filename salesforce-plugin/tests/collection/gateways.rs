@@ -14,7 +14,7 @@ fn answer(code: u16, body: &str, kind: &str) -> Action {
     Action::Status { code, body: body.into(), content_type: Some(kind.into()), headers: vec![] }
 }
 
-/// What stands between a server and an org, by what it answers.
+/// Gateways between a server and an org, by what they answer.
 fn gateways() -> Vec<Action> {
     let mut answers = Vec::new();
     for code in [200, 400, 401, 403, 404, 405, 407, 408, 410, 420, 421, 429, 451, 500, 502, 503] {

@@ -178,7 +178,7 @@ impl TestHost {
         self.host.cancel();
     }
 
-    /// A run that goes on where the one before stopped: its records and states were kept.
+    /// A run that continues where the one before stopped: its records and states were kept.
     pub(crate) fn resume(&mut self, before: &Run, datasets: &[&str]) -> Run {
         for (dataset, state) in &before.states {
             self.memory.publish(dataset, state);

@@ -78,8 +78,8 @@ const POSITION: Allowed = &[
             "visibility",
         ],
     ),
-    ("claims", &["evidence", "model", "number", "rules", "source", "visibility"]),
     ("summary", &["error", "evidence", "model", "number", "source", "visibility"]),
+    ("claims", &["evidence", "model", "number", "rules", "source", "visibility"]),
     (
         "position",
         &[
@@ -184,24 +184,22 @@ pub(super) const UPWARD: &[(&str, &str, &str)] = &[
 ];
 
 /// Folders and files at the top of a crate that are still in a circle.
-pub(super) const CIRCLES: Allowed = &[
-    ("inventory", &["connectors", "locks", "secrets", "vault"]),
-    (
+pub(super) const CIRCLES: Allowed = &[(
+    "position",
+    &[
+        "daily",
+        "evidence",
+        "inputs",
+        "model",
+        "money",
         "position",
-        &[
-            "daily",
-            "evidence",
-            "inputs",
-            "model",
-            "money",
-            "reconcile",
-            "rules",
-            "seats",
-            "tables",
-            "visibility",
-        ],
-    ),
-];
+        "reconcile",
+        "rules",
+        "seats",
+        "tables",
+        "visibility",
+    ],
+)];
 
 /// A crate of somebody else and the only places that may name it.
 pub(super) struct Edge {

@@ -19,7 +19,7 @@ pub(super) fn metadata(soql: &str, entity: &str) -> Value {
     })
 }
 
-/// What stands between the outermost `SELECT` and its `FROM`.
+/// The text between the outermost `SELECT` and its `FROM`.
 fn select_list(soql: &str) -> &str {
     let lower = soql.to_ascii_lowercase();
     let Some(start) = lower.find("select").map(|at| at + "select".len()) else { return "" };

@@ -179,7 +179,7 @@ fn is_query(url: &str) -> bool {
         || path.contains("/queryAll/")
 }
 
-/// The body of a part as it stands, so that its fields keep their order.
+/// The unchanged body of a part, so that its fields keep their order.
 fn text(response: &Response) -> String {
     if response.body.is_empty() {
         "null".to_owned()

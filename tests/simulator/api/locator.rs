@@ -71,7 +71,7 @@ impl Locators {
         id
     }
 
-    /// The id, the result and the position `locator` stands for, if `session` may read it now.
+    /// The id, the result and the position that `locator` names, if `session` may read it now.
     pub(super) fn find(
         &self,
         core: &Core,

@@ -94,7 +94,7 @@ fn sobjects(
     }
 }
 
-/// What a user without write rights is told.
+/// The refusal of a write by a user without the right.
 fn write(request: &ResourceRequest<'_>, parts: &[&str]) -> Result<Response, ApiError> {
     match (request.method, parts) {
         ("POST", ["sobjects", _]) => Err(ApiError::new(

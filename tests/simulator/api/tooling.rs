@@ -143,7 +143,7 @@ fn record(
     Ok(format!("{{{}}}", fields.join(",")))
 }
 
-/// The selected columns, and what stands behind the object.
+/// The selected columns, and the text after the object.
 fn columns(soql: &str) -> Result<(Vec<&str>, &str), ApiError> {
     let words = words(soql);
     let from =

@@ -22,7 +22,7 @@ struct Condition {
 const IDS: [&str; 3] = ["Id", "SubscriberPackageId", "SubscriberPackageVersionId"];
 
 impl Clauses {
-    /// Reads what stands behind the object's name.
+    /// Reads what follows the object's name.
     ///
     /// # Errors
     /// 400 `MALFORMED_QUERY`, or `INVALID_FIELD` for a field that is no id.

@@ -254,7 +254,7 @@ pub enum Action {
 pub enum RetryAfter {
     /// Seconds.
     Seconds(u64),
-    /// The HTTP date so many seconds after the answer's own `Date`.
+    /// The HTTP date this many seconds after the answer's own `Date`.
     Date(u64),
 }
 

@@ -11,7 +11,7 @@ const LISTS: [&str; 4] = ["records", "sobjects", "fields", "resultPages"];
 /// What counts the rows of an answer.
 const COUNTERS: [&str; 3] = ["totalSize", "size", "numberRecordsProcessed"];
 const COUNT_HEADER: &str = "Sforce-NumberOfRecords";
-/// Stands in for bytes that no JSON text can hold until the text is written.
+/// Replaces bytes that no JSON text can hold until the text is written.
 const MARK: &str = "\u{e000}spoiled\u{e000}";
 
 /// Applies a fault of a list; answers whether it changed anything.
@@ -289,7 +289,7 @@ fn alter_csv(action: &Action, response: &mut Response) {
     };
 }
 
-/// The JSON value that a text of a CSV stands for.
+/// The JSON value that a text of a CSV means.
 fn guess(text: &str) -> Value {
     text.parse::<f64>().map_or_else(|_| json!(text), |number| json!(number))
 }

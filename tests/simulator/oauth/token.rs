@@ -283,7 +283,7 @@ fn client_credentials(core: &Core, policy: &Policy, door: Door) -> Result<TokenA
 }
 
 fn password(core: &Core, policy: &Policy, fields: &Fields) -> Result<TokenAnswer, OAuthError> {
-    // A blocked flow is told from a wrong password only in the login history.
+    // Only the login history distinguishes a blocked flow from a wrong password.
     if !policy.password_flow {
         return Err(AUTHENTICATION_FAILURE);
     }

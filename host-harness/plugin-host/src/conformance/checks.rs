@@ -23,7 +23,7 @@ type Result = std::result::Result<(), Unmet>;
 const DESCRIBE_WITHIN: Duration = Duration::from_secs(1);
 /// Time a cancelled call may still run.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
-/// So many instances are made and dropped.
+/// Number of instances that are made and dropped.
 const INSTANCES: usize = 20;
 /// Threads that end take a moment to be gone.
 const SETTLE_WITHIN: Duration = Duration::from_secs(2);

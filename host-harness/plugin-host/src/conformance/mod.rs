@@ -12,7 +12,7 @@
 //! | `describe` | describes itself the same each time, at once, in a way a host can use |
 //! | `missing_settings` | names each required setting that is left out, all at once |
 //! | `unknown_keys` | ignores JSON keys of a later contract |
-//! | `bad_requests` | refuses requests that are no JSON, or other JSON, and goes on working |
+//! | `bad_requests` | refuses requests that are no JSON, or other JSON, and continues to work |
 //! | `unknown_operation` | answers `unsupported` to an operation it does not know |
 //! | `before_configure` | refuses to work before it is configured |
 //! | `life_cycle` | may be enabled and disabled twice; does not collect while disabled |
@@ -21,7 +21,7 @@
 //! | `unknown_dataset` | refuses a dataset it does not declare |
 //! | `cancel` | stops soon when it is cancelled, before and while it collects |
 //! | `collect` | hands over records as it declared them, and counts them right |
-//! | `resume` | goes on from its own checkpoints |
+//! | `resume` | continues from its own checkpoints |
 //! | `secrets` | puts no secret into a log, an error, a problem, a finding, a link or the journal |
 //! | `stdout` | prints nothing on standard output |
 //!

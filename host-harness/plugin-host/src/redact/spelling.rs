@@ -45,7 +45,7 @@ pub(super) fn inner_forms(secret: &str) -> Vec<String> {
     inner
 }
 
-/// What of the base64 of a text does not depend on what stands around the secret in it.
+/// What of the base64 of a text does not depend on the text around the secret in it.
 fn shifted(engine: &impl Engine, secret: &str, shift: usize) -> String {
     let bytes: Vec<u8> = std::iter::repeat_n(0, shift).chain(secret.bytes()).collect();
     let mut text = engine.encode(&bytes);

@@ -456,7 +456,7 @@ fn listen(mut errors: impl Read, words: &Mutex<Vec<u8>>) {
 
 /// What a worker can reach in this process.
 trait Host {
-    /// None where another thread will answer.
+    /// `None` if another thread will answer.
     fn call(&mut self, worker: &Worker, id: u32, call: Call) -> Option<Result<Answer, Error>>;
     fn note(&mut self, note: ToHost);
     fn batch(&mut self, dataset: &str, batch: RecordBatch) -> Result<(), Error>;

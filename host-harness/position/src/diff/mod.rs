@@ -192,7 +192,7 @@ struct Comparison<'a> {
     partial: Vec<&'a PositionView>,
 }
 
-/// A statement that cannot be compared: a dataset of it was not read wholly in one of the snapshots.
+/// A statement that cannot be compared: a dataset of it was not read completely in one of the snapshots.
 struct Unread {
     table: CanonicalTable,
     family: String,

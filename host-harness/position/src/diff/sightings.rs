@@ -54,7 +54,7 @@ impl Sightings {
     }
 }
 
-/// Passes on every account that is frozen in a snapshot; none where it does not show them.
+/// Passes on every account that is frozen in a snapshot; none if it does not show them.
 ///
 /// # Errors
 /// When the store cannot be read, or `each` fails.

@@ -45,7 +45,7 @@ impl Bounded {
 /// By the name of the figure that is meant.
 pub type Bounds = BTreeMap<&'static str, Bounded>;
 
-/// What stands against the claims of a whole position, because it was not seen.
+/// What weakens the claims of a whole position, because it was not seen.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Unseen {
     /// One sentence for each thing that was not seen; empty if everything was.

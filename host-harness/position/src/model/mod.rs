@@ -29,7 +29,7 @@ pub type PoolKey = (Family, String);
 /// The limits the seat classes are told apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Thresholds {
-    /// A seat is active if a person used it in the last so many days.
+    /// Days within which a person's use makes a seat active.
     pub active_days: u32,
     /// Nothing is concluded from the silence of an account of at most this age, in days.
     pub grace_days: u32,
@@ -82,7 +82,7 @@ pub struct Position {
     pub coverage: Vec<Coverage>,
     /// What could not be read, and what would open it.
     pub unknown: Vec<Unknown>,
-    /// How each dataset of the manifest stands.
+    /// Status of each dataset of the manifest.
     pub datasets: Vec<DatasetLine>,
 }
 
@@ -205,7 +205,7 @@ pub struct Gap {
     pub figures: Vec<&'static str>,
     /// The dataset they would be made from.
     pub dataset: String,
-    /// How that dataset stands.
+    /// Status of that dataset.
     pub status: ReadStatus,
     /// Why, as one sentence.
     pub reason: String,
@@ -300,20 +300,20 @@ pub struct Coverage {
     /// How far back the vendor keeps them, in days.
     pub retention_days: Option<u32>,
     /// Whether the time covered is shorter than the threshold: then the accounts' last-login field
-    /// stands in for the rest, as weak evidence.
+    /// replaces the rest, as weak evidence.
     pub shorter_than_threshold: bool,
     /// Why not readable.
     pub reason: Option<String>,
 }
 
-/// Something that could not be read, or not wholly.
+/// Something that could not be read, or not completely.
 #[derive(Clone, Debug, Serialize)]
 pub struct Unknown {
     /// The dataset.
     pub dataset: String,
     /// Its title for people.
     pub title: String,
-    /// How it stands.
+    /// Status.
     pub status: ReadStatus,
     /// Why, as one sentence.
     pub reason: String,
@@ -323,7 +323,7 @@ pub struct Unknown {
     pub permissions: Vec<PermissionSpec>,
 }
 
-/// How one dataset stands.
+/// Status of one dataset.
 #[derive(Clone, Debug, Serialize)]
 pub struct DatasetLine {
     /// The dataset.

@@ -25,12 +25,12 @@ pub struct Price {
 }
 
 impl Price {
-    /// The price of so many units for a year.
+    /// The price of this many units for a year.
     pub fn times(&self, quantity: i64) -> Amount {
         self.for_days(quantity, 365)
     }
 
-    /// The price of so many units for so many days, a year being 365.
+    /// The price of this many units for this many days, a year being 365.
     pub fn for_days(&self, quantity: i64, days: i64) -> Amount {
         let parts = i128::from(self.per_year) * i128::from(quantity) * i128::from(days);
         // To the nearest hundredth, halves away from zero.

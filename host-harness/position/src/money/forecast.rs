@@ -20,7 +20,7 @@ pub struct Point {
 pub struct Forecast {
     /// The day.
     pub on: String,
-    /// Assigned if it goes on like this.
+    /// Assigned if the trend continues.
     pub expected: i64,
     /// The least and the most, twice the usual distance of the counts from the line away; the most
     /// is at least the most assigned so far.
@@ -46,7 +46,7 @@ const DAY_MS: f64 = 86_400_000.0;
 const LEAST_POINTS: usize = 3;
 const LEAST_DAYS: f64 = 14.0;
 
-/// A forecast for `end`; none where there are too few counts, or they span too short a time.
+/// A forecast for `end`; `None` if there are too few counts, or they span too short a time.
 pub fn forecast(points: &[Point], now: DateTime<Utc>, end: DateTime<Utc>) -> Option<Forecast> {
     let first = points.first()?;
     let day = |at: i64| (at - first.at) as f64 / DAY_MS;

@@ -52,7 +52,7 @@ pub struct ContractLine {
     pub start_on: NaiveDate,
     /// Its last day.
     pub end_on: NaiveDate,
-    /// Notice must be given so many days before the end.
+    /// Days before the end by which notice must be given.
     pub notice_days: i64,
     /// Whether it renews by itself.
     pub auto_renew: bool,

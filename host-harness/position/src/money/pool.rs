@@ -39,7 +39,7 @@ impl<'a> Valuer<'a> {
                 line.per_year.is_some() && line.start_on <= today && today <= line.end_on
             })?;
             let first = current.licenses.first()?;
-            // The price of a bundle stands with its first licence; the others are in it.
+            // The price of a bundle is with its first licence; the others are in it.
             let carries = first.0 == license.family && first.1 == license.key;
             Some(Price {
                 per_year: if carries { current.per_year? } else { 0 },

@@ -36,7 +36,7 @@ pub(crate) struct Context<'a> {
 const RETENTION_SLACK_DAYS: u32 = 7;
 
 impl Context<'_> {
-    /// Whether uses were read for so many days.
+    /// Whether uses were read for this many days.
     pub(crate) fn covers(&self, days: u32) -> bool {
         // A first use on the day after still leaves no room for more.
         let since = self.as_of_ms - i64::from(days.saturating_sub(1)) * DAY_MS;

@@ -3,7 +3,7 @@
 //! A rule is data ([`catalogue`]): its words, the conditions that must all hold, what it needs to be
 //! read, its cautions. Rules about people are judged seat by seat in the same pass that counts the
 //! seats ([`evaluator`]); rules about pools look at the figures ([`pool`]). A rule whose input was not
-//! read wholly is withheld and says what would free it: silence of a rule always means that it
+//! read completely is withheld and says what would free it: silence of a rule always means that it
 //! looked.
 
 mod catalogue;

@@ -13,7 +13,7 @@ use crate::inputs::BaseInputs;
 use crate::source::{DayUse, SnapshotSource};
 use crate::time::DAY_MS;
 
-/// Who stands behind a use.
+/// Who made a use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A person.
@@ -42,7 +42,7 @@ pub(crate) fn classify(rules: &[UseRule], method: &str, detail: &str, applicatio
     }
 }
 
-/// Whether a text fits a pattern in which `*` stands for any text; ASCII case does not matter.
+/// Whether a text matches a pattern in which `*` is any text; ASCII case does not matter.
 pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.to_ascii_lowercase(), text.to_ascii_lowercase());
     let mut parts = pattern.split('*');

@@ -130,7 +130,7 @@ impl Case {
         self.badge(id)
     }
 
-    /// An account that a person used so many days ago, its last login then.
+    /// An account that a person used this many days ago, its last login then.
     pub(crate) fn used(&self, id: &str, days: i64) -> &Case {
         self.person(id, Member { last_login: ago(days), ..Member::default() });
         self.estate.uses(id, false, ago(days));

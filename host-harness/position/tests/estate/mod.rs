@@ -19,7 +19,7 @@ use rusqlite::types::ValueRef;
 pub(crate) const NOW: i64 = 1_772_337_906_000;
 pub(crate) const DAY: i64 = 86_400_000;
 
-/// An instant so many days before the snapshot.
+/// An instant this many days before the snapshot.
 pub(crate) fn ago(days: i64) -> Option<i64> {
     Some(NOW - days * DAY)
 }
@@ -259,7 +259,7 @@ impl Estate {
         Ok(compute(self, &self.snapshot(), &self.inputs)?.position)
     }
 
-    /// The snapshot as the engine is told of it.
+    /// The snapshot as the engine sees it.
     pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot {
             connector: "production".into(),

@@ -26,7 +26,7 @@ pub struct Elsewhere {
     pub rules: Vec<RuleTruth>,
 }
 
-/// Licence charged by logins, the one charged by member that it stands for, and the price of each in EUR a month.
+/// Licence charged by logins, the one charged by member that it replaces, and the price of each in EUR a month.
 const WAYS_TO_CHARGE: [(&str, i64, &str, i64); 2] = [
     ("PID_Customer_Community_Login", 2, "PID_Customer_Community", 5),
     ("PID_Customer_Community_Plus_Login", 2, "PID_Customer_Community_Plus", 6),

@@ -62,7 +62,7 @@ pub(crate) struct Logins {
     /// Where in the 24 hours before "now" the logins fall.
     day: DayShape,
     len: u64,
-    /// Who goes on logging in when the org is looked at later.
+    /// Who continues to log in when the org is read later.
     regulars: Pool,
     regulars_order: Shuffle,
     /// Logins of the regulars in a day.

@@ -82,7 +82,7 @@ pub(crate) struct Region {
     pub(crate) segments: Vec<Segment>,
 }
 
-/// Where one user stands.
+/// Position of one user.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) region: usize,
@@ -152,7 +152,7 @@ impl Population {
         Self { users, regions }
     }
 
-    /// Where the user of this row stands.
+    /// Returns the position of the user of this row.
     pub(crate) fn place(&self, row: u64) -> Place {
         let region = self
             .regions
@@ -165,7 +165,7 @@ impl Population {
         Place { region, segment, offset: place - found.segments[segment].start }
     }
 
-    /// The row of the user who stands at `place`.
+    /// The row of the user at `place`.
     pub(crate) fn row(&self, place: Place) -> u64 {
         let region = &self.regions[place.region];
         region.base + region.shuffle.backward(region.segments[place.segment].start + place.offset)
@@ -183,7 +183,7 @@ impl Population {
         })
     }
 
-    /// The row of the user who stands at this position among the users of one era, licence and way of use.
+    /// The row of the user at this position among the users of one era, licence and way of use.
     pub(crate) fn find(
         &self,
         era: Era,

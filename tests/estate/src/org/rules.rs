@@ -217,7 +217,7 @@ impl Estate {
         verdicts.truth
     }
 
-    /// Days with a login of a person within so many days.
+    /// Days with a login of a person within this many days.
     pub(crate) fn days_with_logins(&self, user: u64, days: i64) -> usize {
         let mut reader = crate::org::logins::LoginReader::default();
         let rows = self.logins.rows_of(&self.population, user);

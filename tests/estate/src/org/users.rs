@@ -36,7 +36,7 @@ pub(crate) enum Double {
     Former(u64),
 }
 
-/// Among every so many people of some kinds there is a person with two accounts.
+/// Interval, among people of some kinds, of a person with two accounts.
 const TWINS_EVERY: u64 = 97;
 
 /// Computes one field.

@@ -1,6 +1,6 @@
 //! A parsed query, as written: names are not looked up yet.
 
-/// Where in the query text something stands, in bytes.
+/// Position in the query text, in bytes.
 pub(crate) type Position = usize;
 
 /// A name as written.

@@ -49,7 +49,7 @@ pub(crate) trait Fetch {
     fn with(&mut self, position: usize, then: &mut dyn FnMut(&Value<'_>));
 }
 
-/// Looks up what stands left of an operator: its position, kind and name.
+/// Looks up the left side of an operator: its position, kind and name.
 pub(crate) trait Resolve {
     /// Looks up an expression of the condition.
     fn resolve(&mut self, expression: &Expression) -> Result<(usize, Kind, String), ApiError>;

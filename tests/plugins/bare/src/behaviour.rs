@@ -20,7 +20,7 @@ pub(super) fn of(request: &str) -> String {
 /// - `panic`: a panic that nothing catches
 /// - `summary`: a summary that is no JSON
 /// - `threads`: hands four batches over from each of two threads
-/// - `keep`: goes on to use the sink after it returned, and says what the sink answers in the end
+/// - `keep`: uses the sink after it returned, and reports what the sink answers in the end
 pub(super) fn act(behaviour: &str, host: &HostBox, mut sink: BatchSinkBox) -> PResult<RString> {
     let rows = match behaviour {
         "panic" => panic!("told to panic"),

@@ -18,7 +18,7 @@ const TOO_MANY: i64 = 50_000_000;
 const OFFSETS: usize = 1;
 const TEXT: usize = 2;
 
-/// Does it, and goes on if the host lets it.
+/// Does it, and continues if the host lets it.
 pub(super) fn act(what: &str, host: &Host, sink: &mut Sink) -> Result<(), Error> {
     let sizes = |sizes: [i64; 3]| Arc::new(Int64Array::from(sizes.to_vec())) as ArrayRef;
     let good = || three("Size", sizes([1, 2, 3]));

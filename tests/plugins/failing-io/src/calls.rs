@@ -71,7 +71,7 @@ unsafe fn write_at(fd: c_int, data: *const c_void, length: size_t, at: Option<of
         real(length / 2);
     }
     let result = decide(fate, || real(length));
-    // SAFETY: so many of the caller's bytes were written.
+    // SAFETY: this many of the caller's bytes were written.
     let bytes = unsafe { std::slice::from_raw_parts(data.cast(), result.max(0) as usize) };
     done(result, "write", fd, place, &path, bytes);
     result as ssize_t

@@ -1,4 +1,4 @@
-//! Stands between a program and the disk when it is named in `LD_PRELOAD` (Linux, glibc): counts what
+//! Comes between a program and the disk when it is named in `LD_PRELOAD` (Linux, glibc): counts what
 //! the program writes below one folder, makes the n-th of these calls fail, and can note all of them.
 //! Everything else passes untouched. Settings, from the environment:
 //!

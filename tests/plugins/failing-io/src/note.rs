@@ -22,7 +22,7 @@ pub(crate) struct Note<'a> {
 
 static FILE: OnceLock<Option<i64>> = OnceLock::new();
 
-/// Notes a call that was done, if notes are wanted. The program goes on only when it is noted.
+/// Notes a call that was done, if notes are wanted. The program continues only when it is noted.
 pub(crate) fn note(note: &Note<'_>) {
     let Some(fd) = *FILE.get_or_init(open) else { return };
     let mut text =

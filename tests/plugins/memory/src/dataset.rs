@@ -18,7 +18,7 @@ pub(crate) struct Reading<'a> {
     pub(crate) host: &'a Host,
     pub(crate) settings: &'a Settings,
     pub(crate) mode: CollectMode,
-    /// The run before stopped midway, and this one goes on.
+    /// The run before stopped midway, and this one continues.
     pub(crate) resume: bool,
     /// Batches this run may still read.
     pub(crate) allowance: Option<u64>,

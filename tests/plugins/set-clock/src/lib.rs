@@ -1,4 +1,4 @@
-//! Stands between a program and the time of day when it is named in `LD_PRELOAD` (Linux, glibc): the
+//! Comes between a program and the time of day when it is named in `LD_PRELOAD` (Linux, glibc): the
 //! program sees the time that a file holds, as eight bytes of seconds since 1970 in this machine's
 //! order, and it passes only when the file is written. `SET_CLOCK` names the file; without it the time
 //! is the real one. Clocks that measure how long something takes are left alone.

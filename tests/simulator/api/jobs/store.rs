@@ -219,7 +219,7 @@ impl Jobs {
         locator
     }
 
-    /// The record a locator stands for.
+    /// The record that a locator names.
     pub(super) fn record(&self, id: &str, locator: &str) -> Option<u64> {
         let mut found = None;
         self.change(id, |job| {
