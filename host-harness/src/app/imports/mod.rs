@@ -196,7 +196,7 @@ impl List {
     /// Reads the list as it will be read later, and line by line for everything that is wrong.
     fn understand(&mut self, kind: ImportKind) {
         let Err(error) = understood(kind, &self.text) else { return };
-        let told: BTreeSet<usize> =
+        let known: BTreeSet<usize> =
             self.problems.iter().filter_map(|problem| problem.line).collect();
         let wrong_lines = self.sheet.rows.iter().filter_map(|row| {
             let alone = Sheet { head: self.sheet.head.clone(), rows: vec![row.clone()] };
@@ -204,7 +204,7 @@ impl List {
             Some(problem(&error, Some(row.0)))
         });
         let found: Vec<ListProblem> =
-            wrong_lines.filter(|p| p.line.is_none_or(|line| !told.contains(&line))).collect();
+            wrong_lines.filter(|p| p.line.is_none_or(|line| !known.contains(&line))).collect();
         if found.is_empty() && self.problems.is_empty() {
             self.problems.push(problem(&error, None));
         }
