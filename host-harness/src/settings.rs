@@ -18,6 +18,7 @@ use crate::redact;
 use crate::secret_store::KeyPlace;
 use crate::trust::Policy;
 use crate::worker::Limits;
+use plugin_host::space::SpaceLimits;
 use position::inputs::RuleSettings;
 
 /// What the process was started with. Read once, then taken away from the process, so that no
@@ -216,6 +217,8 @@ pub struct Config {
     pub silence_seconds: Option<u64>,
     /// Address space of a connector's own process in MiB; 1024 if not set.
     pub worker_memory_mib: Option<u64>,
+    /// Most MiB of records of one run; 16384 if not set.
+    pub run_mib: Option<u64>,
 }
 
 impl Config {
@@ -317,6 +320,13 @@ impl Config {
             return Err(HostError::config("`time_zone` is empty"));
         }
         Ok(config)
+    }
+
+    /// The disk a run may use.
+    pub fn space(&self) -> SpaceLimits {
+        let default = SpaceLimits::default();
+        let run_bytes = self.run_mib.map_or(default.run_bytes, |mib| mib.saturating_mul(1 << 20));
+        SpaceLimits { run_bytes, ..default }
     }
 
     /// What a connector's own process may use.

@@ -269,3 +269,30 @@ fn a_maintenance_page_is_not_data() {
     org.faults().push(Fault::new(Action::EdgeUnavailable).on_object("UserRole"));
     assert_eq!(host.collect(0)["status"], "complete");
 }
+
+#[test]
+fn a_check_after_a_run_that_was_not_complete_says_so_until_one_is() {
+    let org = org();
+    let host = Host::authorized(&org);
+    host.collect(0);
+    let (check, ran) = host.json(&["connectors", "check", NAME]);
+    ran.code(0);
+    assert_eq!(check["ok"], true);
+    let page = Action::Status {
+        code: 403,
+        body: "<html><title>Access denied</title></html>".into(),
+        content_type: Some("text/html".into()),
+        headers: vec![],
+    };
+    org.faults().set([Fault::new(page).on_object("UserRole").on_path_with("/query").always()]);
+    let run = host.run(&["collect", NAME]);
+    assert_ne!(run.code, 0);
+    org.faults().clear();
+    let (check, ran) = host.json(&["connectors", "check", NAME]);
+    ran.code(4);
+    let findings = check["findings"].as_array().expect("findings");
+    let last = findings.iter().find(|finding| finding["id"] == "run.last").expect("a finding");
+    assert_eq!(last["status"], "partial", "{last}");
+    host.collect(0);
+    host.run(&["connectors", "check", NAME]).code(0);
+}

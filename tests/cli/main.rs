@@ -31,6 +31,7 @@ mod imports;
 mod isolation;
 #[cfg(target_os = "linux")]
 mod killed;
+mod limits;
 mod memory;
 mod null_host;
 mod old_stores;

@@ -27,6 +27,7 @@ pub mod preflight;
 mod sealed;
 pub mod services;
 pub mod sink;
+pub mod space;
 pub mod trust;
 pub mod worker;
 

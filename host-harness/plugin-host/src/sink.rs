@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
 use arrow_schema::{DataType, Schema, SchemaRef, TimeUnit};
 use connector_api::batch::ArrowBatch;
 use connector_api::host_side::RecordSink;
@@ -13,10 +14,13 @@ use inventory::RowWriter;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::services::{Context, for_connector};
+use crate::space::{Space, SpaceLimits};
 
 /// Most rows of one dataset that wait in memory for their checkpoint; more are stored before it. They
 /// stay invisible until the run is published, so nothing is lost or shown by that.
 const MOST_WAITING: usize = 65_536;
+/// Most bytes of one field.
+const LONGEST_FIELD: usize = 1 << 20;
 /// Most bytes of a checkpoint's state.
 const LONGEST_STATE: usize = 1 << 20;
 
@@ -31,6 +35,7 @@ struct Shared {
 
 struct State {
     writer: RowWriter,
+    space: Space,
     manifest: Arc<Manifest>,
     datasets: BTreeMap<String, Arriving>,
     /// Once set, every call is answered with it.
@@ -62,8 +67,14 @@ impl std::fmt::Debug for RunSink {
 
 impl RunSink {
     /// A sink that stores through that writer.
-    pub fn new(context: Arc<Context>, manifest: Arc<Manifest>, writer: RowWriter) -> RunSink {
-        let state = State { writer, manifest, datasets: BTreeMap::new(), refused: None };
+    pub fn new(
+        context: Arc<Context>,
+        manifest: Arc<Manifest>,
+        writer: RowWriter,
+        limits: SpaceLimits,
+    ) -> RunSink {
+        let space = Space::new(limits, context.store.folder().path());
+        let state = State { writer, space, manifest, datasets: BTreeMap::new(), refused: None };
         RunSink(Arc::new(Shared { context, state: Mutex::new(state) }))
     }
 
@@ -134,6 +145,7 @@ impl State {
         let spec = spec(&self.manifest, name)?;
         let arriving = self.datasets.entry(name.to_owned()).or_default();
         check_batch(spec, arriving.schema.as_ref(), &batch)?;
+        self.space.take(batch.get_array_memory_size() as u64)?;
         arriving.schema.get_or_insert_with(|| batch.schema());
         arriving.waiting_rows += batch.num_rows();
         arriving.waiting.push(batch);
@@ -200,6 +212,9 @@ pub(crate) fn check_batch(
         Some(_) => return refuse("its columns differ from those of its first batch"),
         None => check_columns(spec, &batch.schema()).or_else(|reason| refuse(&reason))?,
     }
+    if let Some(name) = too_long(batch) {
+        return refuse(&format!("a value of `{name}` is longer than {} MiB", LONGEST_FIELD >> 20));
+    }
     for key in &spec.key {
         let nulls = batch.column_by_name(key).map_or(1, |column| column.null_count());
         if nulls > 0 {
@@ -207,6 +222,20 @@ pub(crate) fn check_batch(
         }
     }
     Ok(())
+}
+
+/// The name of a column with a text that is too long.
+fn too_long(batch: &RecordBatch) -> Option<String> {
+    let schema = batch.schema();
+    let columns = batch.columns().iter().zip(schema.fields());
+    let mut texts =
+        columns.filter_map(|(column, field)| Some((column.as_string_opt::<i32>()?, field)));
+    let found = texts.find(|(texts, _)| {
+        // Most columns are shorter as a whole than one value may be.
+        texts.value_data().len() > LONGEST_FIELD
+            && texts.iter().flatten().any(|text| text.len() > LONGEST_FIELD)
+    });
+    found.map(|(_, field)| field.name().clone())
 }
 
 /// Whether two schemas have the same columns in the same order; nullability may differ.

@@ -10,6 +10,7 @@ use crate::app::deployment::with_instance;
 use crate::cancel::Cancel;
 use crate::error::HostError;
 use crate::redact;
+use crate::store::{Run, RunStatus};
 
 /// What a check found.
 #[derive(Clone, Debug, Serialize)]
@@ -32,9 +33,35 @@ pub fn check(app: &App, name: &str, cancel: &Cancel) -> Result<CheckView, HostEr
     let context = Arc::new(deployment.context(connector.id, cancel.clone()));
     let report =
         with_instance(deployment, plugin, &connector, &context, |instance| instance.check())?;
-    let findings: Vec<Finding> = report.findings.into_iter().map(masked).collect();
+    let mut findings: Vec<Finding> = report.findings.into_iter().map(masked).collect();
+    // What a check cannot see, the last run may have met.
+    if findings.iter().all(|finding| is_fine(finding.status)) {
+        let last = app.store()?.runs().list(Some(&connector), 1)?.into_iter().next();
+        findings.extend(last.as_ref().and_then(unsuccessful));
+    }
     let ok = findings.iter().all(|finding| is_fine(finding.status));
     Ok(CheckView { connector: connector.name, ok, findings })
+}
+
+/// The finding about a last run that did not read everything.
+fn unsuccessful(run: &Run) -> Option<Finding> {
+    let how = match run.status {
+        RunStatus::Running | RunStatus::Complete => return None,
+        RunStatus::Partial => "read only a part",
+        RunStatus::Failed => "failed",
+        RunStatus::Paused => "paused",
+    };
+    let why = run.error.as_ref().map_or_else(String::new, |error| format!(": {}", error.message));
+    let hint = run.error.as_ref().and_then(|error| error.hint.clone());
+    Some(masked(Finding {
+        id: "run.last".into(),
+        status: FindingStatus::Partial,
+        subject: "last run".into(),
+        message: format!("run {} {how}{why}", run.id),
+        hint: Some(hint.unwrap_or_else(|| {
+            format!("see `runs show {}`; nothing is wrong now: collect again", run.id)
+        })),
+    }))
 }
 
 /// Whether a finding needs no attention: too many permissions are worth knowing, but nothing is wrong

@@ -359,7 +359,7 @@ fn token(grant: &Grant, steps: &mut Steps<'_>) {
             TOKEN,
             FindingStatus::Partial,
             format!(
-                "the token is accepted, by the legacy grant `{kind}`, which leaves with Winter '27"
+                "the token is accepted, by the legacy grant `{kind}`, which Salesforce is deprecating, without a date so far"
             ),
             Some(
                 "choose `client_credentials` or `jwt_bearer` as `grant` and authorize again".into(),

@@ -17,10 +17,12 @@ use connector_api::position::{
 const LOGIN_RETENTION_DAYS: u32 = 180;
 
 /// Licences that come with an edition or cost nothing.
-const FREE: [&str; 9] = [
+const FREE: [&str; 10] = [
     "PID_CHATTER",
     "PID_Chatter_External",
     "PID_Identity_User",
+    // Both spellings are seen; neither is documented.
+    "PID_External_Identity",
     "PID_External_Identity_User",
     "PID_FDC_FREE",
     "SALESFORCE_INTEGRATION_USER",
@@ -55,7 +57,7 @@ pub(crate) fn model() -> PositionModel {
             Seat, "feature", ["user"], "seat_feature.sql";
             Seat, "package", ["user_package_license"], "seat_package.sql";
             Person, "", ["user", "profile"], "person.sql";
-            Identity, "", ["user"], "identity.sql";
+            Identity, "", ["user", "permission_set"], "identity.sql";
             Use, "", ["login_history"], "use.sql";
             Frozen, "", ["user_login"], "frozen.sql";
             Activation, "", ["setup_audit_trail", "user"], "activation.sql";

@@ -53,6 +53,7 @@ impl<'a> Fields<'a> {
             };
             list.push(custom.clone());
         }
+        missing.extend(plan.hidden_in_condition());
         let key_is_made =
             plan.dataset.fields.iter().any(|f| f.name == plan.dataset.key && f.computed);
         if !key_is_made && !shown.iter().any(|field| field == plan.dataset.key) {
@@ -113,5 +114,6 @@ fn missing(plan: &Plan<'_>, shown: &[String]) -> Vec<String> {
         .chain(plan.custom_fields().iter().map(String::as_str))
         .filter(|field| !shown.iter().any(|shown| shown == field))
         .map(str::to_owned)
+        .chain(plan.hidden_in_condition())
         .collect()
 }

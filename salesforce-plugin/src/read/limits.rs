@@ -10,6 +10,9 @@ use crate::client::api_error::ApiError;
 use crate::dataset::Dataset;
 use crate::read::context::{Context, Output, Stop, hidden, summary};
 
+/// Allowances that Salesforce leaves out without `Manage Users`: unknown then, not absent.
+const NEED_MANAGE_USERS: [&str; 2] = ["DataStorageMB", "FileStorageMB"];
+
 /// Name, allowance, rest.
 type Row = (String, Option<i64>, Option<i64>);
 
@@ -25,6 +28,14 @@ pub(crate) fn read(
             serde_json::from_slice(&answer.body).map_err(|error| error.to_string())?;
         let mut rows = Vec::new();
         flatten("", &limits, &mut rows);
+        if rows.is_empty() {
+            return Err("it holds no allowance".into());
+        }
+        for name in NEED_MANAGE_USERS {
+            if !rows.iter().any(|(known, _, _)| known == name) {
+                rows.push((name.into(), None, None));
+            }
+        }
         if let Some((_, Some(max), Some(remaining))) =
             rows.iter().find(|(name, _, _)| name == "DailyApiRequests")
         {

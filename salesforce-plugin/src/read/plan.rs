@@ -150,9 +150,23 @@ impl<'a> Plan<'a> {
         self.context.now_ms - i64::from(days) * DAY_MS
     }
 
-    /// The dataset's own condition.
+    /// The dataset's own condition; left out if it leads over a relationship that the org hides, since it
+    /// would be refused: then more records are read than are wanted, and none is missed.
     pub(crate) fn condition(&self) -> Vec<String> {
-        self.dataset.condition.iter().map(|condition| (*condition).into()).collect()
+        let shown = self.dataset.condition.filter(|_| self.hidden_in_condition().is_empty());
+        shown.iter().map(|condition| (*condition).into()).collect()
+    }
+
+    /// The paths over relationships in the dataset's own condition that the org hides.
+    pub(crate) fn hidden_in_condition(&self) -> Vec<String> {
+        self.dataset
+            .condition
+            .unwrap_or_default()
+            .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'))
+            .filter(|word| word.contains('.'))
+            .filter(|path| matches!(self.context.catalogue.shows(self.object, path), Ok(false)))
+            .map(str::to_owned)
+            .collect()
     }
 
     /// The conditions of a full read.

@@ -43,7 +43,10 @@ fn read_object(plan: &Plan<'_>, output: &mut dyn Output) -> Result<DatasetSummar
     if let Some(state) = unfinished(plan)? {
         return go_on(plan, state, output);
     }
-    let former = plan.former_state()?;
+    let former = match plan.former_state()? {
+        Some(state) if shows_more(plan, &state)? => None,
+        former => former,
+    };
     if let Some(state) = former.as_ref().filter(|state| changes::are_shown(plan, state)) {
         let mut reading = Reading::new(plan, Fields::known(plan, &state.fields));
         let why = match changes::read(&mut reading, state, output)? {
@@ -67,6 +70,16 @@ fn read_object(plan: &Plan<'_>, output: &mut dyn Output) -> Result<DatasetSummar
         reading.state.described_at = state.described_at;
     }
     read_whole(&mut reading, former.and_then(|state| state.count), output)
+}
+
+/// Whether the org shows a field now that it hid at the last reading: what was missing is described
+/// again in every run.
+fn shows_more(plan: &Plan<'_>, former: &State) -> Result<bool, Stop> {
+    if Fields::known(plan, &former.fields).missing.is_empty() {
+        return Ok(false);
+    }
+    let described = Fields::described(plan)?;
+    Ok(described.asked.iter().any(|field| !former.fields.contains(field)))
 }
 
 /// Where a run stopped midway, if its records were kept and it can be continued.

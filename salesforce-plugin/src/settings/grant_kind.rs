@@ -94,7 +94,7 @@ impl GrantKind {
             ),
             GrantKind::UsernamePassword => (
                 "Username and password (legacy)",
-                "For orgs that still allow it: blocked by default in newer orgs, not offered for External Client Apps, and announced to leave with Winter '27. Needs the Client Secret, `username`, `password` and, from outside the trusted IP ranges, the `security_token` that Salesforce sends by e-mail",
+                "For orgs that still allow it: blocked by default in newer orgs, not offered for External Client Apps, and being deprecated by Salesforce, without a date. Needs the Client Secret, `username`, `password` and, from outside the trusted IP ranges, the `security_token` that Salesforce sends by e-mail",
             ),
         };
         GrantSpec { id: self.as_str().into(), title: title.into(), help: help.into() }
@@ -325,7 +325,7 @@ mod tests {
         assert_eq!(specs.len(), 6);
         assert_eq!(specs[0].id, "authorization_code");
         let legacy = specs.iter().find(|spec| spec.id == "username_password").unwrap();
-        assert!(legacy.title.contains("legacy") && legacy.help.contains("Winter '27"));
+        assert!(legacy.title.contains("legacy") && legacy.help.contains("deprecated"));
         assert!(!specs.iter().any(|spec| spec.id.contains("device")));
     }
 }

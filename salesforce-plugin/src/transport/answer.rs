@@ -4,7 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use reqwest::header::HeaderMap;
+use http::HeaderMap;
 
 use crate::transport::foreign_text::ForeignText;
 use crate::transport::masker::Masker;

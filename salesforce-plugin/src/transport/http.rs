@@ -18,7 +18,7 @@ use crate::settings::Network;
 use crate::settings::org_url::OrgUrl;
 use crate::transport::answer::{Answer, AnswerKind, Consume};
 use crate::transport::body::Body;
-use crate::transport::http_error::{self, Failure, HttpError, TunnelFailure};
+use crate::transport::http_error::{self, Failure, HttpError, Marks, TunnelFailure};
 use crate::transport::masker::Masker;
 use crate::transport::proxy::{self, Route};
 
@@ -161,7 +161,7 @@ impl Http {
             Some(consume) if status == 200 && !kind.contains("html") && !kind.contains("json") => {
                 answer.taken = Some(consume(&mut source));
                 if let Some(error) = source.failure.take() {
-                    return Err(http_error::of_body(host, &error, timeout));
+                    return Err(cut_off(host, &error, timeout));
                 }
             }
             _ => answer.body = read_whole(host, &mut source, status, call)?,
@@ -190,7 +190,13 @@ impl Http {
     /// Sorts a failure to send; a proxy that refused is asked for its reason.
     fn failure(&self, host: &str, error: &reqwest::Error, timeout: Duration) -> HttpError {
         let route = proxy::route(&self.network, host);
-        let failure = match http_error::of_request(host, error, timeout, route.is_some()) {
+        let marks = Marks {
+            connecting: error.is_connect(),
+            timed_out: error.is_timeout(),
+            dns: error.is_dns(),
+            proxied: route.is_some(),
+        };
+        let failure = match http_error::of_request(host, error, marks, timeout) {
             Failure::Http(error) => return error,
             Failure::Tunnel(failure) => failure,
         };
@@ -222,6 +228,13 @@ impl Http {
         }
         request.build().map_err(|_| invalid("address"))
     }
+}
+
+/// A body that broke off.
+fn cut_off(host: &str, error: &std::io::Error, timeout: Duration) -> HttpError {
+    let timed_out =
+        http_error::find::<reqwest::Error>(error).is_some_and(reqwest::Error::is_timeout);
+    http_error::of_body(host, error, timed_out, timeout)
 }
 
 /// What a proxy said instead of giving a tunnel.
@@ -257,7 +270,7 @@ fn read_whole(
     let read = source.by_ref().take(kind.most_bytes() + 1).read_to_end(&mut body);
     if let Err(error) = read {
         let error = source.failure.take().unwrap_or(error);
-        return Err(http_error::of_body(host, &error, call.timeout));
+        return Err(cut_off(host, &error, call.timeout));
     }
     if body.len() as u64 > kind.most_bytes() && !refused {
         return Err(HttpError::TooLarge { host: host.into(), limit: kind.most_bytes() });

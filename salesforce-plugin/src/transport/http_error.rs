@@ -125,25 +125,37 @@ pub(crate) enum Failure {
     Http(HttpError),
 }
 
-/// Sorts a failure to send a request. `proxied`: the host is reached through a proxy.
+/// What the client itself says of a failure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Marks {
+    /// It came before the request was sent.
+    pub(crate) connecting: bool,
+    pub(crate) timed_out: bool,
+    /// A name could not be resolved.
+    pub(crate) dns: bool,
+    /// The host is reached through a proxy.
+    pub(crate) proxied: bool,
+}
+
+/// Sorts a failure to send a request.
 pub(crate) fn of_request(
     host: &str,
-    error: &reqwest::Error,
+    error: &(dyn StdError + 'static),
+    marks: Marks,
     timeout: Duration,
-    proxied: bool,
 ) -> Failure {
     let host = host.to_owned();
     let reason = reason(error);
     // Only a failure to connect is known to come before the request was sent.
-    if !error.is_connect() {
-        return Failure::Http(if error.is_timeout() {
+    if !marks.connecting {
+        return Failure::Http(if marks.timed_out {
             HttpError::Timeout { host, seconds: timeout.as_secs() }
         } else {
             HttpError::Broken { host, reason }
         });
     }
     if find::<TunnelError>(error).is_some() {
-        return Failure::Tunnel(if error.is_dns() {
+        return Failure::Tunnel(if marks.dns {
             TunnelFailure::Resolve(reason)
         } else if find::<io::Error>(error).is_some() {
             TunnelFailure::Connect(reason)
@@ -154,9 +166,9 @@ pub(crate) fn of_request(
     Failure::Http(match find::<rustls::Error>(error) {
         Some(rustls::Error::InvalidCertificate(_)) => HttpError::Certificate { host, reason },
         Some(_) => HttpError::Tls { host, reason },
-        None if error.is_timeout() && proxied => HttpError::Proxy { host, reason },
-        None if error.is_timeout() => HttpError::Connect { host, reason },
-        None if error.is_dns() => HttpError::Resolve { host, reason },
+        None if marks.timed_out && marks.proxied => HttpError::Proxy { host, reason },
+        None if marks.timed_out => HttpError::Connect { host, reason },
+        None if marks.dns => HttpError::Resolve { host, reason },
         None if find::<TcpError>(error).is_some() => HttpError::Connect { host, reason },
         // The connection was there and ended during the handshake.
         None => HttpError::Tls { host, reason },
@@ -164,10 +176,14 @@ pub(crate) fn of_request(
 }
 
 /// Sorts a failure to read an answer.
-pub(crate) fn of_body(host: &str, error: &io::Error, timeout: Duration) -> HttpError {
+pub(crate) fn of_body(
+    host: &str,
+    error: &io::Error,
+    timed_out: bool,
+    timeout: Duration,
+) -> HttpError {
     let host = host.to_owned();
-    let timed_out = error.kind() == io::ErrorKind::TimedOut
-        || find::<reqwest::Error>(error).is_some_and(reqwest::Error::is_timeout);
+    let timed_out = timed_out || error.kind() == io::ErrorKind::TimedOut;
     if let Some(abuse) = find::<Abuse>(error) {
         return HttpError::Abused { host, abuse: *abuse };
     }
@@ -179,7 +195,9 @@ pub(crate) fn of_body(host: &str, error: &io::Error, timeout: Duration) -> HttpE
 
 /// The first error of a type in a chain of causes, the contents of `io::Error`s included, which
 /// `source()` passes over.
-fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+pub(crate) fn find<'a, E: StdError + 'static>(
+    error: &'a (dyn StdError + 'static),
+) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<E>() {

@@ -70,7 +70,7 @@ fn the_legacy_grant_is_a_finding_of_the_check() {
     granted_at_once(&setup);
     let finding = setup.start().finding("grant.token");
     assert_eq!(finding.status, FindingStatus::Partial);
-    assert!(finding.message.contains("Winter '27"), "{}", finding.message);
+    assert!(finding.message.contains("deprecating"), "{}", finding.message);
 }
 
 fn answers(body: serde_json::Value, code: u16) -> Fault {

@@ -96,3 +96,20 @@ fn the_estimate_counts_requests_and_asks_for_little() {
     assert!(said.abs_diff(needed) <= needed / 3, "{said} were estimated, {needed} were needed");
     assert!(estimate["available"].as_u64().is_some(), "{estimate}");
 }
+
+#[test]
+fn storage_limits_are_unknown_without_the_right_to_manage_users() {
+    let org = SimulatedOrg::builder().users(20).logins_per_user(1).seed(3).start();
+    let mut host = TestHost::authorized(&org, &[]);
+    host.full(&["limits"]).is_complete("limits");
+    for storage in ["DataStorageMB", "FileStorageMB"] {
+        assert!(!host.records["limits"][storage].contains("null"), "{storage}");
+    }
+    let taken =
+        salesforce_sim::Action::WithoutPermission { permission: "PermissionsManageUsers".into() };
+    org.faults().push(salesforce_sim::Fault::new(taken).on_path_with("/limits"));
+    host.full(&["limits"]).is_complete("limits");
+    for storage in ["DataStorageMB", "FileStorageMB"] {
+        assert!(host.records["limits"][storage].contains("null"), "{storage}");
+    }
+}

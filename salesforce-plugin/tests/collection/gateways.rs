@@ -3,7 +3,7 @@
 
 use connector_api::Connector as _;
 use connector_api::ErrorKind;
-use connector_api::message::{DatasetStatus, FindingStatus};
+use connector_api::message::{CollectMode, DatasetStatus, FindingStatus};
 use salesforce_sim::{Action, Fault, SimulatedOrg};
 
 use crate::host::{Run, TestHost};
@@ -216,4 +216,38 @@ fn an_org_that_moved_names_its_target_and_how_to_agree() {
     assert!(hint.contains("--accept-host acme2.my.salesforce.com"), "{hint}");
     org.faults().clear();
     host.full(&["user_role"]).is_complete("user_role");
+}
+
+#[test]
+fn a_hidden_relationship_in_a_datasets_own_condition_is_left_out_too() {
+    let org = org();
+    let mut host = TestHost::authorized(&org, &[]);
+    host.full(&["permission_set_assignment"]).is_complete("permission_set_assignment");
+    let with_condition = host.records["permission_set_assignment"].len();
+    org.faults().push(
+        Fault::new(Action::HideObject { object: "PermissionSet".into() })
+            .on_path_with("/PermissionSetAssignment/describe"),
+    );
+    let run = host.full(&["permission_set_assignment"]);
+    let summary = run.of("permission_set_assignment");
+    assert_eq!(summary.status, DatasetStatus::Degraded, "{summary:?}");
+    assert!(summary.rows >= with_condition as u64, "{summary:?}");
+    assert_eq!(summary.missing_fields, ["PermissionSet.IsOwnedByProfile"]);
+}
+
+#[test]
+fn a_field_that_is_shown_again_is_read_in_the_next_run_by_changes() {
+    let org = SimulatedOrg::builder().users(2_500).logins_per_user(1).seed(3).start();
+    let mut host = TestHost::authorized(&org, &[]);
+    org.hide_field("User", "FederationIdentifier");
+    let first = host.full(&["user"]);
+    assert_eq!(first.of("user").status, DatasetStatus::Degraded, "{:?}", first.of("user"));
+    let second = host.changes(&["user"]);
+    assert_eq!(second.of("user").status, DatasetStatus::Degraded, "{:?}", second.of("user"));
+    assert_eq!(second.of("user").mode, Some(CollectMode::Incremental), "nothing new is shown");
+    org.show_everything();
+    let third = host.changes(&["user"]);
+    third.is_complete("user");
+    assert!(third.columns["user"].iter().any(|column| column == "FederationIdentifier"));
+    assert_eq!(third.of("user").rows, org.truth().total_users);
 }

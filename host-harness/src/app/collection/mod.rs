@@ -71,6 +71,7 @@ pub fn collect(
         mode: if request.full { CollectMode::Full } else { CollectMode::Incremental },
         datasets: request.datasets.clone(),
         accept_shrink: request.accept_shrink,
+        space: config.space(),
         silence: config.silence_seconds.map_or(default.silence, Duration::from_secs),
         grace: request.grace.unwrap_or(default.grace),
         ..default

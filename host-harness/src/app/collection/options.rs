@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use connector_api::message::CollectMode;
+use plugin_host::space::SpaceLimits;
 
 /// What to collect, and the time limits.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Options {
     pub grace: Duration,
     /// Longest run.
     pub longest: Duration,
+    /// The disk it may use.
+    pub space: SpaceLimits,
 }
 
 impl Default for Options {
@@ -30,6 +33,7 @@ impl Default for Options {
             silence: Duration::from_secs(600),
             grace: Duration::from_secs(30),
             longest: Duration::from_secs(24 * 3_600),
+            space: SpaceLimits::default(),
         }
     }
 }

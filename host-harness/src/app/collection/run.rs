@@ -144,7 +144,8 @@ fn attempt(
     instance.enable()?;
     let writer =
         RowWriter::open(&deployment.store, run, &plugin.manifest.id).map_err(for_connector)?;
-    let sink = RunSink::new(Arc::clone(context), Arc::new(plugin.manifest.clone()), writer);
+    let sink =
+        RunSink::new(Arc::clone(context), Arc::new(plugin.manifest.clone()), writer, options.space);
     let (receiving, working) = (Box::new(sink.clone()), Arc::clone(&instance));
     let work = move || {
         let result = working.collect(&request, receiving);

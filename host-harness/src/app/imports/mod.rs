@@ -334,7 +334,7 @@ federation_id,email,employee_number,ended_on
 ";
 const ACTIVITY: &str = "\
 # Whether a person or a machine is behind a use. The first line that matches decides; an empty cell
-# matches everything, * any text. kind: human, machine, or ambiguous, which counts as human.
+# matches everything, * any text. kind: human, machine, ambiguous, which counts as human, or none for what is no use of the licence.
 method,detail,application,kind
 ";
 
