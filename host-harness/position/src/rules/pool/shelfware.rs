@@ -2,9 +2,9 @@
 
 use super::PoolRules;
 use crate::error::Error;
+use crate::model::{Confidence, PoolFinding, Value};
 use crate::model::{License, Unit};
 use crate::number::{counted, grouped};
-use crate::rules::{Confidence, PoolFinding, Value};
 use crate::time::DAY_MS;
 
 /// Finds pools with seats that were never assigned.
