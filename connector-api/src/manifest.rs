@@ -120,6 +120,9 @@ pub struct DatasetSpec {
     /// Whether it is read only where the connector's settings, or a request, ask for it by name.
     #[serde(default)]
     pub optional: bool,
+    /// Whether its records come and go by themselves, as sessions do: a loss of them means nothing.
+    #[serde(default)]
+    pub volatile: bool,
 }
 
 /// One column of a dataset.

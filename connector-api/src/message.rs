@@ -275,6 +275,17 @@ pub struct DatasetSummary {
     /// before the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_ms: Option<i64>,
+    /// Tells the account's rights at the vendor from others: equal texts are equal rights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rights: Option<String>,
+    /// Whether a second, different question confirmed that so few records are all there are: the
+    /// account's rights are unchanged and the vendor's own counter agrees, or a right is known to be
+    /// missing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirmed: bool,
+    /// Whether the host holds it back, because it lost many of its records.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
 }
 
 impl DatasetSummary {
@@ -292,6 +303,9 @@ impl DatasetSummary {
             proof: None,
             unreadable: Vec::new(),
             oldest_ms: None,
+            rights: None,
+            confirmed: false,
+            held: false,
         }
     }
 }

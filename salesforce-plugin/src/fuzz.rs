@@ -33,7 +33,7 @@ pub fn json_page(body: &[u8]) {
     let Ok(page) = Page::parse(body, &columns()) else { return };
     assert_eq!(page.batch.num_columns(), columns().fields().len());
     page.batch.columns().iter().for_each(|column| assert_eq!(column.len(), page.batch.num_rows()));
-    // Of keys that stand twice the first counts here and the last there: their values are not compared.
+    // Of repeated keys the first counts here and the last there: their values are not compared.
     if let Ok(json) = serde_json::from_slice::<serde_json::Value>(body)
         && let Some(records) = json["records"].as_array()
         && body.windows(9).filter(|w| *w == b"\"records\"").count() == 1

@@ -221,6 +221,7 @@ fn end(store: &Store, run: &Run, manifest: &Manifest, done: Vec<DatasetSummary>)
         error: None,
         changes_only: done.iter().map(|dataset| dataset.dataset.clone()).collect(),
         datasets: done,
+        baselines: std::collections::BTreeMap::new(),
     };
     store.runs().publish(run, manifest, &end).expect("it is published");
 }

@@ -114,6 +114,7 @@ fn crash(home: &Home, crashed: &Home, plugins: &Path, users: u64) -> Left {
         error: None,
         changes_only: Vec::new(),
         datasets: vec![summary],
+        baselines: std::collections::BTreeMap::new(),
     };
     store.runs().publish(&run, &manifest, &end).expect("it is published");
     other.checkpoint();

@@ -165,7 +165,7 @@ fn a_sudden_loss_is_held_back_until_an_operator_says_yes() {
     let host = Host::authorized(&org);
     host.collect(0);
     let before = host.report();
-    // As after a change of sharing: the org counts and shows fewer.
+    // As after a change of sharing: the org shows fewer, and its own counter says what it said.
     let some: Vec<String> =
         stored(&host, "before")["permission_set_assignment"].keys().cloned().collect();
     assert!(some.len() >= 50, "{}", some.len());
@@ -175,11 +175,22 @@ fn a_sudden_loss_is_held_back_until_an_operator_says_yes() {
             .try_for_each(|id| edit.remove("PermissionSetAssignment", id))
     })
     .expect("the org changes");
+    let counter = Action::Status {
+        code: 200,
+        body: format!(
+            r#"{{"sObjects":[{{"name":"PermissionSetAssignment","count":{}}}]}}"#,
+            some.len()
+        ),
+        content_type: Some("application/json;charset=UTF-8".into()),
+        headers: Vec::new(),
+    };
+    org.faults().set([Fault::new(counter).on_path_with("recordCount").always()]);
     let (held, ran) = host.json(&["collect", NAME]);
     ran.code(1);
     assert_eq!(held["status"], "failed", "{held:#}");
     let lost = dataset(&held, "permission_set_assignment");
     assert_eq!(lost["status"], "incomplete", "{lost}");
+    assert_eq!(lost["held"], true, "{lost}");
     assert!(held["error"]["message"].as_str().is_some_and(|text| text.contains("shrank suddenly")));
     assert!(held["error"]["hint"].as_str().is_some_and(|text| text.contains("--accept-shrink")));
     assert_eq!(host.report(), before, "what was published stays");
@@ -188,4 +199,80 @@ fn a_sudden_loss_is_held_back_until_an_operator_says_yes() {
         stored(&host, "after")["permission_set_assignment"].len(),
         some.len() - some.len() / 2
     );
+}
+
+/// The rights are the same and the org's own counter agrees: so few are right.
+#[test]
+fn a_sudden_loss_that_the_orgs_own_counter_confirms_is_published() {
+    let org = org(400);
+    let host = Host::authorized(&org);
+    host.collect(0);
+    let some: Vec<String> =
+        stored(&host, "before")["permission_set_license_assign"].keys().cloned().collect();
+    org.mutate(|edit| {
+        some.iter()
+            .take(some.len() / 2)
+            .try_for_each(|id| edit.remove("PermissionSetLicenseAssign", id))
+    })
+    .expect("the org changes");
+    let (run, ran) = host.json(&["collect", NAME]);
+    ran.ok();
+    let fewer = dataset(&run, "permission_set_license_assign");
+    assert_eq!((&fewer["status"], &fewer["confirmed"]), (&"complete".into(), &true.into()));
+}
+
+/// Eleven licences, and then none.
+#[test]
+fn a_list_that_goes_to_nothing_is_held_back() {
+    let org = org(60);
+    let host = Host::authorized(&org);
+    host.collect(0);
+    let before = host.report();
+    let none = Action::Status {
+        code: 200,
+        body: r#"{"totalSize":0,"done":true,"records":[]}"#.into(),
+        content_type: Some("application/json;charset=UTF-8".into()),
+        headers: Vec::new(),
+    };
+    org.faults().set([Fault::new(none).on_object("UserLicense").always()]);
+    let (held, ran) = host.json(&["collect", NAME]);
+    ran.code(1);
+    assert_eq!(held["status"], "failed", "{held:#}");
+    assert_eq!(dataset(&held, "user_license")["held"], true);
+    assert_eq!(host.report(), before, "what was published stays");
+    org.faults().clear();
+    host.collect(0);
+}
+
+/// Twice a sixth is more than a fifth.
+#[test]
+fn losses_add_up_until_they_are_confirmed() {
+    let org = org(400);
+    let host = Host::authorized(&org);
+    host.collect(0);
+    let all: Vec<String> =
+        stored(&host, "before")["permission_set_assignment"].keys().cloned().collect();
+    let counter = Action::Status {
+        code: 200,
+        body: format!(
+            r#"{{"sObjects":[{{"name":"PermissionSetAssignment","count":{}}}]}}"#,
+            all.len()
+        ),
+        content_type: Some("application/json;charset=UTF-8".into()),
+        headers: Vec::new(),
+    };
+    org.faults().set([Fault::new(counter).on_path_with("recordCount").always()]);
+    for (part, code) in [(0, 0), (1, 1)] {
+        org.mutate(|edit| {
+            all.iter()
+                .skip(part * (all.len() / 6))
+                .take(all.len() / 6)
+                .try_for_each(|id| edit.remove("PermissionSetAssignment", id))
+        })
+        .expect("the org changes");
+        let (run, ran) = host.json(&["collect", NAME]);
+        ran.code(code);
+        let lost = dataset(&run, "permission_set_assignment");
+        assert_eq!(lost.get("held").is_some(), code == 1, "{lost}");
+    }
 }

@@ -7,6 +7,7 @@ use crate::dataset::permission::MANAGE_USERS;
 
 pub(super) const DATASET: Dataset = Dataset {
     countable: Countable::Perhaps,
+    volatile: true,
     by_default: false,
     own_rows: Some("UsersId"),
     personal: true,

@@ -50,7 +50,7 @@ mod user_permission_access;
 mod user_role;
 mod verification_history;
 
-/// All datasets, in the order they are read: joined ones are close together.
+/// All datasets, in the order they are read: parents before their children.
 pub(crate) const CATALOGUE: [&Dataset; 41] = [
     &organization::DATASET,
     &limits::DATASET,

@@ -122,6 +122,8 @@ pub(crate) struct Dataset {
     pub(crate) custom_fields: bool,
     /// Whether the org counts its records.
     pub(crate) countable: Countable,
+    /// Whether its records come and go by themselves: a loss of them means nothing.
+    pub(crate) volatile: bool,
     /// Whether records describe people.
     pub(crate) personal: bool,
     /// Whether it is read unless the settings say otherwise.
@@ -227,6 +229,7 @@ pub(super) const fn object(
         bounded_by_days: false,
         custom_fields: false,
         countable: Countable::Yes,
+        volatile: false,
         personal: false,
         by_default: true,
     }
@@ -263,6 +266,7 @@ impl Dataset {
                 .collect(),
             personal: self.personal,
             optional: !self.by_default,
+            volatile: self.volatile,
         }
     }
 }

@@ -72,6 +72,13 @@ impl Access {
         Access(held)
     }
 
+    /// Tells these rights from others; `None` if they are not known.
+    pub(crate) fn fingerprint(&self) -> Option<String> {
+        let text = serde_json::to_string(&self.0).ok().filter(|_| !self.0.is_empty())?;
+        let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        Some(digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// Whether the user has it, where that is known.
     pub(crate) fn has(&self, permission: Permission) -> Option<bool> {
         self.0.get(permission.name).copied()

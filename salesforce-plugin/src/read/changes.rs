@@ -33,7 +33,9 @@ pub(crate) fn are_shown(plan: &Plan<'_>, former: &State) -> bool {
     plan.dataset.changes != Changes::Unknown
         && former.since.is_some()
         // A parent that changed moves no stamp of its children.
-        && former.copies == plan.copies.fingerprint
+        && plan.copies.are_those_of(&former.copies)
+        // Neither does a right that shows or hides records.
+        && former.rights == plan.context.access.fingerprint()
         && !small
         && plan.is_young(former.whole_at)
 }

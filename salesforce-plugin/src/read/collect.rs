@@ -286,7 +286,11 @@ fn in_order(
                 } else {
                     "not read unless the setting `datasets` names it"
                 };
-                summary(dataset, DatasetStatus::Absent, why.to_owned())
+                // The operator's choice needs no second question.
+                DatasetSummary {
+                    confirmed: true,
+                    ..summary(dataset, DatasetStatus::Absent, why.to_owned())
+                }
             }
             None => DatasetSummary {
                 rows: delivered.get(dataset.name).copied().unwrap_or(0),

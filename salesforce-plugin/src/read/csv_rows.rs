@@ -30,7 +30,7 @@ pub(crate) struct Results {
 
 impl Results {
     /// Reads the set from its beginning and hands over what was not yet, in batches of at most `most`
-    /// records, until `take` answers that it wants no more. Answers how many records the set has.
+    /// records, until `take` wants no more. Returns how many records the set has.
     ///
     /// # Errors
     /// The first thing that is not as documented, by line, without a value. The record before the
@@ -277,7 +277,7 @@ mod tests {
         let mut shorter = 0;
         for end in 1..PAGE.len() {
             if let Ok(batches) = parse(&PAGE.as_bytes()[..end], &columns(), 1) {
-                // A cut at the end of a record: the count of records, which comes beside, tells it.
+                // A cut at the end of a record: the count of records in the header shows it.
                 assert!(PAGE.as_bytes()[end - 1] == b'\n' && batches.len() < whole, "{end}");
                 shorter += 1;
             }
@@ -323,7 +323,7 @@ mod tests {
         assert_eq!(batches[0].column(2).as_string::<i32>().value(0), "ab");
     }
 
-    /// A body that breaks off after this many bytes.
+    /// A body that breaks off after these bytes.
     struct Breaks<'a>(&'a [u8]);
 
     impl Read for Breaks<'_> {

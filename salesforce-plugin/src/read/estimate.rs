@@ -13,7 +13,7 @@ use crate::settings::selection::Selection;
 
 /// Records of one page; long text makes pages shorter.
 const PAGE: u64 = 2_000;
-/// Requests of a job beside its results: made, looked at, deleted.
+/// Requests of a job in addition to its results: create, poll, delete.
 const JOB: u64 = 10;
 /// Records of one part of a job's results, about: Salesforce chooses. It names five parts at a time.
 const PART: u64 = 50_000;
@@ -79,7 +79,7 @@ impl Counts {
         }
     }
 
-    /// Records of an object; `None` if the org does not report them.
+    /// Records of an object; `None` if the org does not say.
     pub(crate) fn of(&self, object: &str) -> Option<u64> {
         self.known.as_ref().map(|known| known.get(object).copied().unwrap_or(0))
     }

@@ -23,6 +23,7 @@ pub(crate) mod pseudonym;
 pub(crate) mod reader;
 pub(crate) mod reading;
 pub(crate) mod refusal;
+pub(crate) mod second;
 pub(crate) mod shape;
 pub(crate) mod soql;
 pub(crate) mod state;

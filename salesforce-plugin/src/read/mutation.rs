@@ -14,7 +14,7 @@ impl Numbers {
     }
 }
 
-/// Calls `read` with this many changed copies of `text`: bytes flipped, left out, doubled, cut off.
+/// Calls `read` with changed copies of `text`: bytes flipped, left out, doubled, cut off.
 pub(crate) fn mutations(text: &[u8], times: usize, mut read: impl FnMut(&[u8])) {
     let mut numbers = Numbers(7);
     for _ in 0..times {

@@ -293,7 +293,7 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
                 Target::Column(index) => {
                     let builder = &mut self.builders[*index];
                     if builder.len() > self.rows {
-                        map.next_value::<IgnoredAny>()?; // a duplicate key: the first counts
+                        map.next_value::<IgnoredAny>()?; // a repeated key: the first counts
                     } else {
                         if !map.next_value_seed(ValueSeed(builder))? {
                             builder.null();
@@ -613,7 +613,7 @@ impl Builder {
     }
 }
 
-/// A whole number, which some answers print as `300.0`.
+/// Parses a whole number, which some answers print as `300.0`.
 fn parse_integer(text: &str) -> Option<i64> {
     text.parse().ok().or_else(|| {
         let number: f64 = text.parse().ok()?;

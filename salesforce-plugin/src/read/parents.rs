@@ -118,6 +118,11 @@ pub(crate) struct Copies {
 }
 
 impl Copies {
+    /// Whether an earlier reading copied the same. What this run does not read is taken as unchanged.
+    pub(crate) fn are_those_of(&self, earlier: &str) -> bool {
+        self.fingerprint.is_empty() || self.fingerprint == earlier
+    }
+
     /// The batch with the parents' own values. A parent that is not shown keeps the copy.
     ///
     /// # Errors

@@ -84,6 +84,7 @@ impl<'a> Plan<'a> {
     /// A state before the first record.
     pub(crate) fn new_state(&self) -> State {
         State {
+            rights: self.context.access.fingerprint(),
             copies: self.copies.fingerprint.clone(),
             ..State::new(self.question.clone(), self.context.now_ms)
         }

@@ -105,7 +105,9 @@ pub(crate) fn judged(
     let by = if count.is_some() { ProofBy::Count } else { ProofBy::None };
     reading.tally.proof = Some(Proof { by, counted: count });
     let promised = reading.cursor.promised;
-    reading.cursor.promised = count.or(promised);
+    // Of a log read by changes the count includes what the host holds of earlier days.
+    let earlier = held - reading.tally.held().min(held);
+    reading.cursor.promised = count.map(|count| count.saturating_sub(earlier)).or(promised);
     let why = broken.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
     let reason = match count {
         Some(count) if held < count => Some(format!("{held} of {count} records arrived{why}")),

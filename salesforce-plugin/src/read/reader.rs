@@ -15,7 +15,7 @@ use crate::read::plan::Plan;
 use crate::read::proof::{finish, read_and_prove};
 use crate::read::reading::Reading;
 use crate::read::state::State;
-use crate::read::{capped, limits};
+use crate::read::{capped, limits, second};
 
 /// Reads a dataset. Failures that concern it alone are its status.
 ///
@@ -31,10 +31,12 @@ pub(crate) fn read(
         Some(object) => read_object(&Plan::new(context, dataset, object), output),
         None => limits::read(context, dataset, output),
     };
-    match outcome {
-        Ok(summary) | Err(Stop::Dataset(summary)) => Ok(summary),
-        Err(Stop::Run(error)) => Err(error),
-    }
+    let mut summary = match outcome {
+        Ok(summary) | Err(Stop::Dataset(summary)) => summary,
+        Err(Stop::Run(error)) => return Err(error),
+    };
+    second::confirm(context, dataset, &mut summary)?;
+    Ok(summary)
 }
 
 fn read_object(plan: &Plan<'_>, output: &mut dyn Output) -> Result<DatasetSummary, Stop> {
@@ -87,7 +89,7 @@ fn unfinished(plan: &Plan<'_>) -> Result<Option<State>, Stop> {
     }
     Ok(plan.stored_state()?.filter(|state| {
         let midway = !state.done && state.since.is_none() && state.after.is_some();
-        midway && plan.is_young(state.whole_at) && state.copies == plan.copies.fingerprint
+        midway && plan.is_young(state.whole_at) && plan.copies.are_those_of(&state.copies)
     }))
 }
 

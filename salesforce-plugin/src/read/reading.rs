@@ -312,6 +312,7 @@ impl<'a> Reading<'a> {
             missing_fields: self.fields.missing.clone(),
             mode: Some(self.mode),
             proof: self.tally.proof,
+            oldest_ms: self.tally.oldest_ms,
             unreadable: self.tally.unreadable(MOST_NAMED).0,
             ..summary
         }

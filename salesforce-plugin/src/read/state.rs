@@ -37,6 +37,9 @@ pub(crate) struct State {
     /// Records of a log by day, in days since 1970.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) days: BTreeMap<i64, u64>,
+    /// Tells the user's rights from others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rights: Option<String>,
     /// Tells what was copied from other datasets.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) copies: String,
@@ -61,6 +64,7 @@ impl State {
             whole_at,
             described_at: whole_at,
             days: BTreeMap::new(),
+            rights: None,
             copies: String::new(),
             unreadable: Vec::new(),
         }

@@ -26,6 +26,8 @@ pub(crate) struct Tally {
     pub(crate) earlier: u64,
     /// Records of a log by day, in days since 1970.
     pub(crate) days: BTreeMap<i64, u64>,
+    /// When the oldest of them was read, if that was before the run.
+    pub(crate) oldest_ms: Option<i64>,
     /// What the records were compared with.
     pub(crate) proof: Option<Proof>,
     /// Keys handed over, as hashes: two keys that share one make a dataset look short, never whole.

@@ -106,7 +106,7 @@ pub(crate) fn specs() -> Vec<GrantSpec> {
     GrantKind::ALL.into_iter().map(GrantKind::spec).collect()
 }
 
-/// The settings they need, beside Client ID and Client Secret.
+/// The settings they need in addition to Client ID and Client Secret.
 pub(crate) fn settings() -> Vec<SettingSpec> {
     let setting = |name: &str, title: &str, help: &str| SettingSpec {
         name: name.into(),

@@ -90,7 +90,7 @@ impl SigningKey {
     }
 }
 
-/// What may stand as `aud` for a login host, the likeliest first: host names do not always tell a
+/// Possible values of `aud` for a login host, the likeliest first: host names do not always tell a
 /// sandbox from a production org.
 pub(crate) fn audiences(login_host: &OrgHost) -> Vec<String> {
     let host = login_host.as_str();

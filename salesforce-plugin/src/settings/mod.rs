@@ -21,7 +21,7 @@ pub(crate) const DEFAULT_REDIRECT_URI: &str =
 
 const OLDEST_API_VERSION: u16 = 41;
 
-/// Every value is usable unchanged; made only by [`Settings::check`].
+/// Validated settings; made only by [`Settings::check`].
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) login_hosts: LoginHosts,

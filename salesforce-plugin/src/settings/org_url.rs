@@ -122,7 +122,7 @@ impl OrgUrl {
     }
 }
 
-/// The token endpoints take no query, so that no secret can stand in one.
+/// The token endpoints take no query, so that none can hold a secret.
 fn is_known_path(path: &str) -> bool {
     let (bare, query) =
         path.split_once('?').map_or((path, None), |(bare, query)| (bare, Some(query)));
@@ -152,7 +152,7 @@ fn is_next_records_path(path: &str) -> bool {
     })
 }
 
-/// The part after `/services/data/v66.0/`.
+/// The rest of a path after `/services/data/v66.0/`.
 fn after_version(path: &str) -> Option<&str> {
     let (version, rest) = path.strip_prefix("/services/data/v")?.split_once('/')?;
     let (major, minor) = version.split_once('.')?;

@@ -64,7 +64,7 @@ fn understood(text: &str) -> Option<Url> {
     })
 }
 
-/// Panics when any guard lets something through that the oracle does not; answers how many did let
+/// Panics when any guard lets something through that the oracle does not; returns how many did let
 /// it through.
 fn judge(text: &str) -> u32 {
     let mut accepted = 0;

@@ -1,11 +1,13 @@
 //! The end of a run: published by one flip, paused, or taken back.
 
+use std::collections::BTreeMap;
+
 use connector_api::ErrorKind;
 use connector_api::manifest::Manifest;
 use connector_api::message::{CollectMode, DatasetSummary};
 use rusqlite::{OptionalExtension, Transaction};
 
-use super::{Run, RunEnd, RunError, Runs};
+use super::{Details, Run, RunEnd, RunError, Runs};
 use crate::error::StoreError;
 use crate::run_status::RunStatus;
 use crate::schema;
@@ -70,7 +72,10 @@ impl Runs<'_> {
                 (
                     run.id,
                     run.connector_id,
-                    run.started_at.timestamp_millis(),
+                    end.datasets
+                        .iter()
+                        .filter_map(|dataset| dataset.oldest_ms)
+                        .fold(run.started_at.timestamp_millis(), i64::min),
                     finished_at,
                     end.status.as_str(),
                     serde_json::to_string(&datasets).map_err(StoreError::system)?,
@@ -146,6 +151,7 @@ impl Runs<'_> {
                 }),
                 datasets: Vec::new(),
                 changes_only: Vec::new(),
+                baselines: BTreeMap::new(),
             };
             self.take_back(&run, &feature, &end)?;
             recovered.push(run);
@@ -200,8 +206,8 @@ fn finish(
     for (position, dataset) in (0_i64..).zip(&end.datasets) {
         transaction.execute(
             "INSERT INTO run_dataset(run_id, position, dataset, status, rows, expected,
-                 missing_fields, reason, changes_only)
-             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                 missing_fields, reason, changes_only, details)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             (
                 run_id,
                 position,
@@ -212,6 +218,11 @@ fn finish(
                 serde_json::to_string(&dataset.missing_fields).map_err(StoreError::system)?,
                 &dataset.reason,
                 dataset.mode == Some(CollectMode::Incremental),
+                serde_json::to_string(&Details::of(
+                    dataset,
+                    end.baselines.get(&dataset.dataset).copied(),
+                ))
+                .map_err(StoreError::system)?,
             ),
         )?;
     }
@@ -253,7 +264,9 @@ fn snapshot_datasets(
             expected: now.expected,
             missing_fields: now.missing_fields.clone(),
             reason: now.reason.clone(),
-            as_of: run.started_at,
+            as_of: now
+                .oldest_ms
+                .map_or(run.started_at, |oldest| time::from_ms(oldest).min(run.started_at)),
         });
     }
     Ok(datasets)

@@ -2,9 +2,11 @@
 
 mod ending;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use connector_api::ErrorKind;
-use connector_api::message::{CollectMode, DatasetStatus, DatasetSummary};
+use connector_api::message::{CollectMode, DatasetStatus, DatasetSummary, Proof, UnreadableValue};
 use rusqlite::{OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +56,44 @@ pub struct RunEnd {
     pub datasets: Vec<DatasetSummary>,
     /// Datasets of which only changes were read: records that were not seen are not gone.
     pub changes_only: Vec<String>,
+    /// Records with which later losses of a dataset are compared.
+    pub baselines: BTreeMap<String, u64>,
+}
+
+/// What is kept of a dataset's end in addition to its columns.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Details {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof: Option<Proof>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<UnreadableValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oldest_ms: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rights: Option<String>,
+    confirmed: bool,
+    held: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<u64>,
+}
+
+impl Details {
+    fn of(dataset: &DatasetSummary, baseline: Option<u64>) -> Details {
+        Details {
+            proof: dataset.proof,
+            unreadable: dataset.unreadable.clone(),
+            oldest_ms: dataset.oldest_ms,
+            rights: dataset.rights.clone(),
+            confirmed: dataset.confirmed,
+            held: dataset.held,
+            baseline,
+        }
+    }
+
+    fn parse(text: Option<&str>) -> Details {
+        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    }
 }
 
 /// What ended a run.
@@ -158,6 +198,26 @@ impl Runs<'_> {
         })
     }
 
+    /// Records with which losses of a dataset are compared: those of the last snapshot, and before a
+    /// loss that nobody confirmed those that were there before it. `None` if no snapshot says.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn baseline(&self, connector_id: i64, dataset: &str) -> Result<Option<u64>, StoreError> {
+        self.0.read(|connection| {
+            let details: Option<Option<String>> = connection
+                .query_row(
+                    "SELECT d.details FROM run_dataset d JOIN snapshot s ON s.run_id = d.run_id
+                     WHERE s.connector_id = ?1 AND d.dataset = ?2
+                     ORDER BY d.run_id DESC LIMIT 1",
+                    (connector_id, dataset),
+                    |row| row.get(0),
+                )
+                .optional()?;
+            Ok(Details::parse(details.flatten().as_deref()).baseline)
+        })
+    }
+
     /// The run of that number.
     ///
     /// # Errors
@@ -216,7 +276,8 @@ impl Runs<'_> {
             let mut runs: Vec<Run> =
                 statement.query_map(params, run_row)?.collect::<Result<_, _>>()?;
             let mut datasets = connection.prepare(
-                "SELECT dataset, status, rows, expected, missing_fields, reason, changes_only
+                "SELECT dataset, status, rows, expected, missing_fields, reason, changes_only,
+                        details
                  FROM run_dataset WHERE run_id = ?1 ORDER BY position",
             )?;
             for run in &mut runs {
@@ -250,6 +311,7 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<Run> {
 fn dataset_row(row: &Row<'_>) -> rusqlite::Result<DatasetSummary> {
     let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
     let status: String = row.get(1)?;
+    let details = Details::parse(row.get::<_, Option<String>>(7)?.as_deref());
     Ok(DatasetSummary {
         dataset: row.get(0)?,
         status: serde_json::from_value(status.into()).unwrap_or(DatasetStatus::Failed),
@@ -259,8 +321,11 @@ fn dataset_row(row: &Row<'_>) -> rusqlite::Result<DatasetSummary> {
         reason: row.get(5)?,
         mode: Some(if row.get(6)? { CollectMode::Incremental } else { CollectMode::Full }),
         total: None,
-        proof: None,
-        unreadable: Vec::new(),
-        oldest_ms: None,
+        proof: details.proof,
+        unreadable: details.unreadable,
+        oldest_ms: details.oldest_ms,
+        rights: details.rights,
+        confirmed: details.confirmed,
+        held: details.held,
     })
 }

@@ -200,6 +200,9 @@ CREATE TABLE sighting_noted(
 ALTER TABLE run ADD COLUMN journal_count INTEGER;
 ALTER TABLE run ADD COLUMN journal_end BLOB;
 ",
+    "
+ALTER TABLE run_dataset ADD COLUMN details TEXT;
+",
 ];
 
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {

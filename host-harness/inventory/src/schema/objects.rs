@@ -140,9 +140,7 @@ mod tests {
                 .iter()
                 .map(|(name, kind)| FieldSpec { name: (*name).into(), kind: *kind })
                 .collect(),
-            permissions: Vec::new(),
-            personal: false,
-            optional: false,
+            ..DatasetSpec::default()
         }
     }
 

@@ -39,7 +39,7 @@ pub(crate) fn spec(name: &str, key: &[&str], fields: &[(&str, FieldType)]) -> Da
             label: format!("See {name}"),
         }],
         personal: name != "plan",
-        optional: false,
+        ..DatasetSpec::default()
     }
 }
 

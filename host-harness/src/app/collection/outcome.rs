@@ -129,7 +129,7 @@ pub(crate) fn run_end(
         .filter(|dataset| dataset.mode == Some(CollectMode::Incremental))
         .map(|dataset| dataset.dataset.clone())
         .collect();
-    RunEnd { status, api_calls, error, datasets, changes_only }
+    RunEnd { status, api_calls, error, datasets, changes_only, baselines: BTreeMap::new() }
 }
 
 /// Compares what was reported about a dataset with what arrived. Of one that was not read completely, a

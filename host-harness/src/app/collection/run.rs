@@ -59,10 +59,10 @@ pub fn collect(
     }
     let mut end = run_end(plugin, options, &plan, &context, collected);
     let run = &plan.run;
-    let feature = &plugin.manifest.id;
     plausible::withhold_implausible(
         &deployment.store,
-        feature,
+        plugin,
+        connector,
         run,
         &mut end,
         options.accept_shrink,

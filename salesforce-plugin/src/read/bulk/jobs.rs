@@ -15,7 +15,7 @@ use crate::read::csv_rows::TakeRecords;
 
 /// Records asked for in one set of results: some 60 MB of CSV for users, read as it arrives.
 pub(crate) const SET_RECORDS: u32 = 100_000;
-/// Total time to wait for a job; a queue of minutes is normal.
+/// Longest time to wait for a job; a queue of minutes is normal.
 const LONGEST_WAIT_S: u64 = 60 * 60;
 const FIRST_PAUSE_MS: u64 = 1_000;
 const LONGEST_PAUSE_MS: u64 = 30_000;
@@ -64,7 +64,7 @@ pub(crate) type Take<'a> = TakeRecords<'a>;
 pub(crate) trait Jobs {
     fn create(&self, query: &str) -> Result<Job, ApiError>;
     fn get(&self, id: &str) -> Result<Job, ApiError>;
-    /// Reads the set at a locator, or the first one; answers the next one's locator.
+    /// Reads the set at a locator, or the first one; returns the next one's locator.
     fn set(
         &self,
         id: &str,

@@ -64,7 +64,7 @@ impl SessionJobs<'_> {
         (same_job && allow_list::shape(bare) == Some(shape)).then(|| path.to_owned())
     }
 
-    /// Reads results as they arrive; answers the locator of the next set.
+    /// Reads results as they arrive; returns the locator of the next set.
     fn results(&self, path: &str, take: Take<'_>) -> Result<Option<String>, ApiError> {
         let request = Request { accept: "text/csv", ..Request::get(path, Some(self.object)) };
         let mut results = Results::default();
@@ -74,14 +74,14 @@ impl SessionJobs<'_> {
             if said.is_some_and(|said: u64| said != rows) {
                 return Err(format!("{rows} records arrived of a set that holds another number"));
             }
-            // After the last set comes the word `null`.
+            // The locator after the last set is the word `null`.
             let next = answer.header("sforce-locator").map(str::trim);
             Ok(next.filter(|locator| !locator.is_empty() && *locator != "null").map(Into::into))
         })
     }
 
     fn base(&self) -> String {
-        // Results must be read with the API version that created the job; another answers 409.
+        // Results must be read with the API version that created the job; another is refused with 409.
         format!("/services/data/v{}.0/jobs/query", self.version)
     }
 

@@ -14,7 +14,7 @@ use crate::client::api_error::ApiError;
 use crate::read::bulk::jobs::{Job, Jobs, Parts};
 use crate::read::page::Unread;
 
-/// Number of records from which results are read by parts.
+/// Records from which on results are read by parts.
 const PARTS_FROM: u64 = 10_000;
 /// Parts read at the same time; with the datasets that are, they stay below what an org lets run.
 const SIDE_BY_SIDE: usize = 2;
@@ -26,7 +26,7 @@ const MOST_SETS: u32 = 20_000;
 /// Takes records and those of their values that could not be read.
 type Deliver<'a> = &'a mut dyn FnMut(RecordBatch, Vec<Unread>) -> Result<(), ApiError>;
 
-/// Hands over all results. Answers why there may be more, if so.
+/// Hands over all results. Returns why there may be more, if so.
 ///
 /// # Errors
 /// What ends the run or the dataset; the batches before it were handed over.

@@ -45,11 +45,13 @@ pub(crate) fn read(
         columns: reading.fields.shape.columns().of_answer(&reading.fields.asked),
     };
     let keeper = Keeper { plan, requests: &requests };
-    let job = match keeper.job(&soql) {
+    let (job, made_ms) = match keeper.job(&soql) {
         Ok(Some(job)) => job,
         Ok(None) => return Ok(None),
         Err(error) => return Err(reading.failed(error)),
     };
+    // The results of a job that another run made are as old as the job.
+    reading.tally.oldest_ms = made_ms;
     let result = read_job(reading, &requests, &job, output);
     jobs::discard(&requests, &job.id).map_err(|error| reading.failed(error))?;
     keeper.keep(None);
@@ -127,10 +129,10 @@ struct Keeper<'a> {
 }
 
 impl Keeper<'_> {
-    /// A job for that query that is done: a former run's, or a new one.
-    fn job(&self, soql: &str) -> Result<Option<Job>, ApiError> {
-        if let Some(job) = self.former_job(soql)? {
-            return Ok(Some(job));
+    /// A job for that query that is done: a new one, or a former run's with the time it was made.
+    fn job(&self, soql: &str) -> Result<Option<(Job, Option<i64>)>, ApiError> {
+        if let Some((job, made_ms)) = self.former_job(soql)? {
+            return Ok(Some((job, Some(made_ms))));
         }
         // A job that failed, or a lost answer: one more try.
         for _ in 0..2 {
@@ -162,7 +164,7 @@ impl Keeper<'_> {
             self.keep(Some(&kept(Some(created.id.clone()))));
             let id = created.id.clone();
             match jobs::wait(self.requests, created)? {
-                Waited::Complete(job) => return Ok(Some(job)),
+                Waited::Complete(job) => return Ok(Some((job, None))),
                 Waited::Useless(reason) => {
                     log::warn!("{}: {reason}", self.plan.dataset.name);
                     jobs::discard(self.requests, &id)?;
@@ -175,7 +177,7 @@ impl Keeper<'_> {
     }
 
     /// What a former run left: its job is used if it asks the same and is young, and deleted if not.
-    fn former_job(&self, soql: &str) -> Result<Option<Job>, ApiError> {
+    fn former_job(&self, soql: &str) -> Result<Option<(Job, i64)>, ApiError> {
         let host = self.plan.context.session.host();
         let stored = host.secret_get(&self.keeper())?;
         let Some(kept) = stored.and_then(|text| serde_json::from_str::<Kept>(text.expose()).ok())
@@ -193,8 +195,8 @@ impl Keeper<'_> {
             && let Ok(job) = self.requests.get(&id)
             && let Waited::Complete(job) = jobs::wait(self.requests, job)?
         {
-            log::info!("{}: goes on with the job of a former run", self.plan.dataset.name);
-            return Ok(Some(job));
+            log::info!("{}: continues with the job of a former run", self.plan.dataset.name);
+            return Ok(Some((job, kept.at_ms)));
         }
         jobs::discard(self.requests, &id)?;
         self.keep(None);
