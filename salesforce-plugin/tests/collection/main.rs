@@ -8,3 +8,5 @@ mod changes;
 mod doctor;
 mod faults;
 mod host;
+mod mutation;
+mod others;
