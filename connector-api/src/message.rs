@@ -265,6 +265,65 @@ pub struct DatasetSummary {
     /// the host then holds should be as many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,
+    /// What shows that no record is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
+    /// Values that could not be read and are null in the records, up to the first hundred.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<UnreadableValue>,
+    /// When the oldest part of the records was read, in milliseconds since 1970, where that was
+    /// before the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_ms: Option<i64>,
+}
+
+impl DatasetSummary {
+    /// A summary without records, reasons and counts.
+    pub fn new(dataset: impl Into<String>, status: DatasetStatus) -> DatasetSummary {
+        DatasetSummary {
+            dataset: dataset.into(),
+            status,
+            rows: 0,
+            expected: None,
+            missing_fields: Vec::new(),
+            reason: None,
+            mode: None,
+            total: None,
+            proof: None,
+            unreadable: Vec::new(),
+            oldest_ms: None,
+        }
+    }
+}
+
+/// What shows that a dataset was read whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// What the records were compared with.
+    pub by: ProofBy,
+    /// The vendor's count, made by a question of its own.
+    pub counted: Option<u64>,
+}
+
+/// What the records of a dataset were compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProofBy {
+    /// The vendor's count of all of them.
+    Count,
+    /// The vendor's counts of windows of time.
+    Windows,
+    /// Nothing: the vendor does not count them.
+    None,
+}
+
+/// A value that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnreadableValue {
+    /// The record's key.
+    pub record: String,
+    /// The field.
+    pub field: String,
 }
 
 /// The answer of `collect`.

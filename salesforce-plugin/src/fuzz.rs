@@ -10,7 +10,7 @@ use crate::auth::oauth::{TokenAnswer, as_json};
 use crate::client::api_error::judge;
 use crate::read::csv_rows::Results;
 use crate::read::page::{Columns, Page};
-use crate::settings::domain::is_org_host;
+use crate::settings::org_host::is_org_host;
 use crate::settings::org_url::OrgHost;
 use crate::transport::http::{Answer, Unfinished};
 
@@ -46,7 +46,7 @@ pub fn csv_results(bytes: &[u8]) {
     let [cut, batch, body @ ..] = bytes else { return };
     let most = usize::from(*batch % 5) + 1;
     let read = |results: &mut Results, body: &mut dyn Read, rows: &mut u64| {
-        results.read(body, &columns, most, &mut |batch| {
+        results.read(body, &columns, most, &mut |batch, _| {
             *rows += batch.num_rows() as u64;
             true
         })

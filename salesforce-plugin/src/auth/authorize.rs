@@ -14,9 +14,10 @@ use crate::auth::oauth_error::{Refusal, Step};
 use crate::auth::pending::Pending;
 use crate::auth::renew::{LEASE, LEASE_TTL};
 use crate::auth::token_field::{Pasted, classify};
+use crate::settings::Settings;
+use crate::settings::grant_kind::CLIENT_SECRET;
 use crate::settings::grant_kind::GrantKind;
 use crate::settings::org_url::OrgHost;
-use crate::settings::{CLIENT_SECRET, Settings};
 use crate::transport::http::Http;
 
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -4,10 +4,11 @@ use connector_api::{Error, ErrorKind, Host, Secret};
 
 use crate::auth::grant::now_s;
 use crate::auth::oauth::{OAuth, TokenAnswer, TokenError};
+use crate::settings::Settings;
+use crate::settings::grant_kind::CLIENT_SECRET;
 use crate::settings::grant_kind::{GrantKind, PASSWORD, PRIVATE_KEY, SECURITY_TOKEN};
 use crate::settings::jwt::{SigningKey, audiences};
 use crate::settings::org_url::OrgHost;
-use crate::settings::{CLIENT_SECRET, Settings};
 use crate::transport::http::Http;
 
 /// Asks for a token as the settings say. Nothing rotates, so it may be repeated.

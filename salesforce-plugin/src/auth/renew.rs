@@ -25,8 +25,9 @@ use crate::auth::identity::{Identity, identify, ids_of_identity_url, same_organi
 use crate::auth::mint::mint;
 use crate::auth::oauth::{OAuth, TokenAnswer, TokenError};
 use crate::auth::oauth_error::Refusal;
+use crate::settings::Settings;
+use crate::settings::grant_kind::CLIENT_SECRET;
 use crate::settings::grant_kind::GrantKind;
-use crate::settings::{CLIENT_SECRET, Settings};
 use crate::transport::http::Http;
 use crate::transport::pause::jitter_ms;
 

@@ -17,7 +17,7 @@ use crate::dataset::permission::{
 };
 use crate::dataset::{CATALOGUE, Dataset, Source};
 use crate::read::access::Access;
-use crate::read::reader::openers;
+use crate::read::context::openers;
 use crate::read::soql::{literal, query_path};
 
 /// Looks at every permission of the guide, and at every dataset that is read.

@@ -7,7 +7,7 @@ use connector_api::{Error, ErrorKind};
 
 use crate::client::allow_list;
 use crate::client::api_error::{ApiError, Verdict, judge, judge_failure};
-use crate::client::session::Session;
+use crate::client::session::{Request, Session};
 use crate::settings::org_url::OrgUrl;
 use crate::transport::http::{Answer, Consume, Unfinished};
 use crate::transport::http_error::HttpError;
@@ -17,31 +17,6 @@ use crate::transport::pause::backoff;
 const LONGEST_RETRY_AFTER_S: u64 = 15 * 60;
 /// Too many requests at once: the others need some time to end.
 const CROWDED_PAUSE_MS: u64 = 5_000;
-
-/// A request to the data API.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Request<'a> {
-    pub(crate) method: &'static str,
-    /// With its query.
-    pub(crate) path: &'a str,
-    /// The sObject it is about, for the journal.
-    pub(crate) object: Option<&'a str>,
-    /// JSON.
-    pub(crate) body: Option<&'a str>,
-    pub(crate) accept: &'static str,
-}
-
-impl<'a> Request<'a> {
-    /// A GET that asks for JSON.
-    pub(crate) fn get(path: &'a str, object: Option<&'a str>) -> Request<'a> {
-        Request { method: "GET", path, object, body: None, accept: "application/json" }
-    }
-
-    /// Whether sending it twice does what sending it once does.
-    fn may_repeat(&self) -> bool {
-        self.method != "POST"
-    }
-}
 
 /// Reads an answer; answers its records too.
 type ReadAnswer<'a, T> = &'a mut dyn FnMut(&Answer) -> Result<(T, u64), String>;

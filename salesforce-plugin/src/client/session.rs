@@ -14,7 +14,6 @@ use crate::auth::grant::Grant;
 use crate::auth::renew::renew;
 use crate::client::budget::Budget;
 use crate::client::gate::Gate;
-use crate::client::request::Request;
 use crate::client::retry::Retries;
 use crate::settings::Settings;
 use crate::settings::org_url::{OrgHost, OrgUrl};
@@ -26,6 +25,31 @@ const DATA_TIMEOUT: Duration = Duration::from_secs(120);
 const RESULTS_TIMEOUT: Duration = Duration::from_secs(540);
 /// Names the client in the org's own view of its API use.
 const CALL_OPTIONS: &str = "client=endpoint-server-salesforce-connector";
+
+/// A request to the data API.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request<'a> {
+    pub(crate) method: &'static str,
+    /// With its query.
+    pub(crate) path: &'a str,
+    /// The sObject it is about, for the journal.
+    pub(crate) object: Option<&'a str>,
+    /// JSON.
+    pub(crate) body: Option<&'a str>,
+    pub(crate) accept: &'static str,
+}
+
+impl<'a> Request<'a> {
+    /// A GET that asks for JSON.
+    pub(crate) fn get(path: &'a str, object: Option<&'a str>) -> Request<'a> {
+        Request { method: "GET", path, object, body: None, accept: "application/json" }
+    }
+
+    /// Whether sending it twice does what sending it once does.
+    pub(crate) fn may_repeat(&self) -> bool {
+        self.method != "POST"
+    }
+}
 
 /// An authorized connection to one org.
 pub(crate) struct Session {

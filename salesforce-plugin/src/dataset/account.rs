@@ -1,6 +1,7 @@
 //! `account`: read only to name the owner of external users.
 
-use super::{Bulk, Changes, Dataset, READ_ACCOUNTS, boolean, object, optional, text, timestamp};
+use crate::dataset::model::{Bulk, Changes, Dataset, boolean, object, optional, text, timestamp};
+use crate::dataset::permission::READ_ACCOUNTS;
 
 pub(super) const DATASET: Dataset = Dataset {
     changes: Changes::stamped(&["SystemModstamp"], Some("CreatedDate")),

@@ -1,9 +1,11 @@
 //! `active_feature_license_metric`: users by feature licence and day, with the only count of
 //! feature licences bought that the API gives.
 
-use super::{Changes, Dataset, VIEW_SETUP, date, integer, object, text, timestamp};
+use crate::dataset::model::{Changes, Countable, Dataset, date, integer, object, text, timestamp};
+use crate::dataset::permission::VIEW_SETUP;
 
 pub(super) const DATASET: Dataset = Dataset {
+    countable: Countable::Perhaps,
     changes: Changes::log_of("SystemModstamp"),
     ..object(
         "active_feature_license_metric",

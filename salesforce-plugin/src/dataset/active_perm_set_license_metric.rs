@@ -1,8 +1,10 @@
 //! `active_perm_set_license_metric`: users by permission-set licence and day, as Salesforce counts them.
 
-use super::{Changes, Dataset, VIEW_SETUP, date, integer, object, text, timestamp};
+use crate::dataset::model::{Changes, Countable, Dataset, date, integer, object, text, timestamp};
+use crate::dataset::permission::VIEW_SETUP;
 
 pub(super) const DATASET: Dataset = Dataset {
+    countable: Countable::Perhaps,
     changes: Changes::log_of("SystemModstamp"),
     ..object(
         "active_perm_set_license_metric",

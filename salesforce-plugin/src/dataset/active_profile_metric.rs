@@ -1,9 +1,11 @@
 //! `active_profile_metric`: users by profile, day and licence, as Salesforce counts them: assigned, and
 //! active within 30 days.
 
-use super::{Changes, Dataset, VIEW_SETUP, date, integer, object, text, timestamp};
+use crate::dataset::model::{Changes, Countable, Dataset, date, integer, object, text, timestamp};
+use crate::dataset::permission::VIEW_SETUP;
 
 pub(super) const DATASET: Dataset = Dataset {
+    countable: Countable::Perhaps,
     changes: Changes::log_of("SystemModstamp"),
     ..object(
         "active_profile_metric",

@@ -1,6 +1,7 @@
 //! `app_menu_item`: the apps an org offers.
 
-use super::{Dataset, VIEW_SETUP, boolean, object, text, timestamp};
+use crate::dataset::model::{Dataset, boolean, object, text, timestamp};
+use crate::dataset::permission::VIEW_SETUP;
 
 pub(super) const DATASET: Dataset = Dataset {
     by_default: false,

@@ -1,8 +1,12 @@
 //! `auth_session`: sessions that are open now; gone at the next look.
 
-use super::{Dataset, MANAGE_USERS, integer, object, optional, personal, text, timestamp};
+use crate::dataset::model::{
+    Countable, Dataset, integer, object, optional, personal, text, timestamp,
+};
+use crate::dataset::permission::MANAGE_USERS;
 
 pub(super) const DATASET: Dataset = Dataset {
+    countable: Countable::Perhaps,
     by_default: false,
     own_rows: Some("UsersId"),
     personal: true,

@@ -1,8 +1,7 @@
 //! `connected_application`: the connected apps installed in the org.
 
-use super::{
-    CUSTOMIZE_APPLICATION, Dataset, VIEW_SETUP, boolean, integer, object, text, timestamp,
-};
+use crate::dataset::model::{Dataset, boolean, integer, object, text, timestamp};
+use crate::dataset::permission::{CUSTOMIZE_APPLICATION, VIEW_SETUP};
 
 pub(super) const DATASET: Dataset = object(
     "connected_application",

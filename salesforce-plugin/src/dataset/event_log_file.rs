@@ -1,8 +1,7 @@
 //! `event_log_file`: which event logs there are; the logs themselves are not read.
 
-use super::{
-    Changes, Dataset, Paging, VIEW_EVENT_LOG_FILES, double, integer, object, text, timestamp,
-};
+use crate::dataset::model::{Changes, Dataset, Paging, double, integer, object, text, timestamp};
+use crate::dataset::permission::VIEW_EVENT_LOG_FILES;
 
 pub(super) const DATASET: Dataset = Dataset {
     by_default: false,

@@ -1,6 +1,7 @@
 //! `external_client_application`: the successors of connected apps.
 
-use super::{CUSTOMIZE_APPLICATION, Dataset, VIEW_SETUP, object, text, timestamp};
+use crate::dataset::model::{Dataset, object, text, timestamp};
+use crate::dataset::permission::{CUSTOMIZE_APPLICATION, VIEW_SETUP};
 
 pub(super) const DATASET: Dataset = object(
     "external_client_application",

@@ -1,6 +1,7 @@
 //! `group`: public groups, queues, and those behind roles.
 
-use super::{Changes, Dataset, VIEW_SETUP, object, text, timestamp};
+use crate::dataset::model::{Changes, Dataset, object, text, timestamp};
+use crate::dataset::permission::VIEW_SETUP;
 
 pub(super) const DATASET: Dataset = Dataset {
     by_default: false,

@@ -1,6 +1,7 @@
 //! `group_member`: who is in which group.
 
-use super::{Bulk, Changes, Dataset, VIEW_SETUP, object, text, timestamp};
+use crate::dataset::model::{Bulk, Changes, Dataset, object, text, timestamp};
+use crate::dataset::permission::VIEW_SETUP;
 
 pub(super) const DATASET: Dataset = Dataset {
     by_default: false,

@@ -1,8 +1,10 @@
 //! `installed_subscriber_package`: the names behind the namespaces of managed packages.
 
-use super::{Dataset, Paging, Source, VIEW_SETUP, integer, object, text};
+use crate::dataset::model::{Countable, Dataset, Paging, Source, integer, object, text};
+use crate::dataset::permission::VIEW_SETUP;
 
 pub(super) const DATASET: Dataset = Dataset {
+    countable: Countable::No,
     source: Source::Tooling("InstalledSubscriberPackage"),
     paging: Paging::None,
     ..object(

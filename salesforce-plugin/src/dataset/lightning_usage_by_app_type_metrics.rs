@@ -1,9 +1,11 @@
 //! `lightning_usage_by_app_type_metrics`: who used Lightning or the mobile app on which day. Not in
 //! sandboxes.
 
-use super::{Bulk, Changes, Dataset, VIEW_SETUP, date, object, text, timestamp};
+use crate::dataset::model::{Bulk, Changes, Countable, Dataset, date, object, text, timestamp};
+use crate::dataset::permission::VIEW_SETUP;
 
 pub(super) const DATASET: Dataset = Dataset {
+    countable: Countable::Perhaps,
     by_default: false,
     changes: Changes::log_of("SystemModstamp"),
     bulk: Bulk::Perhaps,

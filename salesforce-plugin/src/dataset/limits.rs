@@ -3,9 +3,11 @@
 //! # Source
 //! REST API Developer Guide, "Limits".
 
-use super::{Dataset, Paging, Source, VIEW_SETUP, integer, object, text};
+use crate::dataset::model::{Countable, Dataset, Paging, Source, integer, object, text};
+use crate::dataset::permission::VIEW_SETUP;
 
 pub(super) const DATASET: Dataset = Dataset {
+    countable: Countable::No,
     source: Source::Limits,
     key: "Name",
     paging: Paging::None,

@@ -1,10 +1,12 @@
 //! `login_geo`: where logins came from, as Salesforce guesses it.
 
-use super::{Changes, Dataset, MANAGE_USERS, Paging, object, personal, text, timestamp};
+use crate::dataset::model::{Changes, Dataset, Paging, object, personal, text, timestamp};
+use crate::dataset::permission::MANAGE_USERS;
 
 pub(super) const DATASET: Dataset = Dataset {
     by_default: false,
     paging: Paging::Stamp("LoginTime"),
+    bounded_by_days: true,
     changes: Changes::log_of("LoginTime"),
     personal: true,
     ..object(

@@ -1,13 +1,12 @@
 //! `login_history`: six months of logins. Addresses and places are left out: they are personal data
 //! that the licence position does not need.
 
-use super::{
-    Bulk, Changes, Dataset, MANAGE_USERS, MONITOR_LOGIN_HISTORY, Paging, object, optional, text,
-    timestamp,
-};
+use crate::dataset::model::{Bulk, Changes, Dataset, Paging, object, optional, text, timestamp};
+use crate::dataset::permission::{MANAGE_USERS, MONITOR_LOGIN_HISTORY};
 
 pub(super) const DATASET: Dataset = Dataset {
     paging: Paging::Stamp("LoginTime"),
+    bounded_by_days: true,
     changes: Changes::log_of("LoginTime"),
     bulk: Bulk::Perhaps,
     own_rows: Some("UserId"),

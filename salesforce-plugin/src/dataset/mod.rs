@@ -3,11 +3,10 @@
 //! # Source
 //! Object Reference for the Salesforce Platform; one page per object.
 
+pub(crate) mod model;
 pub(crate) mod permission;
 
-use connector_api::manifest::{DatasetSpec, FieldSpec, FieldType, PermissionSpec};
-
-pub(crate) use crate::dataset::permission::*;
+pub(crate) use crate::dataset::model::*;
 
 mod account;
 mod active_feature_license_metric;
@@ -50,178 +49,6 @@ mod user_package_license;
 mod user_permission_access;
 mod user_role;
 mod verification_history;
-
-/// Objects whose result ends without a word do so here.
-pub(crate) const ROW_CAP: u64 = 2_500;
-/// The key of records that have none: made of who, what and when.
-pub(crate) const MADE_KEY: &str = "Key";
-/// The wanted custom fields of a user, as one JSON object.
-pub(crate) const CUSTOM_FIELDS: &str = "CustomFields";
-
-/// Where a dataset is read from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
-    /// An sObject, by query.
-    Object(&'static str),
-    /// An object of the Tooling API, by its query.
-    Tooling(&'static str),
-    /// The `limits` resource.
-    Limits,
-}
-
-/// How its records are ordered and resumed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Paging {
-    /// By `Id`.
-    Id,
-    /// By a stamp field, then `Id`.
-    Stamp(&'static str),
-    /// As they come: small sets, and objects without a usable key.
-    None,
-}
-
-/// How it can be told what changed since the last look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Changes {
-    /// It cannot: read whole each time.
-    Unknown,
-    /// A changed record has one of these stamps moved.
-    Stamps {
-        fields: &'static [&'static str],
-        /// The field that says whether a changed record is a new one.
-        created: Option<&'static str>,
-        /// Whether records vanish: told from the org's count.
-        deletable: bool,
-    },
-    /// Records are only added, and go when Salesforce's retention ends.
-    Log(&'static str),
-}
-
-impl Changes {
-    const fn stamped(fields: &'static [&'static str], created: Option<&'static str>) -> Changes {
-        Changes::Stamps { fields, created, deletable: true }
-    }
-
-    const fn log_of(field: &'static str) -> Changes {
-        Changes::Log(field)
-    }
-}
-
-/// Whether Bulk API 2.0 serves it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bulk {
-    /// Seen to.
-    Yes,
-    /// Not known: tried only where it would save most.
-    Perhaps,
-    /// Not worth it, or not served.
-    No,
-}
-
-/// One dataset.
-#[derive(Debug)]
-pub(crate) struct Dataset {
-    pub(crate) name: &'static str,
-    pub(crate) title: &'static str,
-    pub(crate) source: Source,
-    pub(crate) key: &'static str,
-    pub(crate) fields: &'static [FieldDef],
-    pub(crate) paging: Paging,
-    pub(crate) changes: Changes,
-    pub(crate) bulk: Bulk,
-    /// A condition that belongs to the dataset's meaning.
-    pub(crate) condition: Option<&'static str>,
-    /// Any one of these opens it.
-    pub(crate) permissions: &'static [Permission],
-    /// With fewer rights Salesforce shows the asking user's own records instead of refusing; the
-    /// field that says whose a record is.
-    pub(crate) own_rows: Option<&'static str>,
-    /// The result ends here without a word; more is read by `UserId`.
-    pub(crate) row_cap: Option<u64>,
-    /// Whether records describe people.
-    pub(crate) personal: bool,
-    /// Whether it is read unless the settings say otherwise.
-    pub(crate) by_default: bool,
-}
-
-/// One wanted field.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FieldDef {
-    pub(crate) name: &'static str,
-    pub(crate) kind: FieldType,
-    /// Only some orgs, editions or API versions have it: its absence is no loss.
-    pub(crate) optional: bool,
-    /// Says who a person is, or where: replaced by a keyed hash where the settings ask for it.
-    pub(crate) personal: bool,
-    /// Made by the connector, never asked for.
-    pub(crate) computed: bool,
-}
-
-const fn field(name: &'static str, kind: FieldType) -> FieldDef {
-    FieldDef { name, kind, optional: false, personal: false, computed: false }
-}
-
-const fn text(name: &'static str) -> FieldDef {
-    field(name, FieldType::Text)
-}
-
-const fn boolean(name: &'static str) -> FieldDef {
-    field(name, FieldType::Boolean)
-}
-
-const fn integer(name: &'static str) -> FieldDef {
-    field(name, FieldType::Integer)
-}
-
-const fn double(name: &'static str) -> FieldDef {
-    field(name, FieldType::Double)
-}
-
-const fn timestamp(name: &'static str) -> FieldDef {
-    field(name, FieldType::Timestamp)
-}
-
-const fn date(name: &'static str) -> FieldDef {
-    field(name, FieldType::Date)
-}
-
-const fn optional(field: FieldDef) -> FieldDef {
-    FieldDef { optional: true, ..field }
-}
-
-const fn personal(field: FieldDef) -> FieldDef {
-    FieldDef { personal: true, ..field }
-}
-
-const fn computed(field: FieldDef) -> FieldDef {
-    FieldDef { computed: true, optional: true, ..field }
-}
-
-/// An sObject with defaults: keyed and paged by `Id`, read whole by REST.
-const fn object(
-    name: &'static str,
-    title: &'static str,
-    sobject: &'static str,
-    permissions: &'static [Permission],
-    fields: &'static [FieldDef],
-) -> Dataset {
-    Dataset {
-        name,
-        title,
-        source: Source::Object(sobject),
-        key: "Id",
-        fields,
-        paging: Paging::Id,
-        changes: Changes::Unknown,
-        bulk: Bulk::No,
-        condition: None,
-        permissions,
-        own_rows: None,
-        row_cap: None,
-        personal: false,
-        by_default: true,
-    }
-}
 
 /// All datasets, in the order they are read: what is joined stands close together.
 pub(crate) const CATALOGUE: [&Dataset; 41] = [
@@ -272,39 +99,6 @@ impl Dataset {
     /// The dataset of that name.
     pub(crate) fn named(name: &str) -> Option<&'static Dataset> {
         CATALOGUE.iter().copied().find(|dataset| dataset.name == name)
-    }
-
-    /// The object, if it is read by query.
-    pub(crate) fn sobject(&self) -> Option<&'static str> {
-        match self.source {
-            Source::Object(name) | Source::Tooling(name) => Some(name),
-            Source::Limits => None,
-        }
-    }
-
-    /// The dataset as the contract describes it.
-    pub(crate) fn spec(&self) -> DatasetSpec {
-        DatasetSpec {
-            name: self.name.into(),
-            title: self.title.into(),
-            source: self.sobject().unwrap_or("limits").into(),
-            key: vec![self.key.into()],
-            fields: self
-                .fields
-                .iter()
-                .map(|field| FieldSpec { name: field.name.into(), kind: field.kind })
-                .collect(),
-            permissions: self
-                .permissions
-                .iter()
-                .map(|permission| PermissionSpec {
-                    name: permission.name.into(),
-                    label: permission.label.into(),
-                })
-                .collect(),
-            personal: self.personal,
-            optional: !self.by_default,
-        }
     }
 }
 

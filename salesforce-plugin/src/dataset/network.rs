@@ -1,6 +1,6 @@
 //! `network`: sites; only where Digital Experiences is on.
 
-use super::{Dataset, object, text, timestamp};
+use crate::dataset::model::{Dataset, object, text, timestamp};
 
 pub(super) const DATASET: Dataset = Dataset {
     by_default: false,

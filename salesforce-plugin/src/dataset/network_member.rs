@@ -1,6 +1,7 @@
 //! `network_member`: who is a member of which site.
 
-use super::{Bulk, Changes, Dataset, VIEW_ALL_USERS, object, text, timestamp};
+use crate::dataset::model::{Bulk, Changes, Dataset, object, text, timestamp};
+use crate::dataset::permission::VIEW_ALL_USERS;
 
 pub(super) const DATASET: Dataset = Dataset {
     by_default: false,

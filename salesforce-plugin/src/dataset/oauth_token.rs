@@ -2,10 +2,10 @@
 //! are never read. `Id` is null on every record, so that the key is made here. The result ends
 //! after 2,500 records without a word: more are read user by user.
 
-use super::{
-    CUSTOMIZE_APPLICATION, Dataset, MADE_KEY, Paging, ROW_CAP, computed, integer, object, optional,
-    text, timestamp,
+use crate::dataset::model::{
+    Dataset, MADE_KEY, Paging, ROW_CAP, computed, integer, object, optional, text, timestamp,
 };
+use crate::dataset::permission::CUSTOMIZE_APPLICATION;
 
 pub(super) const DATASET: Dataset = Dataset {
     by_default: false,

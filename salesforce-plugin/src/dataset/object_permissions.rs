@@ -2,7 +2,8 @@
 //! full CRM licence covers. Whoever reads none of them may do with a lesser licence; no record of
 //! those objects is read.
 
-use super::{Dataset, VIEW_SETUP, boolean, object, text, timestamp};
+use crate::dataset::model::{Dataset, boolean, object, text, timestamp};
+use crate::dataset::permission::VIEW_SETUP;
 
 pub(super) const DATASET: Dataset = Dataset {
     condition: Some("SobjectType IN ('Lead', 'Opportunity', 'Case', 'Campaign', 'Quote')"),

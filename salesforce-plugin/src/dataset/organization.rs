@@ -1,6 +1,6 @@
 //! `organization`: the org itself, one record.
 
-use super::{Dataset, boolean, integer, object, optional, text, timestamp};
+use crate::dataset::model::{Dataset, boolean, integer, object, optional, text, timestamp};
 
 pub(super) const DATASET: Dataset = object(
     "organization",

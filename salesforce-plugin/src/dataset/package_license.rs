@@ -1,8 +1,7 @@
 //! `package_license`: licences of managed packages. A negative `AllowedLicenses` is a site licence.
 
-use super::{
-    Dataset, MANAGE_PACKAGE_LICENSES, boolean, integer, object, optional, text, timestamp,
-};
+use crate::dataset::model::{Dataset, boolean, integer, object, optional, text, timestamp};
+use crate::dataset::permission::MANAGE_PACKAGE_LICENSES;
 
 pub(super) const DATASET: Dataset = object(
     "package_license",

@@ -1,9 +1,7 @@
 //! `permission_set`: sets of permissions, with one hidden set per profile.
 
-use super::{
-    ASSIGN_PERMISSION_SETS, Changes, Dataset, VIEW_SETUP, boolean, object, optional, text,
-    timestamp,
-};
+use crate::dataset::model::{Changes, Dataset, boolean, object, optional, text, timestamp};
+use crate::dataset::permission::{ASSIGN_PERMISSION_SETS, VIEW_SETUP};
 
 pub(super) const DATASET: Dataset = Dataset {
     changes: Changes::stamped(&["SystemModstamp"], None),

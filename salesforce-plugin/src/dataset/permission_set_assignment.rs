@@ -1,10 +1,8 @@
 //! `permission_set_assignment`: who has a permission set, without the hidden sets of profiles, which
 //! every user has.
 
-use super::{
-    ASSIGN_PERMISSION_SETS, Bulk, Changes, Dataset, MANAGE_USERS, VIEW_SETUP, boolean, object,
-    optional, text, timestamp,
-};
+use crate::dataset::model::{Bulk, Changes, Dataset, boolean, object, optional, text, timestamp};
+use crate::dataset::permission::{ASSIGN_PERMISSION_SETS, MANAGE_USERS, VIEW_SETUP};
 
 pub(super) const DATASET: Dataset = Dataset {
     changes: Changes::stamped(&["SystemModstamp"], None),

@@ -1,8 +1,7 @@
 //! `permission_set_group`: groups of permission sets.
 
-use super::{
-    ASSIGN_PERMISSION_SETS, Dataset, VIEW_SETUP, boolean, object, optional, text, timestamp,
-};
+use crate::dataset::model::{Dataset, boolean, object, optional, text, timestamp};
+use crate::dataset::permission::{ASSIGN_PERMISSION_SETS, VIEW_SETUP};
 
 pub(super) const DATASET: Dataset = object(
     "permission_set_group",

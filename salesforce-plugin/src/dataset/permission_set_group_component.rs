@@ -1,6 +1,7 @@
 //! `permission_set_group_component`: which permission sets a group is made of.
 
-use super::{ASSIGN_PERMISSION_SETS, Dataset, VIEW_SETUP, object, text, timestamp};
+use crate::dataset::model::{Dataset, object, text, timestamp};
+use crate::dataset::permission::{ASSIGN_PERMISSION_SETS, VIEW_SETUP};
 
 pub(super) const DATASET: Dataset = object(
     "permission_set_group_component",

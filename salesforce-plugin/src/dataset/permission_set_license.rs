@@ -1,8 +1,7 @@
 //! `permission_set_license`: pools of permission-set licences, keyed for people by `DeveloperName`.
 
-use super::{
-    ASSIGN_PERMISSION_SETS, Dataset, VIEW_SETUP, date, integer, object, optional, text, timestamp,
-};
+use crate::dataset::model::{Dataset, date, integer, object, optional, text, timestamp};
+use crate::dataset::permission::{ASSIGN_PERMISSION_SETS, VIEW_SETUP};
 
 pub(super) const DATASET: Dataset = object(
     "permission_set_license",

@@ -1,7 +1,8 @@
 //! `permission_set_license_assign`: who holds a permission-set licence. A removed assignment is
 //! simply no longer returned.
 
-use super::{ASSIGN_PERMISSION_SETS, Bulk, Changes, Dataset, VIEW_SETUP, object, text, timestamp};
+use crate::dataset::model::{Bulk, Changes, Dataset, object, text, timestamp};
+use crate::dataset::permission::{ASSIGN_PERMISSION_SETS, VIEW_SETUP};
 
 pub(super) const DATASET: Dataset = Dataset {
     changes: Changes::stamped(&["SystemModstamp"], Some("CreatedDate")),

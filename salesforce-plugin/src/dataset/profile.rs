@@ -1,6 +1,7 @@
 //! `profile`: each belongs to exactly one user licence.
 
-use super::{Changes, Dataset, VIEW_SETUP, object, text, timestamp};
+use crate::dataset::model::{Changes, Dataset, copied, object, text, timestamp};
+use crate::dataset::permission::VIEW_SETUP;
 
 pub(super) const DATASET: Dataset = Dataset {
     changes: Changes::stamped(&["SystemModstamp"], None),
@@ -14,7 +15,12 @@ pub(super) const DATASET: Dataset = Dataset {
             text("Name"),
             text("UserType"),
             text("UserLicenseId"),
-            text("UserLicense.LicenseDefinitionKey"),
+            copied(
+                text("UserLicense.LicenseDefinitionKey"),
+                "user_license",
+                "UserLicenseId",
+                "LicenseDefinitionKey",
+            ),
             timestamp("SystemModstamp"),
         ],
     )

@@ -1,6 +1,9 @@
 //! `setup_audit_trail`: 180 days of changes made in Setup; says since when a user is active again.
 
-use super::{Changes, Dataset, Paging, VIEW_SETUP, object, optional, personal, text, timestamp};
+use crate::dataset::model::{
+    Changes, Dataset, Paging, object, optional, personal, text, timestamp,
+};
+use crate::dataset::permission::VIEW_SETUP;
 
 pub(super) const DATASET: Dataset = Dataset {
     by_default: false,

@@ -1,6 +1,7 @@
 //! `setup_entity_access`: which permission sets open which app.
 
-use super::{Bulk, Dataset, VIEW_SETUP, object, text, timestamp};
+use crate::dataset::model::{Bulk, Dataset, object, text, timestamp};
+use crate::dataset::permission::VIEW_SETUP;
 
 pub(super) const DATASET: Dataset = Dataset {
     by_default: false,

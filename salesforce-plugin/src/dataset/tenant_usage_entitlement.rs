@@ -1,7 +1,8 @@
 //! `tenant_usage_entitlement`: usage-based entitlements; `EndDate` is the end of the contract. A null
 //! `AmountUsed` means that it is not metered.
 
-use super::{Dataset, VIEW_SETUP, date, double, object, optional, text, timestamp};
+use crate::dataset::model::{Dataset, date, double, object, optional, text, timestamp};
+use crate::dataset::permission::VIEW_SETUP;
 
 pub(super) const DATASET: Dataset = object(
     "tenant_usage_entitlement",

@@ -1,7 +1,8 @@
 //! `two_factor_methods_info`: which second factors a user registered. Holds no secret. The result ends
 //! after 2,500 records without a word: more are read user by user.
 
-use super::{Dataset, MANAGE_MFA_IN_API, ROW_CAP, boolean, object, optional, text};
+use crate::dataset::model::{Dataset, ROW_CAP, boolean, object, optional, text};
+use crate::dataset::permission::MANAGE_MFA_IN_API;
 
 pub(super) const DATASET: Dataset = Dataset {
     by_default: false,

@@ -1,10 +1,11 @@
 //! `user`: all users, active or not; they are never deleted. Some active users of the platform
 //! itself have a `ProfileId` whose profile is not visible.
 
-use super::{
-    Bulk, CUSTOM_FIELDS, Changes, Dataset, VIEW_ALL_USERS, boolean, computed, object, optional,
-    personal, text, timestamp,
+use crate::dataset::model::{
+    Bulk, CUSTOM_FIELDS, Changes, Dataset, boolean, computed, copied, object, optional, personal,
+    text, timestamp,
 };
+use crate::dataset::permission::VIEW_ALL_USERS;
 
 pub(super) const DATASET: Dataset = Dataset {
     // Whether a login alone moves `SystemModstamp` is not documented.
@@ -14,6 +15,7 @@ pub(super) const DATASET: Dataset = Dataset {
         deletable: true,
     },
     bulk: Bulk::Yes,
+    custom_fields: true,
     own_rows: Some("Id"),
     personal: true,
     ..object(
@@ -39,8 +41,8 @@ pub(super) const DATASET: Dataset = Dataset {
             boolean("IsActive"),
             text("UserType"),
             text("ProfileId"),
-            text("Profile.Name"),
-            text("Profile.UserLicenseId"),
+            copied(text("Profile.Name"), "profile", "ProfileId", "Name"),
+            copied(text("Profile.UserLicenseId"), "profile", "ProfileId", "UserLicenseId"),
             text("UserRoleId"),
             text("ManagerId"),
             // Portal users only, and only where the org has portals.

@@ -1,6 +1,6 @@
 //! `user_app_menu_item`: the apps as the connecting user sees them.
 
-use super::{Dataset, boolean, object, text};
+use crate::dataset::model::{Dataset, boolean, object, text};
 
 pub(super) const DATASET: Dataset = Dataset {
     by_default: false,

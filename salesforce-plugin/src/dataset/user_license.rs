@@ -1,6 +1,7 @@
 //! `user_license`: pools of user licences. `Name` is not unique; `UsedLicenses` counts active users.
 
-use super::{Dataset, VIEW_SETUP, integer, object, optional, text, timestamp};
+use crate::dataset::model::{Dataset, integer, object, optional, text, timestamp};
+use crate::dataset::permission::VIEW_SETUP;
 
 pub(super) const DATASET: Dataset = object(
     "user_license",

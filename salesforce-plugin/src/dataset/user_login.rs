@@ -1,6 +1,7 @@
 //! `user_login`: frozen and locked users. A frozen user still holds a licence.
 
-use super::{Bulk, Changes, Dataset, MANAGE_USERS, boolean, object, text, timestamp};
+use crate::dataset::model::{Bulk, Changes, Dataset, boolean, object, text, timestamp};
+use crate::dataset::permission::MANAGE_USERS;
 
 pub(super) const DATASET: Dataset = Dataset {
     // Users are never deleted, so neither are these.

@@ -1,6 +1,7 @@
 //! `user_package_license`: who holds a licence of a managed package.
 
-use super::{Bulk, Changes, Dataset, MANAGE_PACKAGE_LICENSES, object, text, timestamp};
+use crate::dataset::model::{Bulk, Changes, Dataset, object, text, timestamp};
+use crate::dataset::permission::MANAGE_PACKAGE_LICENSES;
 
 pub(super) const DATASET: Dataset = Dataset {
     changes: Changes::stamped(&["SystemModstamp"], Some("CreatedDate")),

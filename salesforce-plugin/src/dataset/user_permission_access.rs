@@ -1,8 +1,9 @@
 //! `user_permission_access`: what the connecting user may do, as one record. Needs no permission.
 
-use super::{Dataset, Paging, boolean, object, optional, text};
+use crate::dataset::model::{Countable, Dataset, Paging, boolean, object, optional, text};
 
 pub(super) const DATASET: Dataset = Dataset {
+    countable: Countable::Perhaps,
     paging: Paging::None,
     by_default: false,
     ..object(

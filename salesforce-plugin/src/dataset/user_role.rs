@@ -1,6 +1,7 @@
 //! `user_role`: the role hierarchy.
 
-use super::{Changes, Dataset, VIEW_ROLES, object, text, timestamp};
+use crate::dataset::model::{Changes, Dataset, object, text, timestamp};
+use crate::dataset::permission::VIEW_ROLES;
 
 pub(super) const DATASET: Dataset = Dataset {
     changes: Changes::stamped(&["SystemModstamp"], None),

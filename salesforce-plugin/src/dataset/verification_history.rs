@@ -1,6 +1,7 @@
 //! `verification_history`: six months of identity verifications, without addresses and places.
 
-use super::{Changes, Dataset, MANAGE_USERS, Paging, object, text, timestamp};
+use crate::dataset::model::{Changes, Dataset, Paging, object, text, timestamp};
+use crate::dataset::permission::MANAGE_USERS;
 
 pub(super) const DATASET: Dataset = Dataset {
     by_default: false,

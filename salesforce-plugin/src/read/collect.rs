@@ -22,9 +22,11 @@ use crate::client::describe::Catalogue;
 use crate::client::session::Session;
 use crate::dataset::{CATALOGUE, Dataset};
 use crate::read::access::Access;
+use crate::read::context::{Context, Output, summary};
 use crate::read::estimate::{Counts, Estimate, estimate};
+use crate::read::parents::Parents;
 use crate::read::pseudonym::Pseudonyms;
-use crate::read::reader::{Context, Output, read, summary};
+use crate::read::reader::read;
 
 /// Datasets read at the same time: far below the platform's limit of 5 to 25 long requests.
 const READERS: usize = 3;
@@ -77,12 +79,14 @@ pub(crate) fn collect(
     let now_ms = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(0));
+    let parents = Parents::among(&chosen);
     let context = Context {
         session,
         catalogue: &catalogue,
         access: &access,
         pseudonyms: pseudonyms.as_ref(),
         counts: &counts,
+        parents: &parents,
         mode: request.mode,
         resume: request.resume,
         now_ms,
@@ -184,6 +188,7 @@ fn read_queue(
         // A panic in a reader thread becomes the run's error, not a lost dataset.
         let result =
             connector_api::guard::catch(dataset.name, || read(context, dataset, &mut output));
+        context.parents.end(dataset.name, result.as_ref().ok());
         let message = match result {
             Ok(summary) => Message::Done(summary),
             Err(error) => Message::Stop(error),

@@ -9,8 +9,11 @@ use std::io::Read;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 
-use crate::read::page::{Builder, Columns};
+use crate::read::page::{Builder, Columns, Unread};
 use crate::transport::http::Unfinished;
+
+/// Takes records and those of their values that could not be read; returns whether more are wanted.
+pub(crate) type TakeRecords<'a> = &'a mut dyn FnMut(RecordBatch, Vec<Unread>) -> bool;
 
 /// A record's largest size in bytes; a quote that nobody closes ends there.
 const LARGEST_RECORD: u64 = 16 << 20;
@@ -37,7 +40,7 @@ impl Results {
         body: &mut dyn Read,
         columns: &Columns,
         most: usize,
-        take: &mut dyn FnMut(RecordBatch) -> bool,
+        take: TakeRecords<'_>,
     ) -> Result<u64, Unfinished> {
         let body = Bounded { body, last: None, room: LARGEST_RECORD };
         let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(body);
@@ -57,9 +60,7 @@ impl Results {
             hash.write_usize(record.len());
             index += 1;
             if index > self.taken {
-                rows.push(columns, &places, &record).map_err(|reason| {
-                    Unfinished::Malformed(format!("line {}: {reason}", reader.position().line()))
-                })?;
+                rows.push(&places, &record);
             } else if index == self.taken && hash.finish() != self.seen {
                 return Err(malformed("the results are others when they are read again"));
             }
@@ -82,10 +83,10 @@ impl Results {
         columns: &Columns,
         index: u64,
         seen: u64,
-        take: &mut dyn FnMut(RecordBatch) -> bool,
+        take: TakeRecords<'_>,
     ) -> Result<(), Unfinished> {
-        let batch = rows.finish(columns).map_err(Unfinished::Malformed)?;
-        if !take(batch) {
+        let (batch, unread) = rows.finish(columns).map_err(Unfinished::Malformed)?;
+        if !take(batch, unread) {
             return Err(Unfinished::Unwanted);
         }
         (self.taken, self.seen) = (index, seen);
@@ -93,19 +94,23 @@ impl Results {
     }
 }
 
-/// Where in a record each column stands. No header at all is a result without records.
+/// The place of each column in a record. No header at all is a result without records.
 fn places(columns: &Columns, header: &csv::ByteRecord) -> Result<Vec<Option<usize>>, Unfinished> {
-    let places: Vec<Option<usize>> = columns
-        .fields()
-        .iter()
-        .map(|(name, _)| {
-            header.iter().position(|column| column.eq_ignore_ascii_case(name.as_bytes()))
-        })
-        .collect();
-    if places.iter().all(Option::is_none) && header.iter().any(|column| !column.is_empty()) {
-        return Err(malformed("the results have none of the fields that were asked for"));
+    if header.iter().all(<[u8]>::is_empty) {
+        return Ok(Vec::new());
     }
-    Ok(places)
+    let place =
+        |name: &str| header.iter().position(|column| column.eq_ignore_ascii_case(name.as_bytes()));
+    columns
+        .names()
+        .enumerate()
+        .map(|(column, name)| match place(name) {
+            None if columns.is_asked(column) => {
+                Err(malformed(&format!("the results lack the field `{name}`")))
+            }
+            place => Ok(place),
+        })
+        .collect()
 }
 
 fn malformed(reason: &str) -> Unfinished {
@@ -147,52 +152,45 @@ impl Read for Bounded<'_> {
 
 struct Rows {
     builders: Vec<Builder>,
+    unread: Vec<Unread>,
     count: usize,
 }
 
 impl Rows {
     fn new(columns: &Columns) -> Rows {
         let builders = columns.fields().iter().map(|(_, kind)| Builder::new(*kind)).collect();
-        Rows { builders, count: 0 }
+        Rows { builders, unread: Vec::new(), count: 0 }
     }
 
-    fn push(
-        &mut self,
-        columns: &Columns,
-        places: &[Option<usize>],
-        record: &csv::ByteRecord,
-    ) -> Result<(), String> {
-        for ((builder, (name, _)), place) in
-            self.builders.iter_mut().zip(columns.fields()).zip(places)
-        {
-            let value = place.and_then(|place| record.get(place)).unwrap_or_default();
-            if value.is_empty() {
+    /// Adds a record. A value that does not fit its type is null.
+    fn push(&mut self, places: &[Option<usize>], record: &csv::ByteRecord) {
+        for (column, builder) in self.builders.iter_mut().enumerate() {
+            let place = places.get(column).copied().flatten();
+            let value = place.and_then(|place| record.get(place));
+            let Some(value) = value.filter(|value| !value.is_empty()) else {
                 builder.null();
                 continue;
-            }
-            let text = std::str::from_utf8(value)
-                .map_err(|_| format!("field `{name}` is not valid text"))?;
-            let clean;
-            let text = if text.contains('\0') {
-                clean = text.replace('\0', "");
-                &clean
-            } else {
-                text
             };
-            builder
-                .text(text)
-                .ok_or_else(|| format!("field `{name}` holds a text that does not fit its type"))?;
+            let text = std::str::from_utf8(value).ok().map(without_nul);
+            if text.and_then(|text| builder.text(&text)).is_none() {
+                builder.null();
+                self.unread.push(Unread { row: self.count, column });
+            }
         }
         self.count += 1;
-        Ok(())
     }
 
-    fn finish(self, columns: &Columns) -> Result<RecordBatch, String> {
+    fn finish(self, columns: &Columns) -> Result<(RecordBatch, Vec<Unread>), String> {
         let arrays = self.builders.into_iter().map(Builder::finish).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(self.count));
         RecordBatch::try_new_with_options(columns.schema(), arrays, &options)
+            .map(|batch| (batch, self.unread))
             .map_err(|error| error.to_string())
     }
+}
+
+fn without_nul(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.contains('\0') { text.replace('\0', "").into() } else { text.into() }
 }
 
 #[cfg(test)]
@@ -212,11 +210,17 @@ mod tests {
             ("OptionsIsPost".into(), FieldType::Boolean),
             ("Gone".into(), FieldType::Text),
         ])
+        .of_answer(&["Id", "LoginTime", "Status", "OptionsIsPost"].map(Into::into))
+    }
+
+    /// The columns of a result with these two fields.
+    fn two(first: &str, second: &str) -> Columns {
+        columns().of_answer(&[first.into(), second.into()])
     }
 
     fn parse(body: &[u8], columns: &Columns, most: usize) -> Result<Vec<RecordBatch>, String> {
         let mut batches = Vec::new();
-        let read = Results::default().read(&mut &*body, columns, most, &mut |batch| {
+        let read = Results::default().read(&mut &*body, columns, most, &mut |batch, _| {
             batches.push(batch);
             true
         });
@@ -256,7 +260,13 @@ mod tests {
     fn an_empty_result_has_a_header_or_nothing() {
         assert!(parse(b"", &columns(), 10).unwrap().is_empty());
         assert!(parse(b"\n", &columns(), 10).unwrap().is_empty());
-        assert!(parse(b"\"Id\",\"Status\"\n", &columns(), 10).unwrap().is_empty());
+        assert!(parse(b"\"Id\",\"Status\"\n", &two("Id", "Status"), 10).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_result_without_a_field_that_was_asked_for_is_refused() {
+        let error = parse(b"\"Id\",\"Status\"\n\"1\",\"\"\n", &columns(), 10).unwrap_err();
+        assert!(error.contains("lack the field `LoginTime`"), "{error}");
     }
 
     #[test]
@@ -276,10 +286,20 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_does_not_fit_is_named_by_line_and_field_only() {
-        let error = parse(b"\"Id\",\"LoginTime\"\n\"1\",\"canary\"\n", &columns(), 10).unwrap_err();
-        assert!(error.contains("LoginTime") && !error.contains("canary"), "{error}");
-        let error = parse(b"\"Id\",\"Status\"\n\"1\"\n", &columns(), 10).unwrap_err();
+    fn a_value_that_does_not_fit_is_null_and_noted() {
+        let columns = two("Id", "LoginTime");
+        let body = b"\"Id\",\"LoginTime\"\n\"1\",\"2026-01-31T10:11:12.000Z\"\n\"2\",\"canary\"\n";
+        let mut taken = Vec::new();
+        let read =
+            Results::default().read(&mut body.as_slice(), &columns, 10, &mut |batch, unread| {
+                taken.push((batch, unread));
+                true
+            });
+        assert_eq!(read, Ok(2));
+        let [(batch, unread)] = taken.as_slice() else { panic!("{taken:?}") };
+        assert!(batch.column(1).is_valid(0) && batch.column(1).is_null(1));
+        assert_eq!(*unread, [Unread { row: 1, column: 1 }]);
+        let error = parse(b"\"Id\",\"Status\"\n\"1\"\n", &two("Id", "Status"), 10).unwrap_err();
         assert!(error.contains("1 values instead of 2"), "{error}");
     }
 
@@ -298,7 +318,8 @@ mod tests {
 
     #[test]
     fn nul_bytes_are_left_out() {
-        let batches = parse(b"\"Id\",\"Status\"\n\"1\",\"a\0b\"\n", &columns(), 10).unwrap();
+        let batches =
+            parse(b"\"Id\",\"Status\"\n\"1\",\"a\0b\"\n", &two("Id", "Status"), 10).unwrap();
         assert_eq!(batches[0].column(2).as_string::<i32>().value(0), "ab");
     }
 
@@ -329,13 +350,13 @@ mod tests {
 
     #[test]
     fn results_that_break_off_anywhere_are_handed_over_once_each_when_read_again() {
-        let (columns, body) = (columns(), ten("0"));
+        let (columns, body) = (two("Id", "Status"), ten("0"));
         for first in 0..body.len() {
             for second in [first / 2, first, body.len() - 1] {
                 let mut results = Results::default();
                 let mut batches = Vec::new();
                 let mut read = |body: &mut dyn Read| {
-                    results.read(body, &columns, 3, &mut |batch| {
+                    results.read(body, &columns, 3, &mut |batch, _| {
                         batches.push(batch);
                         true
                     })
@@ -351,13 +372,13 @@ mod tests {
 
     #[test]
     fn results_that_are_others_or_fewer_when_read_again_are_refused() {
-        let (columns, body) = (columns(), ten("0"));
+        let (columns, body) = (two("Id", "Status"), ten("0"));
         let fewer: String = body.split_inclusive('\n').take(3).collect();
         for other in [ten("x"), fewer] {
             let mut results = Results::default();
             let mut taken = 0;
             let mut read = |body: &mut dyn Read| {
-                results.read(body, &columns, 3, &mut |batch| {
+                results.read(body, &columns, 3, &mut |batch, _| {
                     taken += batch.num_rows();
                     true
                 })
@@ -371,7 +392,8 @@ mod tests {
     #[test]
     fn a_quote_that_nobody_closes_does_not_fill_the_memory() {
         let endless = b"\"Id\",\"Status\"\n\"1\",\"".chain(std::io::repeat(b'x'));
-        let read = Results::default().read(&mut { endless }, &columns(), 10, &mut |_| true);
+        let read =
+            Results::default().read(&mut { endless }, &two("Id", "Status"), 10, &mut |_, _| true);
         let Err(Unfinished::Malformed(reason)) = read else { panic!("{read:?}") };
         assert!(reason.contains("larger than 16 MiB"), "{reason}");
     }
@@ -379,7 +401,9 @@ mod tests {
     #[test]
     fn nobody_reads_on_when_no_more_is_wanted() {
         let body = ten("0");
-        let read = Results::default().read(&mut body.as_bytes(), &columns(), 3, &mut |_| false);
+        let read =
+            Results::default()
+                .read(&mut body.as_bytes(), &two("Id", "Status"), 3, &mut |_, _| false);
         assert_eq!(read, Err(Unfinished::Unwanted));
     }
 }

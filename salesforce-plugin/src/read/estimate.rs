@@ -132,10 +132,10 @@ pub(crate) fn estimate(
                 Source::Tooling(_) => pages,
                 Source::Object(_) if bulk => {
                     let parts = rows.div_ceil(PART);
-                    1 + JOB + parts + parts.div_ceil(PARTS_NAMED)
+                    2 + JOB + parts + parts.div_ceil(PARTS_NAMED)
                 }
-                // Described, read, and counted where one page does not show it whole.
-                Source::Object(_) => 1 + pages + u64::from(pages > 1),
+                // Described, read and counted.
+                Source::Object(_) => 2 + pages,
             };
             DatasetEstimate { dataset: dataset.name, records, requests, bulk }
         })
@@ -162,9 +162,9 @@ mod tests {
         let datasets = [Dataset::named("user").unwrap(), Dataset::named("profile").unwrap()];
         let counts = counts(&[("User", 1_000_000), ("Profile", 30)]);
         let by_job = estimate(&datasets, &counts, &Selection::default(), None);
-        assert_eq!(by_job.datasets[0].requests, 1 + 10 + 20 + 4);
+        assert_eq!(by_job.datasets[0].requests, 2 + 10 + 20 + 4);
         assert!(by_job.datasets[0].bulk && !by_job.datasets[1].bulk);
-        assert_eq!(by_job.datasets[1].requests, 2);
+        assert_eq!(by_job.datasets[1].requests, 3);
         let pages = Selection { bulk_rows: None, ..Selection::default() };
         let by_pages = estimate(&datasets, &counts, &pages, None);
         assert_eq!(by_pages.datasets[0].requests, 502);

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use connector_api::message::{DatasetStatus, DatasetSummary};
+use connector_api::message::{DatasetStatus, DatasetSummary, Proof, ProofBy};
 use serde_json::{Map, Value};
 
 use crate::client::api_error::ApiError;
 use crate::dataset::Dataset;
-use crate::read::reader::{Context, Ended, Output, hidden, summary};
+use crate::read::context::{Context, Output, Stop, hidden, summary};
 
 /// Name, allowance, rest.
 type Row = (String, Option<i64>, Option<i64>);
@@ -18,7 +18,7 @@ pub(crate) fn read(
     context: &Context<'_>,
     dataset: &'static Dataset,
     output: &mut dyn Output,
-) -> Result<DatasetSummary, Ended> {
+) -> Result<DatasetSummary, Stop> {
     let path = format!("/services/data/v{}.0/limits", context.catalogue.version);
     let rows = context.session.get(&path, None, |answer| {
         let limits: Map<String, Value> =
@@ -39,7 +39,7 @@ pub(crate) fn read(
         Err(ApiError::Refused(refusal)) if refusal.is_hidden() => {
             return Ok(hidden(dataset, context.access, Some(&refusal)));
         }
-        Err(ApiError::Fatal(error)) => return Err(Ended::Run(error)),
+        Err(ApiError::Fatal(error)) => return Err(Stop::Run(error)),
         Err(error) => {
             return Ok(summary(dataset, DatasetStatus::Failed, error.into_error().message));
         }
@@ -48,13 +48,14 @@ pub(crate) fn read(
     if count > 0 {
         let state = serde_json::json!({ "rows": count }).to_string();
         let batch = batch(&rows)
-            .map_err(|reason| Ended::Dataset(summary(dataset, DatasetStatus::Failed, reason)))?;
-        output.batch(dataset.name, batch, state).map_err(Ended::Run)?;
+            .map_err(|reason| Stop::Dataset(summary(dataset, DatasetStatus::Failed, reason)))?;
+        output.batch(dataset.name, batch, state).map_err(Stop::Run)?;
     }
     context.session.host().progress(dataset.name, count, Some(count));
     Ok(DatasetSummary {
         rows: count,
         expected: Some(count),
+        proof: Some(Proof { by: ProofBy::None, counted: None }),
         ..summary(dataset, DatasetStatus::Complete, None)
     })
 }

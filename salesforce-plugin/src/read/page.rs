@@ -19,6 +19,8 @@ use serde::de::{
 #[derive(Debug)]
 pub(crate) struct Columns {
     fields: Vec<(String, FieldType)>,
+    /// Which of them an answer must have; the others are null.
+    asked: Vec<bool>,
     schema: Arc<Schema>,
     root: Node,
 }
@@ -38,15 +40,31 @@ enum Target {
 impl Columns {
     /// Columns by API name; a dotted name is reached over relationships.
     pub(crate) fn new(fields: Vec<(String, FieldType)>) -> Columns {
-        let mut root = Node::default();
-        for (index, (name, _)) in fields.iter().enumerate() {
-            root.insert(name, index);
-        }
         let schema = fields
             .iter()
             .map(|(name, kind)| Field::new(name, data_type(*kind), true))
             .collect::<Vec<_>>();
-        Columns { fields, schema: Arc::new(Schema::new(schema)), root }
+        let asked = vec![true; fields.len()];
+        Columns::of(fields, asked, Arc::new(Schema::new(schema)))
+    }
+
+    /// The same columns for an answer that has only these fields.
+    pub(crate) fn of_answer(&self, asked: &[String]) -> Columns {
+        let asked = self.names().map(|name| asked.iter().any(|field| field == name)).collect();
+        Columns::of(self.fields.clone(), asked, self.schema())
+    }
+
+    fn of(fields: Vec<(String, FieldType)>, asked: Vec<bool>, schema: Arc<Schema>) -> Columns {
+        let mut root = Node::default();
+        for (index, (name, _)) in fields.iter().enumerate().filter(|(index, _)| asked[*index]) {
+            root.insert(name, index);
+        }
+        Columns { fields, asked, schema, root }
+    }
+
+    /// Whether an answer must have the column at that place.
+    pub(crate) fn is_asked(&self, column: usize) -> bool {
+        self.asked[column]
     }
 
     /// Name and type, in order.
@@ -99,6 +117,17 @@ pub(crate) fn data_type(kind: FieldType) -> DataType {
     }
 }
 
+/// A value that could not be read; it is null in its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unread {
+    pub(crate) row: usize,
+    /// Its place among the columns.
+    pub(crate) column: usize,
+}
+
+/// What a text holds in the place of a character that is none; Unicode keeps it free of meaning.
+const NO_CHARACTER: char = '\u{ffff}';
+
 /// A page.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -110,14 +139,25 @@ pub(crate) struct Page {
     pub(crate) next_records_url: Option<String>,
     /// The records.
     pub(crate) batch: RecordBatch,
+    /// Their values that could not be read.
+    pub(crate) unread: Vec<Unread>,
 }
 
 impl Page {
-    /// Parses a page; keys may come in any order, unknown ones are ignored.
+    /// Parses a page; keys may come in any order, unknown ones are ignored. A value that does not fit
+    /// its type is null.
     ///
     /// # Errors
-    /// A sentence that names the first thing that is not as documented. Nothing of the page is kept.
+    /// A sentence that names the first thing that is not as documented: a missing column is. Nothing
+    /// of the page is kept.
     pub(crate) fn parse(body: &[u8], columns: &Columns) -> Result<Page, String> {
+        Page::parse_strictly(body, columns).or_else(|reason| match without_unreadable(body) {
+            Some(body) => Page::parse_strictly(&body, columns),
+            None => Err(reason),
+        })
+    }
+
+    fn parse_strictly(body: &[u8], columns: &Columns) -> Result<Page, String> {
         let mut deserializer = serde_json::Deserializer::from_slice(body);
         let page =
             PageSeed(columns).deserialize(&mut deserializer).map_err(|error| error.to_string())?;
@@ -144,21 +184,23 @@ impl<'de> Visitor<'de> for PageSeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Page, A::Error> {
-        let (mut total_size, mut done, mut next, mut batch) = (None, None, None, None);
+        let (mut total_size, mut done, mut next, mut records) = (None, None, None, None);
         while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
             match key.as_ref() {
                 "totalSize" => total_size = map.next_value::<Option<u64>>()?,
                 "done" => done = Some(map.next_value::<bool>()?),
                 "nextRecordsUrl" => next = map.next_value::<Option<String>>()?,
-                "records" => batch = Some(map.next_value_seed(RecordsSeed(self.0))?),
+                "records" => records = Some(map.next_value_seed(RecordsSeed(self.0))?),
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
+        let (batch, unread) = records.ok_or_else(|| A::Error::missing_field("records"))?;
         Ok(Page {
             total_size,
             done: done.ok_or_else(|| A::Error::missing_field("done"))?,
             next_records_url: next,
-            batch: batch.ok_or_else(|| A::Error::missing_field("records"))?,
+            batch,
+            unread,
         })
     }
 }
@@ -166,26 +208,32 @@ impl<'de> Visitor<'de> for PageSeed<'_> {
 struct RecordsSeed<'a>(&'a Columns);
 
 impl<'de> DeserializeSeed<'de> for RecordsSeed<'_> {
-    type Value = RecordBatch;
+    type Value = (RecordBatch, Vec<Unread>);
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<RecordBatch, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_seq(self)
     }
 }
 
 impl<'de> Visitor<'de> for RecordsSeed<'_> {
-    type Value = RecordBatch;
+    type Value = (RecordBatch, Vec<Unread>);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of records")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<RecordBatch, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut builders: Vec<Builder> =
             self.0.fields.iter().map(|(_, kind)| Builder::new(*kind)).collect();
+        let mut unread = Vec::new();
         let mut rows = 0;
         while seq
-            .next_element_seed(RecordSeed { node: &self.0.root, builders: &mut builders, rows })?
+            .next_element_seed(RecordSeed {
+                node: &self.0.root,
+                builders: &mut builders,
+                unread: &mut unread,
+                rows,
+            })?
             .is_some()
         {
             rows += 1;
@@ -195,8 +243,9 @@ impl<'de> Visitor<'de> for RecordsSeed<'_> {
         }
         let arrays = builders.into_iter().map(Builder::finish).collect();
         let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(self.0.schema.clone(), arrays, &options)
-            .map_err(A::Error::custom)
+        let batch = RecordBatch::try_new_with_options(self.0.schema.clone(), arrays, &options)
+            .map_err(A::Error::custom)?;
+        Ok((batch, unread))
     }
 }
 
@@ -204,6 +253,7 @@ impl<'de> Visitor<'de> for RecordsSeed<'_> {
 struct RecordSeed<'a> {
     node: &'a Node,
     builders: &'a mut [Builder],
+    unread: &'a mut Vec<Unread>,
     /// Complete rows before this record.
     rows: usize,
 }
@@ -230,6 +280,7 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let keys = &self.node.keys;
+        let mut seen = Seen::default();
         let mut cursor = 0;
         while let Some(found) = map.next_key_seed(KeySeed { keys, cursor })? {
             let Some(position) = found else {
@@ -237,25 +288,36 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
                 continue;
             };
             cursor = position + 1;
+            seen.note(position);
             match &keys[position].1 {
                 Target::Column(index) => {
                     let builder = &mut self.builders[*index];
                     if builder.len() > self.rows {
                         map.next_value::<IgnoredAny>()?; // the key stands twice: the first counts
                     } else {
-                        map.next_value_seed(ValueSeed { builder, name: &keys[position].0 })?;
+                        if !map.next_value_seed(ValueSeed(builder))? {
+                            builder.null();
+                            self.unread.push(Unread { row: self.rows, column: *index });
+                        }
                     }
                 }
                 Target::Parent(node) => {
                     map.next_value_seed(RecordSeed {
                         node,
                         builders: &mut *self.builders,
+                        unread: &mut *self.unread,
                         rows: self.rows,
                     })?;
                 }
             }
         }
-        Ok(())
+        match seen.first_missing(keys.len()) {
+            Some(position) => Err(A::Error::custom(format_args!(
+                "a record lacks the field `{}`",
+                keys[position].0
+            ))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -290,70 +352,144 @@ impl<'de> Visitor<'de> for KeySeed<'_> {
     }
 }
 
-struct ValueSeed<'a> {
-    builder: &'a mut Builder,
-    name: &'a str,
+/// The keys that a record had, by their place among the wanted ones.
+#[derive(Default)]
+struct Seen {
+    first: u128,
+    others: Vec<usize>,
 }
 
-impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
-    type Value = ();
+impl Seen {
+    fn note(&mut self, position: usize) {
+        match u32::try_from(position).ok().and_then(|position| 1u128.checked_shl(position)) {
+            Some(bit) => self.first |= bit,
+            None => self.others.push(position),
+        }
+    }
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+    fn first_missing(&self, keys: usize) -> Option<usize> {
+        let bits = u32::try_from(keys).unwrap_or(u32::MAX).min(u128::BITS);
+        let present = self.first.trailing_ones();
+        if present < bits {
+            return usize::try_from(present).ok();
+        }
+        (128..keys).find(|position| !self.others.contains(position))
+    }
+}
+
+/// Takes a value; says whether it could be read. What could not be was not appended.
+struct ValueSeed<'a>(&'a mut Builder);
+
+impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl ValueSeed<'_> {
-    fn push<E: serde::de::Error>(
-        self,
-        pushed: Option<()>,
-        shown: &dyn fmt::Display,
-    ) -> Result<(), E> {
-        pushed.ok_or_else(|| E::custom(format_args!("field `{}` holds {shown}", self.name)))
+impl<'de> Visitor<'de> for ValueSeed<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<bool, E> {
+        self.0.null();
+        Ok(true)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<bool, E> {
+        Ok(self.0.boolean(value).is_some())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<bool, E> {
+        Ok(self.0.integer(value).is_some())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<bool, E> {
+        Ok(i64::try_from(value).ok().and_then(|value| self.0.integer(value)).is_some())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<bool, E> {
+        Ok(self.0.double(value).is_some())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<bool, E> {
+        Ok(self.0.text(value).is_some())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(false)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(false)
     }
 }
 
-impl<'de> Visitor<'de> for ValueSeed<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a value for field `{}`", self.name)
+/// A JSON text whose halves of surrogate pairs, and numbers that no type holds, are replaced by a
+/// character that has no meaning. `None` if it has neither.
+fn without_unreadable(body: &[u8]) -> Option<Vec<u8>> {
+    let mut clean = Vec::with_capacity(body.len() + 64);
+    let mut changed = false;
+    let mut in_string = false;
+    let mut at = 0;
+    while let Some(&byte) = body.get(at) {
+        let rest = &body[at..];
+        let length = match byte {
+            b'\\' if in_string => {
+                let pair = high(rest) && rest.get(6..).is_some_and(low);
+                if pair {
+                    12
+                } else if high(rest) || low(rest) {
+                    clean.extend_from_slice(br"\uffff");
+                    changed = true;
+                    at += 6;
+                    continue;
+                } else {
+                    2
+                }
+            }
+            b'"' => {
+                in_string = !in_string;
+                1
+            }
+            b'-' | b'0'..=b'9' if !in_string => {
+                let is_part = |b: &&u8| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+                let length = rest.iter().take_while(is_part).count();
+                let number = std::str::from_utf8(&rest[..length]).unwrap_or_default();
+                if number.parse::<f64>().is_ok_and(f64::is_infinite) {
+                    clean.extend_from_slice(br#""\uffff""#);
+                    changed = true;
+                    at += length;
+                    continue;
+                }
+                length
+            }
+            _ => 1,
+        };
+        clean.extend_from_slice(&rest[..length.min(rest.len())]);
+        at += length;
     }
+    changed.then_some(clean)
+}
 
-    fn visit_unit<E>(self) -> Result<(), E> {
-        self.builder.null();
-        Ok(())
-    }
+/// The code unit of an escape at the beginning of the text.
+fn escaped(text: &[u8]) -> Option<u32> {
+    let digits = text.strip_prefix(br"\u")?.get(..4)?;
+    u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
 
-    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<(), E> {
-        let pushed = self.builder.boolean(value);
-        self.push(pushed, &"true or false")
-    }
+fn high(text: &[u8]) -> bool {
+    escaped(text).is_some_and(|unit| (0xd800..0xdc00).contains(&unit))
+}
 
-    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
-        let pushed = self.builder.integer(value);
-        self.push(pushed, &"a number")
-    }
-
-    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
-        let pushed = i64::try_from(value).ok().and_then(|value| self.builder.integer(value));
-        self.push(pushed, &"a number out of range")
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
-        let pushed = self.builder.double(value);
-        self.push(pushed, &"a number with decimals")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<(), E> {
-        let pushed = self.builder.text(value);
-        // The value itself may be personal data: only its kind is told.
-        self.push(pushed, &"a text that does not fit its type")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
-        Err(A::Error::custom(format_args!("field `{}` holds an object", self.name)))
-    }
+fn low(text: &[u8]) -> bool {
+    escaped(text).is_some_and(|unit| (0xdc00..0xe000).contains(&unit))
 }
 
 /// Collects the values of one column.
@@ -448,13 +584,16 @@ impl Builder {
         Some(())
     }
 
-    /// Appends a value written as text; none if it does not fit the type.
+    /// Appends a value written as text; `None` if it does not fit the type.
     pub(crate) fn text(&mut self, value: &str) -> Option<()> {
         match self {
+            Builder::Text(_) if value.contains(NO_CHARACTER) => return None,
             Builder::Text(builder) => builder.append_value(value),
             Builder::Boolean(builder) => builder.append_value(value.parse().ok()?),
             Builder::Integer(builder) => builder.append_value(parse_integer(value)?),
-            Builder::Double(builder) => builder.append_value(value.parse().ok()?),
+            Builder::Double(builder) => {
+                builder.append_value(value.parse().ok().filter(|n: &f64| n.is_finite())?);
+            }
             Builder::Timestamp(builder) => builder.append_value(parse_timestamp(value)?),
             Builder::Date(builder) => builder.append_value(parse_date(value)?),
         }
@@ -600,18 +739,57 @@ mod tests {
         }
     }
 
+    /// A page of `Id` and one more field.
+    fn of_two(field: &str, records: &str) -> Result<Page, String> {
+        let columns = columns().of_answer(&["Id".into(), field.into()]);
+        let body = format!(r#"{{"totalSize":2,"done":true,"records":[{records}]}}"#);
+        Page::parse(body.as_bytes(), &columns)
+    }
+
     #[test]
-    fn a_value_that_does_not_fit_its_type_is_an_error_that_names_the_field_and_not_the_value() {
-        let error = parse(r#"{"Id":"1","Total":"canary"}"#).unwrap_err();
-        assert!(error.contains("field `Total`") && !error.contains("canary"), "{error}");
-        let error = parse(r#"{"Id":"1","At":"canary"}"#).unwrap_err();
-        assert!(error.contains("field `At`"), "{error}");
+    fn a_value_that_cannot_be_read_is_null_and_noted_and_its_record_is_kept() {
+        for (field, value) in [
+            ("Total", r#""canary""#),
+            ("Total", "1.5"),
+            ("Total", "1e400"),
+            ("Total", "99999999999999999999"),
+            ("At", r#""canary""#),
+            ("At", r#""2026-01-31""#),
+            ("At", r#""20190-01-31T10:11:12.000+0000""#),
+            ("At", r#"{"latitude":1}"#),
+            ("IsActive", "[1]"),
+            ("Profile.Name", r#"{"Name":{"street":"a"}}"#),
+            ("Profile.Name", r#"{"Name":"cut \ud83d"}"#),
+            ("Profile.Name", r#"{"Name":"\udc00\ud83d\u0041 -1e999"}"#),
+        ] {
+            let name = field.split('.').next().unwrap();
+            let records = format!(r#"{{"Id":"1","{name}":null}},{{"Id":"2","{name}":{value}}}"#);
+            let page = of_two(field, &records).unwrap();
+            assert_eq!(page.batch.num_rows(), 2, "{value}");
+            let column = page.batch.schema().index_of(field).unwrap();
+            assert!(page.batch.column(column).is_null(1), "{value}");
+            assert_eq!(page.unread, [Unread { row: 1, column }], "{value}");
+        }
+        let page =
+            of_two("Profile.Name", r#"{"Id":"1","Profile":{"Name":"\ud83d\ude00 \\ud83d"}}"#);
+        let page = page.unwrap();
+        assert_eq!(page.batch.column(2).as_string::<i32>().value(0), "\u{1f600} \\ud83d");
+        assert!(page.unread.is_empty(), "a whole pair, and a backslash");
+    }
+
+    #[test]
+    fn a_record_without_a_field_that_was_asked_for_is_refused() {
+        let error = of_two("Total", r#"{"Id":"1","Total":1},{"Id":"2"}"#).unwrap_err();
+        assert!(error.contains("lacks the field `Total`"), "{error}");
+        let error = of_two("Profile.Name", r#"{"Id":"1","Profile":{}}"#).unwrap_err();
+        assert!(error.contains("lacks the field `Name`"), "{error}");
+        of_two("Profile.Name", r#"{"Id":"1","Profile":null}"#).unwrap();
     }
 
     #[test]
     fn ten_thousand_changed_pages_are_read_or_refused_and_never_half_read() {
         let columns = columns();
-        let text = br#"{"totalSize":2,"done":false,"nextRecordsUrl":"/services/data/v66.0/query/0r8-2000","records":[{"attributes":{"type":"User"},"Id":"1","IsActive":true,"Profile":{"Name":"P","UserLicense":{"Name":"L"}},"Total":7,"At":"2026-01-31T10:11:12.345+0000"},{"Id":"2","Total":300.0,"Profile":null}]}"#;
+        let text = br#"{"totalSize":2,"done":false,"nextRecordsUrl":"/services/data/v66.0/query/0r8-2000","records":[{"attributes":{"type":"User"},"Id":"1","IsActive":true,"Profile":{"Name":"P","UserLicense":{"Name":"L"}},"Total":7,"At":"2026-01-31T10:11:12.345+0000"},{"Id":"2","IsActive":false,"Profile":null,"Total":300.0,"At":null}]}"#;
         let (mut read, mut refused) = (0, 0);
         crate::read::mutation::mutations(text, 10_000, |body| match Page::parse(body, &columns) {
             Ok(page) => {

@@ -184,8 +184,10 @@ mod tests {
     fn custom_fields_of_any_type_become_one_column() {
         let custom = vec!["Cost__c".to_owned(), "Head__c".to_owned()];
         let mut shape = shape("user", &["Id"], &custom);
-        let batch =
-            rows(&mut shape, r#"{"Id":"1","Cost__c":17,"Head__c":true},{"Id":"2","Cost__c":null}"#);
+        let batch = rows(
+            &mut shape,
+            r#"{"Id":"1","Cost__c":17,"Head__c":true},{"Id":"2","Cost__c":null,"Head__c":null}"#,
+        );
         let column = batch.column_by_name(CUSTOM_FIELDS).unwrap().as_string::<i32>();
         assert_eq!(column.value(0), r#"{"Cost__c":"17","Head__c":"true"}"#);
         assert!(column.is_null(1));

@@ -1,5 +1,8 @@
 //! What a dataset's checkpoint says: how far reading came, and from where changes are read next.
 
+use std::collections::BTreeMap;
+
+use connector_api::message::UnreadableValue;
 use serde::{Deserialize, Serialize};
 
 use crate::read::soql::After;
@@ -31,6 +34,15 @@ pub(crate) struct State {
     pub(crate) whole_at: i64,
     /// When the org last described its fields.
     pub(crate) described_at: i64,
+    /// Records of a log by day, in days since 1970.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) days: BTreeMap<i64, u64>,
+    /// Tells what was copied from other datasets.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) copies: String,
+    /// Values of the records that could not be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unreadable: Vec<UnreadableValue>,
 }
 
 impl State {
@@ -48,6 +60,9 @@ impl State {
             newest: None,
             whole_at,
             described_at: whole_at,
+            days: BTreeMap::new(),
+            copies: String::new(),
+            unreadable: Vec::new(),
         }
     }
 

@@ -1,25 +1,18 @@
-//! Which hosts may be asked for, and which may see a credential.
-//!
-//! [`LoginHosts::parse`] turns what an administrator typed as the domain into the login hosts to
-//! try; [`is_org_host`] is the one test every host passes before a request with a credential leaves.
+//! Turns what an administrator typed as the domain into the login hosts to try.
 //!
 //! # Source
 //! Salesforce Help, "My Domain URL formats"; the rules are pinned by the vectors in the tests.
 
 use url::{Host, Url};
 
+use crate::settings::org_host::{
+    LOGIN_HOST, TEST_HOST, is_instance_host, is_instance_name, is_label, strip_domain,
+};
 use crate::settings::org_url::OrgHost;
-
-/// The generic login host.
-pub(crate) const LOGIN_HOST: &str = "login.salesforce.com";
-/// The generic login host of sandboxes.
-pub(crate) const TEST_HOST: &str = "test.salesforce.com";
 
 const LONGEST_INPUT: usize = 2_000;
 const PARTITIONS: [&str; 7] =
     ["sandbox", "develop", "scratch", "trailblaze", "demo", "patch", "free"];
-const MY_DOMAIN_SUFFIXES: [&str; 3] =
-    ["my.salesforce.com", "my.salesforce.mil", "my.sfcrmproducts.cn"];
 const TWINS: [(&str, &str); 4] = [
     ("lightning.force.com", "my.salesforce.com"),
     ("my.salesforce-setup.com", "my.salesforce.com"),
@@ -186,15 +179,6 @@ fn from_label(label: &str) -> Result<LoginHosts, Refused> {
     Ok(LoginHosts { candidates, warning: None })
 }
 
-fn is_label(label: &str) -> bool {
-    let bytes = label.as_bytes();
-    let edge = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    (1..=63).contains(&bytes.len())
-        && bytes.iter().all(|b| edge(b) || *b == b'-')
-        && bytes.first().is_some_and(edge)
-        && bytes.last().is_some_and(edge)
-}
-
 /// `acme.develop` and `acme.my` lack only the rest of the name.
 fn expand_shorthand(host: &str) -> String {
     match host.split_once('.') {
@@ -214,11 +198,6 @@ fn to_login_twin(host: &str) -> String {
         }
     }
     host.to_owned()
-}
-
-/// The labels before `domain`, if `host` ends with it at a label boundary.
-fn strip_domain<'a>(host: &'a str, domain: &str) -> Option<&'a str> {
-    host.strip_suffix(domain)?.strip_suffix('.').filter(|labels| !labels.is_empty())
 }
 
 fn explain_wrong_kind(host: &str) -> Result<(), Refused> {
@@ -242,32 +221,6 @@ fn explain_wrong_kind(host: &str) -> Result<(), Refused> {
         return Ok(());
     };
     refuse(format!("`{host}` {kind}, not the org's login host"))
-}
-
-/// Whether a request with a credential may go to that host: a My Domain host, a generic login host,
-/// or an instance host; compared at label boundaries, never by plain suffix.
-pub(crate) fn is_org_host(host: &str) -> bool {
-    let well_formed = host.len() <= 253
-        && host.split('.').all(|label| is_label(label) && !label.starts_with("xn--"));
-    well_formed
-        && (host == LOGIN_HOST
-            || host == TEST_HOST
-            || MY_DOMAIN_SUFFIXES.iter().any(|domain| strip_domain(host, domain).is_some())
-            || is_instance_host(host))
-}
-
-fn is_instance_host(host: &str) -> bool {
-    strip_domain(host, "salesforce.com").is_some_and(is_instance_name)
-}
-
-/// `na123`, `eu55`, `cs91a`: two to four letters, one to four digits, perhaps a letter.
-fn is_instance_name(label: &str) -> bool {
-    let letters = label.bytes().take_while(u8::is_ascii_lowercase).count();
-    let digits = label.bytes().skip(letters).take_while(u8::is_ascii_digit).count();
-    let rest = &label[letters + digits..];
-    (2..=4).contains(&letters)
-        && (1..=4).contains(&digits)
-        && (rest.is_empty() || (rest.len() == 1 && rest.as_bytes()[0].is_ascii_lowercase()))
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@ use connector_api::manifest::{GrantSpec, SettingSpec};
 use connector_api::message::{ConfigureRequest, Problem};
 use url::Url;
 
-use crate::settings::CLIENT_SECRET;
 use crate::settings::domain::LoginHosts;
 use crate::settings::jwt::SigningKey;
 
+/// The secret with the app's Client Secret.
+pub(crate) const CLIENT_SECRET: &str = "client_secret";
 /// The secret with the key that signs assertions, PEM.
 pub(crate) const PRIVATE_KEY: &str = "private_key";
 /// The secret with the user's password.

@@ -94,7 +94,7 @@ impl SigningKey {
 /// sandbox from a production org.
 pub(crate) fn audiences(login_host: &OrgHost) -> Vec<String> {
     let host = login_host.as_str();
-    let sandbox = host == crate::settings::domain::TEST_HOST
+    let sandbox = host == crate::settings::org_host::TEST_HOST
         || host.contains("--")
         || [".sandbox.my.", ".scratch.my."].iter().any(|part| host.contains(part))
         || (host.starts_with("cs") && host.matches('.').count() == 2);

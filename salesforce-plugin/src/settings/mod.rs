@@ -3,6 +3,7 @@
 pub(crate) mod domain;
 pub(crate) mod grant_kind;
 pub(crate) mod jwt;
+pub(crate) mod org_host;
 pub(crate) mod org_url;
 pub(crate) mod selection;
 
@@ -11,15 +12,12 @@ use connector_api::message::{ConfigureRequest, Problem};
 use url::Url;
 
 use crate::settings::domain::LoginHosts;
-use crate::settings::grant_kind::GrantSettings;
+use crate::settings::grant_kind::{CLIENT_SECRET, GrantSettings};
 use crate::settings::selection::Selection;
 
 /// The callback URL the connector guide has the administrator register.
 pub(crate) const DEFAULT_REDIRECT_URI: &str =
     "https://login.salesforce.com/services/oauth2/success";
-
-/// The secret setting's name.
-pub(crate) const CLIENT_SECRET: &str = "client_secret";
 
 const OLDEST_API_VERSION: u16 = 41;
 

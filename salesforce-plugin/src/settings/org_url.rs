@@ -11,7 +11,7 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::settings::domain::is_org_host;
+use crate::settings::org_host::{LOGIN_HOST, TEST_HOST, is_org_host};
 
 const LONGEST_ADDRESS: usize = 2_000;
 /// A path with the query of a long SELECT.
@@ -46,10 +46,7 @@ impl OrgHost {
 
     /// Whether it is one of the hosts where every org can log in and none has its data.
     pub(crate) fn is_generic(&self) -> bool {
-        matches!(
-            self.as_str(),
-            crate::settings::domain::LOGIN_HOST | crate::settings::domain::TEST_HOST
-        )
+        matches!(self.as_str(), LOGIN_HOST | TEST_HOST)
     }
 
     /// The address of a path with its query.

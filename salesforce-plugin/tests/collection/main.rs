@@ -10,3 +10,4 @@ mod faults;
 mod host;
 mod mutation;
 mod others;
+mod proof;

@@ -290,5 +290,8 @@ fn dataset_row(row: &Row<'_>) -> rusqlite::Result<DatasetSummary> {
         reason: row.get(5)?,
         mode: Some(if row.get(6)? { CollectMode::Incremental } else { CollectMode::Full }),
         total: None,
+        proof: None,
+        unreadable: Vec::new(),
+        oldest_ms: None,
     })
 }

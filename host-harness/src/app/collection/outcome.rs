@@ -163,14 +163,9 @@ fn not_read(name: &str, arrived: Arrived, ended_early: bool) -> DatasetSummary {
         "the connector did not say how its reading ended"
     };
     DatasetSummary {
-        dataset: name.into(),
-        status: DatasetStatus::Failed,
         rows: if ended_early { arrived.covered } else { arrived.stored },
-        expected: None,
-        missing_fields: Vec::new(),
         reason: Some(reason.into()),
-        mode: None,
-        total: None,
+        ..DatasetSummary::new(name, DatasetStatus::Failed)
     }
 }
 

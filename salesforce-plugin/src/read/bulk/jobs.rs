@@ -7,12 +7,11 @@
 
 use std::time::Duration;
 
-use arrow_array::RecordBatch;
 use connector_api::{Error, ErrorKind};
 use serde::Deserialize;
 
 use crate::client::api_error::ApiError;
-use crate::read::bulk::results::Parts;
+use crate::read::csv_rows::TakeRecords;
 
 /// Records asked for in one set of results: some 60 MB of CSV for users, read as it arrives.
 pub(crate) const SET_RECORDS: u32 = 100_000;
@@ -47,8 +46,19 @@ impl Job {
     }
 }
 
-/// Takes a batch of results; answers whether more are wanted.
-pub(crate) type Take<'a> = &'a mut dyn FnMut(RecordBatch) -> bool;
+/// Some parts of a result.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// Where each can be read.
+    pub(crate) paths: Vec<String>,
+    /// Where more are named.
+    pub(crate) next: Option<String>,
+    /// Whether these are the last ones.
+    pub(crate) done: bool,
+}
+
+/// Takes records of the results; returns whether more are wanted.
+pub(crate) type Take<'a> = TakeRecords<'a>;
 
 /// The requests of a query job.
 pub(crate) trait Jobs {
@@ -75,7 +85,7 @@ pub(crate) trait Jobs {
 
 /// How a job ended.
 #[derive(Debug)]
-pub(crate) enum Ended {
+pub(crate) enum Waited {
     /// It can be read.
     Complete(Job),
     /// It cannot; the text says why.
@@ -86,12 +96,12 @@ pub(crate) enum Ended {
 ///
 /// # Errors
 /// What ends the run.
-pub(crate) fn wait(jobs: &dyn Jobs, mut job: Job) -> Result<Ended, ApiError> {
+pub(crate) fn wait(jobs: &dyn Jobs, mut job: Job) -> Result<Waited, ApiError> {
     let mut pause_ms = FIRST_PAUSE_MS;
     let mut waited_ms = 0;
     while !job.is_over() {
         if waited_ms >= LONGEST_WAIT_S * 1_000 {
-            return Ok(Ended::Useless(format!("the job did not end within {LONGEST_WAIT_S} s")));
+            return Ok(Waited::Useless(format!("the job did not end within {LONGEST_WAIT_S} s")));
         }
         jobs.pause(Duration::from_millis(pause_ms))?;
         waited_ms += pause_ms;
@@ -99,17 +109,17 @@ pub(crate) fn wait(jobs: &dyn Jobs, mut job: Job) -> Result<Ended, ApiError> {
         job = match jobs.get(&job.id) {
             Ok(job) => job,
             Err(ApiError::Refused(refusal)) => {
-                return Ok(Ended::Useless(format!("the job is gone ({})", refusal.shown())));
+                return Ok(Waited::Useless(format!("the job is gone ({})", refusal.shown())));
             }
             Err(error) => return Err(error),
         };
     }
     Ok(match job.state.as_str() {
-        "JobComplete" => Ended::Complete(job),
+        "JobComplete" => Waited::Complete(job),
         state => {
             let said = job.error_message.as_deref().unwrap_or("no reason was given");
             let said: String = said.chars().filter(|c| !c.is_control()).take(200).collect();
-            Ended::Useless(format!("the job ended as `{state}`: {said}"))
+            Waited::Useless(format!("the job ended as `{state}`: {said}"))
         }
     })
 }
@@ -235,7 +245,7 @@ mod tests {
     fn a_job_is_waited_for_with_growing_pauses() {
         let fake = Fake::new(&["UploadComplete", "InProgress", "InProgress", "JobComplete"]);
         let ended = wait(&fake, job("UploadComplete")).unwrap();
-        assert!(matches!(ended, Ended::Complete(job) if job.number_records_processed == Some(5)));
+        assert!(matches!(ended, Waited::Complete(job) if job.number_records_processed == Some(5)));
         assert_eq!(*fake.log.borrow(), ["pause 1", "pause 2", "pause 4", "pause 8"]);
     }
 
@@ -243,14 +253,14 @@ mod tests {
     fn a_job_that_failed_was_aborted_or_is_gone_is_told() {
         for state in ["Failed", "Aborted", "gone"] {
             let ended = wait(&Fake::new(&[state]), job("InProgress")).unwrap();
-            assert!(matches!(ended, Ended::Useless(_)), "{state}: {ended:?}");
+            assert!(matches!(ended, Waited::Useless(_)), "{state}: {ended:?}");
         }
     }
 
     #[test]
     fn a_job_that_never_ends_is_left() {
         let fake = Fake::new(&["InProgress"; 200]);
-        assert!(matches!(wait(&fake, job("InProgress")).unwrap(), Ended::Useless(_)));
+        assert!(matches!(wait(&fake, job("InProgress")).unwrap(), Waited::Useless(_)));
     }
 
     #[test]

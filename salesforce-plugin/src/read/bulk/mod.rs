@@ -1,5 +1,6 @@
 //! Query jobs of Bulk API 2.0.
 
-pub(crate) mod jobs;
-pub(crate) mod results;
+mod jobs;
+mod requests;
+mod results;
 pub(crate) mod strategy;

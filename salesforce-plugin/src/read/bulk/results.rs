@@ -8,10 +8,11 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use arrow_array::RecordBatch;
-use connector_api::guard;
+use connector_api::{ErrorKind, guard};
 
 use crate::client::api_error::ApiError;
-use crate::read::bulk::jobs::{Job, Jobs};
+use crate::read::bulk::jobs::{Job, Jobs, Parts};
+use crate::read::page::Unread;
 
 /// Results of so many records are read by parts.
 const PARTS_FROM: u64 = 10_000;
@@ -22,6 +23,9 @@ const CHANNEL_BATCHES: usize = 2;
 /// More sets than any result has: a chain that leads on for ever ends here.
 const MOST_SETS: u32 = 20_000;
 
+/// Takes records and those of their values that could not be read.
+type Deliver<'a> = &'a mut dyn FnMut(RecordBatch, Vec<Unread>) -> Result<(), ApiError>;
+
 /// Hands over all results. Answers why there may be more, if so.
 ///
 /// # Errors
@@ -29,7 +33,7 @@ const MOST_SETS: u32 = 20_000;
 pub(crate) fn read(
     jobs: &(dyn Jobs + Sync),
     job: &Job,
-    mut take: impl FnMut(RecordBatch) -> Result<(), ApiError>,
+    mut take: impl FnMut(RecordBatch, Vec<Unread>) -> Result<(), ApiError>,
 ) -> Result<Option<String>, ApiError> {
     if job.number_records_processed.is_none_or(|count| count >= PARTS_FROM) {
         match jobs.parts(&job.id, None) {
@@ -43,17 +47,13 @@ pub(crate) fn read(
     read_sets(jobs, job, &mut take)
 }
 
-fn read_sets(
-    jobs: &dyn Jobs,
-    job: &Job,
-    take: &mut dyn FnMut(RecordBatch) -> Result<(), ApiError>,
-) -> Result<Option<String>, ApiError> {
+fn read_sets(jobs: &dyn Jobs, job: &Job, take: Deliver<'_>) -> Result<Option<String>, ApiError> {
     let mut locator: Option<String> = None;
     let mut seen = HashSet::new();
     for _ in 0..MOST_SETS {
         let mut failure = None;
-        let read = jobs.set(&job.id, locator.as_deref(), &mut |batch| {
-            failure = take(batch).err();
+        let read = jobs.set(&job.id, locator.as_deref(), &mut |batch, unread| {
+            failure = take(batch, unread).err();
             failure.is_none()
         });
         if let Some(failure) = failure {
@@ -68,43 +68,38 @@ fn read_sets(
     Ok(Some("the results have no end".into()))
 }
 
-/// Some parts of a result.
-#[derive(Debug)]
-pub(crate) struct Parts {
-    /// Where each can be read.
-    pub(crate) paths: Vec<String>,
-    /// Where more are named.
-    pub(crate) next: Option<String>,
-    /// Whether these are the last ones.
-    pub(crate) done: bool,
-}
-
 fn read_parts(
     jobs: &(dyn Jobs + Sync),
     job: &Job,
     mut parts: Parts,
-    take: &mut dyn FnMut(RecordBatch) -> Result<(), ApiError>,
+    take: Deliver<'_>,
 ) -> Result<Option<String>, ApiError> {
+    let mut broken: Option<String> = None;
     let mut seen = HashSet::new();
     for _ in 0..MOST_SETS {
         if !parts.paths.iter().chain(&parts.next).all(|path| seen.insert(path.clone())) {
             return Ok(Some("the parts of the results lead back".into()));
         }
-        read_side_by_side(jobs, parts.paths, take)?;
+        match read_side_by_side(jobs, parts.paths, take) {
+            Ok(()) => {}
+            Err(error @ (ApiError::Fatal(_) | ApiError::Unreachable(_))) => return Err(error),
+            Err(error) => broken = broken.or(Some(error.into_error().message)),
+        }
         let Some(next) = parts.next else {
             let more = "the org names no further parts, and says that there are some";
-            return Ok((!parts.done).then(|| more.into()));
+            return Ok(broken.or((!parts.done).then(|| more.into())));
         };
         parts = jobs.parts(&job.id, Some(&next))?;
     }
     Ok(Some("the results have no end".into()))
 }
 
-/// Reads these parts; their batches come in any order.
+/// Reads these parts; their records come in any order. A part that fails costs itself: the first
+/// failure is returned once the others were read.
 fn read_side_by_side(
     jobs: &(dyn Jobs + Sync),
     paths: Vec<String>,
-    take: &mut dyn FnMut(RecordBatch) -> Result<(), ApiError>,
+    take: Deliver<'_>,
 ) -> Result<(), ApiError> {
     let readers = SIDE_BY_SIDE.min(paths.len());
     let queue = Mutex::new(VecDeque::from(paths));
@@ -120,18 +115,22 @@ fn read_side_by_side(
             .collect();
         drop(sender);
         let mut failure = None;
-        for batch in receiver {
+        for (batch, unread) in receiver {
             if failure.is_none()
-                && let Err(error) = take(batch)
+                && let Err(error) = take(batch, unread)
             {
                 stop.store(true, Ordering::Release);
                 failure = Some(error);
             }
         }
-        let ends: Vec<Result<(), ApiError>> = threads
+        let mut ends: Vec<Result<(), ApiError>> = threads
             .into_iter()
             .map(|thread| thread.join().unwrap_or_else(|_| Err(ApiError::Malformed(String::new()))))
             .collect();
+        // A reader that was stopped because another one failed is not the reason.
+        ends.sort_by_key(
+            |end| matches!(end, Err(ApiError::Fatal(error)) if error.kind == ErrorKind::CANCELLED),
+        );
         match failure {
             Some(failure) => Err(failure),
             None => ends.into_iter().collect(),
@@ -139,23 +138,29 @@ fn read_side_by_side(
     })
 }
 
-/// One part after the other, until none is left or another reader failed.
+/// One part after the other, until none is left or the run ends.
 fn read_queue(
     jobs: &dyn Jobs,
     queue: &Mutex<VecDeque<String>>,
     stop: &AtomicBool,
-    sender: &SyncSender<RecordBatch>,
+    sender: &SyncSender<(RecordBatch, Vec<Unread>)>,
 ) -> Result<(), ApiError> {
-    let mut take = |batch| !stop.load(Ordering::Acquire) && sender.send(batch).is_ok();
+    let mut take =
+        |batch, unread| !stop.load(Ordering::Acquire) && sender.send((batch, unread)).is_ok();
+    let mut failed = Ok(());
     while !stop.load(Ordering::Acquire) {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        let Some(path) = next else { return Ok(()) };
+        let Some(path) = next else { break };
         // A panic in a reader becomes the dataset's error, not a lost part.
         let read = guard::catch("a part of a job's results", || Ok(jobs.part(&path, &mut take)));
-        if let Err(error) = read.unwrap_or_else(|error| Err(error.into())) {
-            stop.store(true, Ordering::Release);
-            return Err(error);
+        match read.unwrap_or_else(|error| Err(error.into())) {
+            Ok(()) => {}
+            Err(error @ (ApiError::Fatal(_) | ApiError::Unreachable(_))) => {
+                stop.store(true, Ordering::Release);
+                return Err(error);
+            }
+            Err(error) => failed = failed.and(Err(error)),
         }
     }
-    Ok(())
+    failed
 }

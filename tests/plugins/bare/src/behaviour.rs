@@ -41,14 +41,9 @@ pub(super) fn act(behaviour: &str, host: &HostBox, mut sink: BatchSinkBox) -> PR
 
 fn summary(rows: u64) -> CollectSummary {
     let thing = DatasetSummary {
-        dataset: "thing".into(),
-        status: DatasetStatus::Complete,
         rows,
         expected: Some(rows),
-        missing_fields: Vec::new(),
-        reason: None,
-        mode: None,
-        total: None,
+        ..DatasetSummary::new("thing", DatasetStatus::Complete)
     };
     CollectSummary { datasets: vec![thing], ..CollectSummary::default() }
 }

@@ -279,14 +279,9 @@ impl Connector for Chaos {
         }
         self.host.progress("thing", 3, Some(3));
         let thing = DatasetSummary {
-            dataset: "thing".into(),
-            status: DatasetStatus::Complete,
             rows: if self.told("miscount") { 4 } else { 3 },
             expected: Some(3),
-            missing_fields: Vec::new(),
-            reason: None,
-            mode: None,
-            total: None,
+            ..DatasetSummary::new("thing", DatasetStatus::Complete)
         };
         let long = [("long-end", 1 << 20), ("long-summary", 64 << 20)];
         let told = long.iter().find(|(word, _)| self.told(word));

@@ -104,14 +104,10 @@ impl Reading<'_> {
 
 fn summary(dataset: &str, rows: u64, mode: CollectMode, total: Option<u64>) -> DatasetSummary {
     DatasetSummary {
-        dataset: dataset.into(),
-        status: DatasetStatus::Complete,
         rows,
-        expected: None,
-        missing_fields: Vec::new(),
-        reason: None,
         mode: Some(mode),
         total,
+        ..DatasetSummary::new(dataset, DatasetStatus::Complete)
     }
 }
 
