@@ -72,38 +72,6 @@ fn the_report_equals_what_the_org_was_filled_with_for_any_seed_and_size() {
     }
 }
 
-#[test]
-fn three_periods_of_one_entitlement_are_one_pool_with_the_figures_of_the_present_one() {
-    let org = SimulatedOrg::builder().users(20).start();
-    let now = org.now();
-    let day = |days: i64| (now + chrono::TimeDelta::days(days)).format("%Y-%m-%d").to_string();
-    let periods = [(-400, 10.0, 9.5), (-20, 20.5, 3.25), (345, 40.0, 0.0)];
-    org.mutate(|edit| {
-        periods.iter().try_for_each(|(start, allowed, used)| {
-            let fields = [
-                ("Setting", "setting/force.com/orgValue.MaxPeriods".into()),
-                ("Frequency", "Yearly".into()),
-                ("StartDate", day(*start).into()),
-                ("CurrentAmountAllowed", (*allowed).into()),
-                ("AmountUsed", (*used).into()),
-                ("UsageDate", now.format("%Y-%m-%dT%H:%M:%SZ").to_string().into()),
-            ];
-            edit.add("TenantUsageEntitlement", &fields).map(drop)
-        })
-    })
-    .expect("periods");
-    let host = Host::authorized(&org);
-    host.collect(0);
-    let report = host.report();
-    let licenses = report["licenses"].as_array().expect("licences").iter();
-    let pools: Vec<&Value> = licenses
-        .filter(|pool| pool["key"].as_str().is_some_and(|key| key.ends_with("MaxPeriods")))
-        .collect();
-    assert_eq!(pools.len(), 1, "{pools:#?}");
-    // What was bought counts in whole units, a unit that was begun is used.
-    assert_eq!((&pools[0]["purchased"], &pools[0]["assigned"]), (&json!(20), &json!(4)));
-}
-
 /// Positive control: the comparison notices one seat.
 #[test]
 #[should_panic(expected = "Salesforce")]
