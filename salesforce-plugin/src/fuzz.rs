@@ -6,13 +6,15 @@ use std::io::Read;
 use connector_api::manifest::FieldType;
 
 use crate::auth::grant::Grant;
-use crate::auth::oauth::{TokenAnswer, as_json};
-use crate::client::api_error::judge;
+use crate::auth::oauth::TokenAnswer;
+use crate::auth::oauth_error::as_json;
+use crate::client::api_error::verdict;
 use crate::read::csv_rows::Results;
 use crate::read::page::{Columns, Page};
 use crate::settings::org_host::is_org_host;
 use crate::settings::org_url::OrgHost;
-use crate::transport::http::{Answer, Unfinished};
+use crate::transport::answer::{Answer, Unfinished};
+use crate::transport::proof::Expected;
 
 fn columns() -> Columns {
     Columns::new(vec![
@@ -77,7 +79,7 @@ impl Read for Broken {
 /// An answer of the token endpoint: no token is shown, and none is kept for a host that is no org's.
 pub fn token_answer(body: &[u8]) {
     let answer = Answer::of(400, body);
-    let _ = judge(&answer);
+    let _ = verdict(&answer, Expected::Json);
     let Some(json) = as_json(body) else { return };
     let Ok(answer) = serde_json::from_slice::<TokenAnswer>(&json) else { return };
     let token = answer.access();

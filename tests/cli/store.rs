@@ -61,7 +61,7 @@ fn a_server_on_a_damaged_store_begins_no_run_and_says_what_to_do() {
     let file = host.home().join("inventory.db");
     // Not where the server looks at once: in the middle of a long value.
     let store = StoreProbe::at(&file);
-    store.run("CREATE TABLE long(a); INSERT INTO long VALUES(zeroblob(100000))");
+    store.run("INSERT INTO meta VALUES('long', zeroblob(100000))");
     store.checkpoint();
     drop(store);
     let mut bytes = fs::read(&file).expect("the store");

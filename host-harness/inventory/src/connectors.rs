@@ -7,6 +7,7 @@ use connector_api::message::GrantSummary;
 use rusqlite::{OptionalExtension, Row};
 
 use crate::error::{StoreError, StoreErrorKind};
+use crate::folder::Folder;
 use crate::schema;
 use crate::secrets::{Sealed, SealedChanges, put_secrets};
 use crate::store::Store;
@@ -192,11 +193,12 @@ impl Connectors<'_> {
         })
     }
 
-    /// Deletes a connector with its secrets, runs and records.
+    /// Deletes a connector with its secrets, runs and records, and what was derived from them.
     ///
     /// # Errors
-    /// When the store cannot be written; nothing is deleted then.
+    /// When a derived file cannot be removed or the store cannot be written; the connector stays then.
     pub fn delete(&self, connector: &Connector) -> Result<(), StoreError> {
+        remove_derived(self.0.folder(), connector.id)?;
         self.0.overwriting(|transaction| {
             for table in schema::dataset_tables(transaction, &connector.feature)? {
                 transaction.execute(
@@ -305,6 +307,19 @@ impl Connectors<'_> {
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
+}
+
+/// Removes the tables that reports keep of a connector's snapshots.
+fn remove_derived(folder: &Folder, id: i64) -> Result<(), StoreError> {
+    let Ok(entries) = std::fs::read_dir(folder.positions()) else { return Ok(()) };
+    let own = format!("{id}-");
+    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        if name.is_some_and(|name| name.starts_with(&own)) {
+            std::fs::remove_file(&path).map_err(|error| StoreError::io("remove", &path, error))?;
+        }
+    }
+    Ok(())
 }
 
 fn refuse_taken_name(

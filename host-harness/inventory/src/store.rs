@@ -12,7 +12,7 @@ use crate::additions::{Added, Additions};
 use crate::connector_names::ConnectorNames;
 use crate::connectors::Connectors;
 use crate::daily::Daily;
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::features::Features;
 use crate::files::make_private_folder;
 use crate::folder::Folder;
@@ -42,7 +42,10 @@ impl Store {
     /// When the folder or the file cannot be made or read, or the store is newer than this program.
     pub fn open(folder: &Folder) -> Result<Store, StoreError> {
         make_private_folder(folder.path())?;
-        let connection = schema::open_writable(&folder.store_file())?;
+        refuse_emptied(folder)?;
+        let file = folder.store_file();
+        let connection = schema::open_writable(&file)?;
+        schema::check_is_store(&connection, &file)?;
         Ok(Store { folder: folder.clone(), connection: Mutex::new(connection) })
     }
 
@@ -51,7 +54,10 @@ impl Store {
     /// # Errors
     /// When there is none, it is newer than this program, or it cannot be read.
     pub fn open_read(folder: &Folder) -> Result<ReadStore, StoreError> {
-        let connection = schema::open_read_only(&folder.store_file())?;
+        refuse_emptied(folder)?;
+        let file = folder.store_file();
+        let connection = schema::open_read_only(&file)?;
+        schema::check_is_store(&connection, &file)?;
         Ok(ReadStore { folder: folder.clone(), connection })
     }
 
@@ -199,6 +205,23 @@ impl ReadStore {
     }
 }
 
+/// Refuses a file of 0 bytes beside a sealing key: what it held is lost, and a new store in its place
+/// would hide that.
+fn refuse_emptied(folder: &Folder) -> Result<(), StoreError> {
+    let file = folder.store_file();
+    let empty = std::fs::metadata(&file).is_ok_and(|metadata| metadata.len() == 0);
+    if empty && folder.key_file().exists() {
+        return Err(StoreError::new(
+            StoreErrorKind::Unusable,
+            format_args!("the store `{}` is empty although there is a sealing key", file.display()),
+        )
+        .with_hint(
+            "put a copy in its place with `store restore FILE`; to begin anew, remove both files",
+        ));
+    }
+    Ok(())
+}
+
 /// Runs `f` in one write transaction on that connection.
 pub(crate) fn write<T, E: From<StoreError>>(
     connection: &mut Connection,
@@ -229,5 +252,64 @@ fn patiently<T>(mut begin: impl FnMut() -> rusqlite::Result<T>) -> Result<T, Sto
             }
             result => return Ok(result?),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connectors::NewConnector;
+    use crate::secrets::Sealed;
+
+    #[test]
+    fn an_empty_file_beside_a_key_is_never_taken_for_a_new_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Folder::new(folder.path());
+        std::fs::write(place.store_file(), "").unwrap();
+        Store::open(&place).unwrap();
+        std::fs::write(place.key_file(), "a key").unwrap();
+        Store::open(&place).unwrap();
+        for ending in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(folder.path().join(format!("inventory.db{ending}")));
+        }
+        std::fs::write(place.store_file(), "").unwrap();
+        for error in [Store::open(&place).unwrap_err(), Store::open_read(&place).unwrap_err()] {
+            assert_eq!(error.kind, StoreErrorKind::Unusable);
+        }
+        assert_eq!(std::fs::metadata(place.store_file()).unwrap().len(), 0, "it is left alone");
+    }
+
+    #[test]
+    fn a_store_with_a_foreign_trigger_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Folder::new(folder.path());
+        let store = Store::open(&place).unwrap();
+        let trigger =
+            "CREATE TRIGGER t AFTER INSERT ON run BEGIN UPDATE connector SET domain = 'x'; END";
+        store.read(|connection| Ok(connection.execute_batch(trigger)?)).unwrap();
+        drop(store);
+        for error in [Store::open(&place).unwrap_err(), Store::open_read(&place).unwrap_err()] {
+            assert!(error.kind == StoreErrorKind::Unusable && error.message.contains("`t`"));
+        }
+    }
+
+    #[test]
+    fn a_deleted_connector_leaves_no_derived_file_and_those_of_others_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Folder::new(folder.path());
+        let store = Store::open(&place).unwrap();
+        let new = NewConnector { name: "c".into(), ..NewConnector::default() };
+        let sealed = |_| Ok(Sealed { settings: vec![], secrets: vec![] });
+        let id = store.connectors().insert(&new, sealed).unwrap();
+        std::fs::create_dir(place.positions()).unwrap();
+        for name in [format!("{id}-1.db"), format!("{id}-2.db"), format!("{id}1-1.db")] {
+            std::fs::write(place.positions().join(name), "people").unwrap();
+        }
+        store.connectors().delete(&store.connectors().named("c").unwrap()).unwrap();
+        let left: Vec<_> = std::fs::read_dir(place.positions())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert_eq!(left, [format!("{id}1-1.db")]);
     }
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use connector_api::host::TOKEN;
 use connector_api::message::{AuthorizeReply, GrantSummary};
 use connector_api::{Error, ErrorKind, Host, Secret};
+use serde::Deserialize;
 
 use crate::auth::grant::{ACCESS_TOKEN, Grant};
 use crate::auth::identity::{Identity, identify};
 use crate::auth::mint::mint;
 use crate::auth::oauth::{OAuth, TokenAnswer, TokenError};
-use crate::auth::oauth_error::{Refusal, Step};
+use crate::auth::oauth_error::{Flow, OAuthRefusal};
 use crate::auth::pending::Pending;
 use crate::auth::renew::{LEASE, LEASE_TTL};
 use crate::auth::token_field::{Pasted, classify};
@@ -18,7 +19,9 @@ use crate::settings::Settings;
 use crate::settings::grant_kind::CLIENT_SECRET;
 use crate::settings::grant_kind::GrantKind;
 use crate::settings::org_url::OrgHost;
-use crate::transport::http::Http;
+use crate::transport::answer::{Answer, AnswerKind};
+use crate::transport::http::{Call, Http};
+use crate::transport::proof::{Expected, Proof, Unproven, proof};
 
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -209,13 +212,24 @@ pub(crate) fn login_host(http: &Http, settings: &Settings) -> Result<OrgHost, Er
 fn answers_like_an_org(http: &Http, host: &OrgHost) -> Result<(), String> {
     let url = host.url("/services/data").ok_or("the address is not valid")?;
     let answer = http
-        .send("GET", &url, &[("Accept", "application/json")], None, PROBE_TIMEOUT)
+        .send(&Call::get(&url, PROBE_TIMEOUT, AnswerKind::Small))
         .map_err(|error| error.to_string())?;
-    let versions = serde_json::from_slice::<Vec<serde_json::Value>>(&answer.body);
-    match (answer.status, versions) {
-        (200, Ok(_)) => Ok(()),
-        (status, _) => Err(format!("`{host}` answered HTTP {status}")),
+    match proof(&answer, Expected::Json) {
+        Proof::Data if !versions_of(&answer).is_empty() => Ok(()),
+        _ => Err(format!("`{host}` answered {}", Unproven::of(&answer))),
     }
+}
+
+/// The API versions that an org lists; none if it is no such list.
+pub(crate) fn versions_of(answer: &Answer) -> Vec<u16> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: String,
+        #[serde(rename = "url")]
+        _url: String,
+    }
+    let versions: Vec<Version> = serde_json::from_slice(&answer.body).unwrap_or_default();
+    versions.iter().filter_map(|v| v.version.split('.').next()?.parse().ok()).collect()
 }
 
 fn unusable(reason: &str) -> Error {
@@ -262,7 +276,8 @@ impl Finish<'_> {
             }
             Pasted::AuthorizeError { error, description, state } => {
                 self.check_state(state.as_deref())?;
-                Err(Refusal { error, description }.explain(Step::Authorize, None))
+                Err(OAuthRefusal::pasted(self.http.masker(), &error, &description)
+                    .explain(Flow::Authorize, None))
             }
             Pasted::SecurityToken => Err(mistaken(
                 "this looks like the Security Token that Salesforce sends by e-mail; it is not used here",
@@ -312,7 +327,7 @@ impl Finish<'_> {
             _ => GrantKind::RefreshToken,
         };
         let grant = Grant::from_answer(kind.as_str(), &host, &answer)
-            .map_err(|error| TokenError::Refused { error, refusal: Refusal::default() })?;
+            .map_err(|error| TokenError::Refused { error, refusal: OAuthRefusal::default() })?;
         Ok(match answer.refresh() {
             Some(_) => grant,
             None => grant.with_refresh_token(token),

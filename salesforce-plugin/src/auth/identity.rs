@@ -9,7 +9,9 @@ use connector_api::{Error, ErrorKind, Secret};
 use serde::Deserialize;
 
 use crate::settings::org_url::OrgHost;
-use crate::transport::http::{Answer, Http};
+use crate::transport::answer::{Answer, AnswerKind};
+use crate::transport::http::{Call, Http};
+use crate::transport::proof::{Expected, Proof, Unproven, proof};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -42,32 +44,38 @@ pub(crate) fn identify(http: &Http, host: &OrgHost, token: &Secret) -> Identity 
     };
     let authorization = Secret::new(format!("Bearer {}", token.expose()));
     let headers = [("Authorization", authorization.expose()), ("Accept", "application/json")];
-    match http.send("GET", &url, &headers, None, TIMEOUT) {
-        Ok(answer) => judge(host, &answer),
+    let call = Call { headers: &headers, ..Call::get(&url, TIMEOUT, AnswerKind::Small) };
+    match http.send(&call) {
+        Ok(answer) => identity(host, &answer),
         Err(error) => Identity::Unclear(error.into()),
     }
 }
 
-fn judge(host: &OrgHost, answer: &Answer) -> Identity {
-    match (answer.status, serde_json::from_slice::<UserInfo>(&answer.body)) {
-        (200, Ok(info)) => Identity::Known(info),
-        // Documented words such as `Bad_OAuth_Token` or `Inactive`; anything longer is a page.
-        (status @ (401 | 403), _) if !answer.is_html() => {
-            let text: String = String::from_utf8_lossy(&answer.body)
-                .chars()
-                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
-                .take(40)
-                .collect();
-            let words = if text.is_empty() { String::new() } else { format!(", {text}") };
-            Identity::Refused(format!("HTTP {status}{words}"))
-        }
-        (status, _) => Identity::Unclear(
+fn identity(host: &OrgHost, answer: &Answer) -> Identity {
+    let unclear = |what: &dyn std::fmt::Display, hint: &str| {
+        Identity::Unclear(
             Error::new(
                 ErrorKind::RETRYABLE,
-                format_args!("`{host}` gave no usable answer about the user (HTTP {status})"),
+                format_args!("`{host}` gave no usable answer about the user ({what})"),
             )
-            .with_hint("try again later"),
-        ),
+            .with_hint(hint),
+        )
+    };
+    match (answer.status, proof(answer, Expected::Json)) {
+        (_, Proof::Data) => match serde_json::from_slice::<UserInfo>(&answer.body) {
+            Ok(info) if info.organization_id.is_some() || info.user_id.is_some() => {
+                Identity::Known(info)
+            }
+            _ => unclear(&Unproven::of(answer), "try again later"),
+        },
+        (status, Proof::Word(word)) => Identity::Refused(format!("HTTP {status}, {word}")),
+        (status @ (401 | 403), Proof::Refused(refusal)) => {
+            Identity::Refused(format!("HTTP {status}, {}", refusal.shown()))
+        }
+        (_, Proof::Refused(refusal)) => unclear(&refusal.shown(), "try again later"),
+        // Without a word of its own the platform says this of an ended session.
+        (401, Proof::Unproven(_)) if answer.body.is_empty() => Identity::Refused("HTTP 401".into()),
+        (_, Proof::Unproven(unproven)) => unclear(&unproven, unproven.hint()),
     }
 }
 
@@ -96,14 +104,16 @@ mod tests {
     #[test]
     fn a_dead_token_is_told_from_a_fault_on_the_way() {
         let host = OrgHost::new("acme.my.salesforce.com").unwrap();
-        let judge = |status, body| judge(&host, &Answer::of(status, body));
-        assert!(matches!(judge(200, r#"{"organization_id":"00D"}"#), Identity::Known(_)));
+        let said = |status, body| identity(&host, &Answer::of(status, body));
+        assert!(matches!(said(200, r#"{"organization_id":"00D"}"#), Identity::Known(_)));
         assert!(
-            matches!(judge(403, "Bad_OAuth_Token"), Identity::Refused(text) if text == "HTTP 403, Bad_OAuth_Token")
+            matches!(said(403, "Bad_OAuth_Token"), Identity::Refused(text) if text == "HTTP 403, Bad_OAuth_Token")
         );
-        assert!(matches!(judge(401, ""), Identity::Refused(_)));
-        for (status, body) in [(403, "<html>proxy</html>"), (503, ""), (200, "<html>"), (302, "")] {
-            assert!(matches!(judge(status, body), Identity::Unclear(_)), "{status} {body}");
+        assert!(matches!(said(401, ""), Identity::Refused(_)));
+        for (status, body) in
+            [(403, "<html>proxy</html>"), (503, ""), (200, "<html>"), (302, ""), (200, "{}")]
+        {
+            assert!(matches!(said(status, body), Identity::Unclear(_)), "{status} {body}");
         }
     }
 

@@ -6,7 +6,6 @@
 //! # Source
 //! RFC 6749, RFC 7009, RFC 7523, RFC 7636; Salesforce Help, "OAuth Authorization Flows".
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use connector_api::{Error, ErrorKind, Secret};
@@ -23,11 +22,13 @@ use oauth2::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::auth::oauth_error::{Refusal, Step};
+use crate::auth::oauth_error::{Flow, OAuthRefusal, as_json};
 use crate::settings::Settings;
 use crate::settings::org_url::{OrgHost, OrgUrl};
-use crate::transport::http::{Answer, Http};
+use crate::transport::answer::{Answer, AnswerKind};
+use crate::transport::http::{Call, Http};
 use crate::transport::http_error::HttpError;
+use crate::transport::proof::Unproven;
 
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(30);
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -108,7 +109,7 @@ impl TokenResponse for TokenAnswer {
 #[derive(Debug)]
 pub(crate) enum TokenError {
     /// Salesforce said no.
-    Refused { error: Error, refusal: Refusal },
+    Refused { error: Error, refusal: OAuthRefusal },
     /// Another request with the same token is under way.
     Locked(Error),
     /// Nothing was sent.
@@ -242,7 +243,7 @@ impl<'a> OAuth<'a> {
             request =
                 request.set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()));
         }
-        self.classify(Step::Code, request.request(&|request| self.call(request)))
+        self.classify(Flow::Code, request.request(&|request| self.call(request)))
     }
 
     /// Exchanges a refresh token. Never repeated here: with rotation a second use kills the grant.
@@ -252,7 +253,7 @@ impl<'a> OAuth<'a> {
     pub(crate) fn refresh(&self, refresh_token: &Secret) -> Result<TokenAnswer, TokenError> {
         let token = RefreshToken::new(refresh_token.expose().to_owned());
         let request = self.client.exchange_refresh_token(&token);
-        self.classify(Step::Refresh, request.request(&|request| self.call(request)))
+        self.classify(Flow::Refresh, request.request(&|request| self.call(request)))
     }
 
     /// Asks for a token with the app's own credentials.
@@ -261,7 +262,7 @@ impl<'a> OAuth<'a> {
     /// [`TokenError`].
     pub(crate) fn client_credentials(&self) -> Result<TokenAnswer, TokenError> {
         let request = self.client.exchange_client_credentials();
-        self.classify(Step::Mint, request.request(&|request| self.call(request)))
+        self.classify(Flow::Mint, request.request(&|request| self.call(request)))
     }
 
     /// Asks for a token with a user's password, to which the Security Token is appended.
@@ -276,7 +277,7 @@ impl<'a> OAuth<'a> {
         let username = ResourceOwnerUsername::new(username.to_owned());
         let password = ResourceOwnerPassword::new(password.expose().to_owned());
         let request = self.client.exchange_password(&username, &password);
-        self.classify(Step::Mint, request.request(&|request| self.call(request)))
+        self.classify(Flow::Mint, request.request(&|request| self.call(request)))
     }
 
     /// Asks for a token with a signed assertion, and nothing else. `oauth2` has no such request: it
@@ -291,7 +292,7 @@ impl<'a> OAuth<'a> {
                 form(&[("grant_type", JWT_BEARER), ("assertion", assertion.expose())]);
             self.call(request)
         };
-        self.classify(Step::Mint, request.request(&call))
+        self.classify(Flow::Mint, request.request(&call))
     }
 
     /// Revokes a token: a refresh token with its access tokens, or one access token.
@@ -299,39 +300,43 @@ impl<'a> OAuth<'a> {
         let headers =
             [("content-type", "application/x-www-form-urlencoded"), ("accept", "application/json")];
         let body = form(&[("token", token.expose())]);
-        let answer =
-            match self.http.send("POST", &self.revoke_url, &headers, Some(body), TOKEN_TIMEOUT) {
-                Ok(answer) => answer,
-                Err(error) => return Revocation::StillLive(error.into()),
-            };
-        let refusal = refusal_of(&answer);
-        match (answer.status, refusal.error.as_str()) {
-            (200, "") if !answer.is_html() => Revocation::Revoked,
-            (400, "invalid_token" | "unsupported_token_type") => Revocation::AlreadyDead,
-            (_, "") => Revocation::StillLive(self.unreadable(answer.status)),
-            _ => Revocation::StillLive(
-                refusal.explain(Step::Authorize, self.organization_id.as_deref()),
+        let answer = match self.post(&self.revoke_url, &headers, body) {
+            Ok(answer) => answer,
+            Err(error) => return Revocation::StillLive(error.into()),
+        };
+        match (answer.status, OAuthRefusal::of(&answer)) {
+            (200, None) if answer.body.trim_ascii().is_empty() => Revocation::Revoked,
+            (400, Some(refusal))
+                if matches!(refusal.error.as_str(), "invalid_token" | "unsupported_token_type") =>
+            {
+                Revocation::AlreadyDead
+            }
+            (400 | 401, Some(refusal)) => Revocation::StillLive(
+                refusal.explain(Flow::Authorize, self.organization_id.as_deref()),
             ),
+            (_, refusal) => Revocation::StillLive(self.unusable(&answer, refusal.as_ref())),
         }
     }
 
     fn classify(
         &self,
-        step: Step,
+        flow: Flow,
         result: Result<TokenAnswer, RequestTokenError<CallError, BasicErrorResponse>>,
     ) -> Result<TokenAnswer, TokenError> {
         let error = match result {
-            Ok(answer) => return Ok(answer),
+            Ok(answer) => {
+                self.http.masker().remember(answer.access().expose());
+                if let Some(token) = answer.refresh() {
+                    self.http.masker().remember(token.expose());
+                }
+                return Ok(answer);
+            }
             Err(error) => error,
         };
         Err(match error {
-            RequestTokenError::ServerResponse(answer) => {
-                let refusal = Refusal {
-                    error: answer.error().as_ref().to_owned(),
-                    description: answer.error_description().cloned().unwrap_or_default(),
-                };
-                let error = refusal.explain(step, self.organization_id.as_deref());
-                if refusal.is_lock(step) {
+            RequestTokenError::Request(CallError::Refused(refusal)) => {
+                let error = refusal.explain(flow, self.organization_id.as_deref());
+                if refusal.is_lock(flow) {
                     TokenError::Locked(error)
                 } else {
                     TokenError::Refused { error, refusal }
@@ -344,38 +349,86 @@ impl<'a> OAuth<'a> {
                     TokenError::Unknown(error.into())
                 }
             }
-            // Its path was never read: the host does not serve the token endpoint.
-            RequestTokenError::Request(CallError::Redirected(target)) => TokenError::Refused {
+            // Its path was never read: the host does not serve the token endpoint, for now at least.
+            RequestTokenError::Request(CallError::Moved(target)) => TokenError::Refused {
                 error: Error::new(
-                    ErrorKind::CONFIG,
+                    ErrorKind::RETRYABLE,
                     format_args!(
                         "`{}` is not the org's login host: it points to `{target}`",
                         self.token_url.host()
                     ),
                 )
-                .with_hint("enter the org's My Domain name as the domain"),
-                refusal: Refusal::default(),
+                .with_hint(format_args!(
+                    "enter the org's My Domain name as the domain; if the org moved to `{target}`, that is its new name"
+                )),
+                refusal: OAuthRefusal::default(),
             },
             RequestTokenError::Request(CallError::WrongAddress) => {
                 TokenError::NotSent(Error::new(ErrorKind::CONFIG, "the token address is not valid"))
             }
-            // The answer's text may hold tokens: it stays out of the message.
-            RequestTokenError::Request(CallError::NotTheApi(status)) => {
-                TokenError::Unknown(self.unreadable(status))
-            }
-            RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                TokenError::Unknown(self.unreadable(0))
-            }
+            RequestTokenError::Request(CallError::Unusable(error)) => TokenError::Unknown(error),
+            // What came instead of a token may hold one: it stays out of the message.
+            RequestTokenError::ServerResponse(_)
+            | RequestTokenError::Parse(..)
+            | RequestTokenError::Other(_) => TokenError::Unknown(self.no_token()),
         })
     }
 
-    fn unreadable(&self, status: u16) -> Error {
-        let status = if status == 0 { String::new() } else { format!(" (HTTP {status})") };
+    fn no_token(&self) -> Error {
         Error::new(
             ErrorKind::RETRYABLE,
-            format_args!("the token endpoint of `{}` gave no usable answer{status}", self.token_url.host()),
+            format_args!(
+                "the token endpoint of `{}` answered something that is not a token",
+                self.token_url.host()
+            ),
         )
-        .with_hint("a proxy or a maintenance page may have answered instead of Salesforce: try again later")
+        .with_hint("a proxy may have changed the answer: try again later")
+    }
+
+    /// An answer that decides nothing: a passing status, whatever comes with it, or not the endpoint's.
+    fn unusable(&self, answer: &Answer, refusal: Option<&OAuthRefusal>) -> Error {
+        let host = self.token_url.host();
+        let error = match refusal {
+            Some(refusal) => Error::new(
+                ErrorKind::RETRYABLE,
+                format_args!(
+                    "the token endpoint of `{host}` has a passing fault (HTTP {}, {})",
+                    answer.status,
+                    refusal.shown()
+                ),
+            )
+            .with_hint("see https://status.salesforce.com; the next run tries again"),
+            None => {
+                let unproven = Unproven::of(answer);
+                Error::new(
+                    ErrorKind::RETRYABLE,
+                    format_args!(
+                        "the token endpoint of `{host}` gave no usable answer ({unproven})"
+                    ),
+                )
+                .with_hint(unproven.hint())
+            }
+        };
+        match answer.retry_after_s() {
+            Some(seconds) => error.with_retry_after_ms(seconds.saturating_mul(1_000)),
+            None => error,
+        }
+    }
+
+    fn post(
+        &self,
+        url: &OrgUrl,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Answer, HttpError> {
+        self.http.send(&Call {
+            method: "POST",
+            url,
+            headers,
+            body: Some(body),
+            timeout: TOKEN_TIMEOUT,
+            kind: AnswerKind::Token,
+        })
     }
 
     fn call(&self, request: wire::Request<Vec<u8>>) -> Result<wire::Response<Vec<u8>>, CallError> {
@@ -387,26 +440,28 @@ impl<'a> OAuth<'a> {
             .iter()
             .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
             .collect();
-        let body = Some(request.body().clone());
         let answer = self
-            .http
-            .send("POST", &self.token_url, &headers, body, TOKEN_TIMEOUT)
+            .post(&self.token_url, &headers, request.body().clone())
             .map_err(CallError::Http)?;
-        if (300..400).contains(&answer.status) {
-            let target = answer
-                .header("location")
-                .and_then(|l| url::Url::parse(l).ok())
-                .and_then(|u| u.host_str().map(Into::into));
-            return Err(CallError::Redirected(target.unwrap_or_else(|| "another page".into())));
+        let refusal = OAuthRefusal::of(&answer);
+        match (answer.status, refusal) {
+            (200, None) => {}
+            (400 | 401, Some(refusal)) => return Err(CallError::Refused(refusal)),
+            (_, refusal) => {
+                let target = answer.header("location").and_then(OrgHost::of_url);
+                if let Some(target) = target.filter(|_| (300..400).contains(&answer.status)) {
+                    return Err(CallError::Moved(target));
+                }
+                return Err(CallError::Unusable(self.unusable(&answer, refusal.as_ref())));
+            }
         }
-        let Some(body) = as_json(&answer.body) else {
-            return Err(CallError::NotTheApi(answer.status));
-        };
+        let unusable = || CallError::Unusable(self.unusable(&answer, None));
+        let body = as_json(&answer.body).ok_or_else(unusable)?;
         wire::Response::builder()
             .status(answer.status)
             .header("content-type", "application/json")
             .body(body.into_owned())
-            .map_err(|_| CallError::NotTheApi(answer.status))
+            .map_err(|_| unusable())
     }
 }
 
@@ -414,42 +469,19 @@ impl<'a> OAuth<'a> {
 enum CallError {
     #[error(transparent)]
     Http(HttpError),
+    #[error("refused")]
+    Refused(OAuthRefusal),
     #[error("redirected to {0}")]
-    Redirected(String),
+    Moved(OrgHost),
     #[error("not the token endpoint")]
     WrongAddress,
-    #[error("not the API, HTTP {0}")]
-    NotTheApi(u16),
+    #[error(transparent)]
+    Unusable(Error),
 }
 
 fn form(pairs: &[(&str, &str)]) -> Vec<u8> {
     let mut form = url::form_urlencoded::Serializer::new(String::new());
     form.extend_pairs(pairs).finish().into_bytes()
-}
-
-/// The error object of an answer, JSON or form; empty where there is none.
-fn refusal_of(answer: &Answer) -> Refusal {
-    let Some(body) = as_json(&answer.body) else { return Refusal::default() };
-    let object: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-    let text = |key: &str| object.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
-    Refusal { error: text("error"), description: text("error_description") }
-}
-
-/// The body as a JSON object: a form-encoded answer is converted. None for
-/// anything else, e.g. HTML or nothing.
-pub(crate) fn as_json(body: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let text = std::str::from_utf8(body).ok()?.trim();
-    if text.starts_with('{') {
-        return Some(Cow::Borrowed(body));
-    }
-    if text.starts_with('<') || !text.contains('=') {
-        return None;
-    }
-    let pairs: serde_json::Map<String, serde_json::Value> =
-        url::form_urlencoded::parse(text.as_bytes())
-            .map(|(name, value)| (name.into_owned(), value.into_owned().into()))
-            .collect();
-    serde_json::to_vec(&pairs).ok().map(Cow::Owned)
 }
 
 #[cfg(test)]

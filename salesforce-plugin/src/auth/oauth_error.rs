@@ -9,14 +9,21 @@
 //! Salesforce Help, "OAuth 2.0 Authorization Errors"; the vocabulary of the Mobile SDK's
 //! `OAuthErrorCode`.
 
+use std::borrow::Cow;
+
 use connector_api::{Error, ErrorKind};
+use serde::Deserialize;
 
-/// Salesforce counts logins over an hour.
-const LOGIN_WINDOW_MS: u64 = 60 * 60 * 1_000;
+use crate::transport::answer::Answer;
+use crate::transport::foreign_text::ForeignText;
+use crate::transport::masker::Masker;
 
-/// What was being done when the refusal came.
+/// Salesforce counts logins over an hour, and may block an address that keeps failing.
+const HOUR_MS: u64 = 60 * 60 * 1_000;
+
+/// The request that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum Flow {
     /// A person at the authorize page.
     Authorize,
     /// The exchange of a code.
@@ -27,14 +34,41 @@ pub(crate) enum Step {
     Mint,
 }
 
-/// A refusal as it was answered.
+/// A refusal of an authorize, token or revocation endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct OAuthRefusal {
     pub(crate) error: String,
-    pub(crate) description: String,
+    /// As it came, for comparing; never shown.
+    description: String,
+    said: ForeignText,
 }
 
-impl Refusal {
+#[derive(Deserialize)]
+struct ErrorObject {
+    error: String,
+    error_description: Option<String>,
+}
+
+impl OAuthRefusal {
+    /// The error object of an answer, JSON or form, if it is one.
+    pub(crate) fn of(answer: &Answer) -> Option<OAuthRefusal> {
+        let body = as_json(&answer.body)?;
+        let object: ErrorObject = serde_json::from_slice(&body).ok()?;
+        is_code(&object.error).then(|| {
+            let description = object.error_description.unwrap_or_default();
+            OAuthRefusal { said: answer.foreign(&description), error: object.error, description }
+        })
+    }
+
+    /// A refusal in the address that a person pasted.
+    pub(crate) fn pasted(masker: &Masker, error: &str, description: &str) -> OAuthRefusal {
+        OAuthRefusal {
+            error: if is_code(error) { error.into() } else { masker.text(error).to_string() },
+            description: description.into(),
+            said: masker.text(description),
+        }
+    }
+
     /// A refusal in lower case, for comparing.
     fn plain(&self) -> (String, String) {
         (self.error.to_ascii_lowercase(), self.description.to_ascii_lowercase())
@@ -42,11 +76,11 @@ impl Refusal {
 
     /// Whether it only says that another request with the same token is under way. The old text for
     /// that, on a refresh, was the one for an old code.
-    pub(crate) fn is_lock(&self, step: Step) -> bool {
+    pub(crate) fn is_lock(&self, flow: Flow) -> bool {
         let (error, text) = self.plain();
         error == "invalid_grant"
             && (text.contains("token request is already being processed")
-                || (step == Step::Refresh && text.contains("expired authorization code")))
+                || (flow == Flow::Refresh && text.contains("expired authorization code")))
     }
 
     /// Whether it proves that a refresh token is dead for good.
@@ -71,9 +105,9 @@ impl Refusal {
 
     /// The refusal as an error: what it means, when it happened and in which org, so that its row in
     /// the Login History can be found, and what to do.
-    pub(crate) fn explain(&self, step: Step, organization_id: Option<&str>) -> Error {
+    pub(crate) fn explain(&self, flow: Flow, organization_id: Option<&str>) -> Error {
         let (error, text) = self.plain();
-        let row = if self.is_lock(step) {
+        let row = if self.is_lock(flow) {
             &LOCK
         } else {
             ROWS.iter().find(|row| row.fits(&error, &text)).unwrap_or(&OTHER)
@@ -84,21 +118,41 @@ impl Refusal {
             .map_or_else(String::new, |id| format!(", org {id}"));
         let message = format_args!("{} ({}; {at}{org})", row.meaning, self.shown()).to_string();
         let explained = Error::new(row.kind, message).with_hint(row.hint);
-        if row.kind == ErrorKind::RATE_LIMITED {
-            return explained.with_retry_after_ms(LOGIN_WINDOW_MS);
-        }
-        explained
+        let hourly = row.kind == ErrorKind::RATE_LIMITED || std::ptr::eq(row, &raw const OTHER);
+        if hourly { explained.with_retry_after_ms(HOUR_MS) } else { explained }
     }
 
-    /// Salesforce's own words. They come from the network: one line, and not without end.
-    fn shown(&self) -> String {
-        let text = match (self.error.is_empty(), self.description.is_empty()) {
-            (false, false) => format!("{}: {}", self.error, self.description),
+    /// Salesforce's own words, on one line.
+    pub(crate) fn shown(&self) -> String {
+        match (self.error.is_empty(), self.said.is_empty()) {
+            (false, false) => format!("{}: {}", self.error, self.said),
             (false, true) => self.error.clone(),
             _ => "no reason given".to_owned(),
-        };
-        text.chars().filter(|c| !c.is_control()).take(300).collect()
+        }
     }
+}
+
+/// Whether a text has the shape of an error's name.
+fn is_code(text: &str) -> bool {
+    (1..=100).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+}
+
+/// The body as a JSON object: a form-encoded answer is converted. `None` for anything else, e.g. HTML or
+/// nothing.
+pub(crate) fn as_json(body: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let text = std::str::from_utf8(body).ok()?.trim();
+    if text.starts_with('{') {
+        return Some(Cow::Borrowed(body));
+    }
+    if text.starts_with('<') || !text.contains('=') {
+        return None;
+    }
+    let pairs: serde_json::Map<String, serde_json::Value> =
+        url::form_urlencoded::parse(text.as_bytes())
+            .map(|(name, value)| (name.into_owned(), value.into_owned().into()))
+            .collect();
+    serde_json::to_vec(&pairs).ok().map(Cow::Owned)
 }
 
 struct Row {
@@ -133,7 +187,7 @@ const CONFIG: ErrorKind = ErrorKind::CONFIG;
 const RETRY: ErrorKind = ErrorKind::RETRYABLE;
 const GRANT: &[&str] = &["invalid_grant"];
 
-const LOCK: Row = row(
+static LOCK: Row = row(
     GRANT,
     &[],
     RETRY,
@@ -141,22 +195,23 @@ const LOCK: Row = row(
     "try again in a few seconds; two servers must not share one grant: authorize each of them",
 );
 
-const OTHER: Row = row(
+/// Nobody knows whether it passes, so nothing is stopped by it.
+static OTHER: Row = row(
     &[],
     &[],
-    AUTH,
+    RETRY,
     "Salesforce refused the authorization for a reason this connector does not know",
-    "see Setup > Login History for this user and the app's OAuth policies, then authorize the connector again",
+    "see Setup > Login History for this user and the app's OAuth policies; the next run asks again",
 );
 
 /// The rows, those with words before those without.
-const ROWS: &[Row] = &[
+static ROWS: &[Row] = &[
     row(
         GRANT,
         &["expired access/refresh token"],
         AUTH,
         "the grant is not valid any more: it was revoked, stayed unused too long, was replaced by a newer token or pushed out by a sixth approval of this user and app, or the app's policy ends it at once",
-        "authorize the connector again; see Setup > Connected Apps OAuth Usage, and Refresh Token Policy in the app's OAuth policies",
+        "authorize the connector again; see Setup > Connected Apps OAuth Usage, and Refresh Token Policy in the app's OAuth policies; if runs from a VPN or shared proxy ended like this, see whether the user was frozen for a high-risk address",
     ),
     row(
         GRANT,
@@ -437,6 +492,27 @@ const ROWS: &[Row] = &[
         CONFIG,
         "the org disabled this OAuth flow",
         "allow it under Setup > OAuth and OpenID Connect Settings, or choose another `grant`",
+    ),
+    row(
+        &["oauth_ec_app_not_found"],
+        &[],
+        CONFIG,
+        "the External Client App is not installed in this org",
+        "create or install the app in the org that the domain names, and take its Consumer Key as Client ID: the key of another org, or of a sandbox made before the app, does not work there",
+    ),
+    row(
+        &["oauth_app_access_denied"],
+        &[],
+        CONFIG,
+        "the app does not let this user or address in",
+        "press Allow at the page; else see IP Relaxation and Permitted Users in the app's policies, and Setup > API Access Control",
+    ),
+    row(
+        &["app_not_found"],
+        &["not installed"],
+        CONFIG,
+        "the External Client App is not installed in this org any more",
+        "install the app in the org again (after a sandbox refresh or a copy too), then authorize the connector again",
     ),
     row(
         &["app_not_found"],

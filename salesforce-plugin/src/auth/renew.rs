@@ -24,10 +24,11 @@ use crate::auth::grant::{Grant, instance_host};
 use crate::auth::identity::{Identity, identify, ids_of_identity_url, same_organization};
 use crate::auth::mint::mint;
 use crate::auth::oauth::{OAuth, TokenAnswer, TokenError};
-use crate::auth::oauth_error::Refusal;
+use crate::auth::oauth_error::OAuthRefusal;
 use crate::settings::Settings;
 use crate::settings::grant_kind::CLIENT_SECRET;
 use crate::settings::grant_kind::GrantKind;
+use crate::settings::org_url::OrgHost;
 use crate::transport::http::Http;
 use crate::transport::pause::jitter_ms;
 
@@ -180,7 +181,7 @@ fn refused(
     host: &Host,
     mut grant: Grant,
     error: Error,
-    refusal: &Refusal,
+    refusal: &OAuthRefusal,
     doubtful: bool,
 ) -> Result<Error, Error> {
     if refusal.is_dead_token() {
@@ -256,6 +257,22 @@ fn adopt(host: &Host, mut grant: Grant, answer: &TokenAnswer) -> Result<Grant, E
             Err(error)
         }
     }
+}
+
+/// Notes in the stored grant that the org's host redirects to another one, and returns the error that
+/// says how to agree. Nothing is stopped by it: a redirect may pass.
+///
+/// # Errors
+/// Those of the host's store.
+pub(crate) fn offer_host(host: &Host, target: &OrgHost) -> Result<Error, Error> {
+    let _lease = host.lease(LEASE, LEASE_TTL)?;
+    let mut grant = Grant::load(host)?;
+    let error = moved(&grant, target.as_str());
+    if grant.offered_host.as_ref() != Some(target) {
+        grant.offered_host = Some(target.clone());
+        grant.store(host)?;
+    }
+    Ok(Error { kind: ErrorKind::RETRYABLE, ..error })
 }
 
 /// Salesforce names another host than the one that was agreed to.

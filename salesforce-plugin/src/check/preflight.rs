@@ -8,8 +8,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use connector_api::message::{Finding, FindingStatus};
 use connector_api::{Error, Host};
-use serde::Deserialize;
 
+use crate::auth::authorize::versions_of;
 use crate::auth::grant::Grant;
 use crate::auth::identity::{UserInfo, same_organization};
 use crate::client::api_error::ApiError;
@@ -17,8 +17,10 @@ use crate::client::session::Session;
 use crate::settings::grant_kind::GrantKind;
 use crate::settings::org_url::OrgHost;
 use crate::settings::{Network, Settings};
-use crate::transport::http::{Answer, Http};
+use crate::transport::answer::{Answer, AnswerKind};
+use crate::transport::http::{Call, Http};
 use crate::transport::http_error::HttpError;
+use crate::transport::proof::Unproven;
 use crate::transport::proxy;
 
 const PROBE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -134,23 +136,16 @@ impl Probe {
     fn new(http: &Http, host: &OrgHost) -> Probe {
         let url = host.url("/services/data");
         let result = match &url {
-            Some(url) => {
-                http.send("GET", url, &[("Accept", "application/json")], None, PROBE_TIMEOUT)
-            }
+            Some(url) => http.send(&Call::get(url, PROBE_TIMEOUT, AnswerKind::Small)),
             None => Err(HttpError::Setup("the address is not valid".into())),
         };
         Probe { host: host.clone(), result }
     }
 
     /// The newest API version it offers, as an org does.
-    fn version(&self) -> Option<String> {
-        #[derive(Deserialize)]
-        struct Version {
-            version: String,
-        }
+    fn version(&self) -> Option<u16> {
         let answer = self.result.as_ref().ok().filter(|answer| answer.status == 200)?;
-        let versions: Vec<Version> = serde_json::from_slice(&answer.body).ok()?;
-        versions.into_iter().next_back().map(|last| last.version)
+        versions_of(answer).into_iter().max()
     }
 
     /// How many steps it passed.
@@ -266,13 +261,12 @@ fn answer(candidates: &[OrgHost], probe: &Probe, steps: &mut Steps<'_>) -> Optio
         }
     };
     let Some(version) = probe.version() else {
-        let what = if answer.is_html() { "a page" } else { "something else" };
         let hint = "enter the whole address shown in the browser after login as the domain; if it is right, a proxy or a maintenance page answers instead of Salesforce";
         steps.failed(
             HOST,
             format!(
-                "`{name}` answers with {what} instead of the API's versions (HTTP {})",
-                answer.status
+                "`{name}` answers with something else than the API's versions ({})",
+                Unproven::of(answer)
             ),
             hint,
         );
@@ -283,13 +277,13 @@ fn answer(candidates: &[OrgHost], probe: &Probe, steps: &mut Steps<'_>) -> Optio
         _ => format!(", of {}", names(candidates)),
     };
     steps.ok(HOST, format!("`{name}` answers as a Salesforce org{among}"));
-    steps.ok(API, format!("`/services/data` offers versions up to {version}"));
-    clock(answer.header("date"), Utc::now(), steps);
+    steps.ok(API, format!("`/services/data` offers versions up to {version}.0"));
+    clock(answer.date(), Utc::now(), steps);
     Some(())
 }
 
-fn clock(date: Option<&str>, now: DateTime<Utc>, steps: &mut Steps<'_>) {
-    let Some(there) = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok()) else {
+fn clock(date: Option<DateTime<Utc>>, now: DateTime<Utc>, steps: &mut Steps<'_>) {
+    let Some(there) = date else {
         let hint = Some("see that this server's clock is kept right (NTP)".to_owned());
         steps.add(
             CLOCK,
@@ -450,11 +444,7 @@ mod tests {
     }
 
     fn answered(status: u16, body: &str, date: &str) -> Answer {
-        let mut answer = Answer::of(status, body);
-        if let Ok(date) = date.parse() {
-            answer.headers.insert("date", date);
-        }
-        answer
+        Answer::of(status, body).with_header("date", date)
     }
 
     fn judged(result: Result<Answer, HttpError>) -> Vec<(String, FindingStatus)> {
@@ -506,6 +496,8 @@ mod tests {
     fn a_clock_that_is_off_by_more_than_a_minute_is_a_finding() {
         let now = DateTime::parse_from_rfc3339("2026-11-24T12:00:00Z").unwrap().to_utc();
         let status = |date: Option<&str>| {
+            let answer = Answer::of(200, "").with_header("date", date.unwrap_or_default());
+            let date = answer.date();
             let findings = statuses(|steps| clock(date, now, steps));
             findings.into_iter().find(|(id, _)| id == CLOCK).unwrap().1
         };

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use connector_api::{Error, ErrorKind};
 use parking_lot::Mutex;
 use serde::Deserialize;
 
-use crate::client::api_error::ApiError;
+use crate::auth::authorize::versions_of;
+use crate::client::api_error::{ApiError, Refusal, SESSION_POLICIES};
 use crate::client::session::Session;
 
 /// The newest API version this connector was written for.
@@ -15,6 +17,7 @@ pub(crate) const NEWEST_KNOWN_VERSION: u16 = 66;
 /// An object as described; keys that are not used are not read.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Describe {
+    name: String,
     #[serde(default = "yes")]
     queryable: bool,
     fields: Vec<DescribedField>,
@@ -50,16 +53,13 @@ impl Describe {
     }
 }
 
-#[derive(Deserialize)]
-struct Version {
-    version: String,
-}
-
 /// The org's objects, each described at most once in a run.
 pub(crate) struct Catalogue<'a> {
     session: &'a Session,
     pub(crate) version: u16,
     known: Mutex<HashMap<String, Option<Arc<Describe>>>>,
+    /// What was said about hidden objects.
+    refusals: Mutex<HashMap<String, Refusal>>,
 }
 
 impl<'a> Catalogue<'a> {
@@ -69,11 +69,12 @@ impl<'a> Catalogue<'a> {
     /// [`ApiError`]; a version the org does not offer is fatal.
     pub(crate) fn open(session: &'a Session) -> Result<Catalogue<'a>, ApiError> {
         let offered: Vec<u16> = session.get("/services/data", None, |answer| {
-            let list: Vec<Version> =
-                serde_json::from_slice(&answer.body).map_err(|error| error.to_string())?;
-            let versions =
-                list.iter().filter_map(|v| v.version.split('.').next()?.parse().ok()).collect();
-            Ok((versions, list.len() as u64))
+            let versions = versions_of(answer);
+            if versions.is_empty() {
+                return Err("it is not a list of API versions".into());
+            }
+            let count = versions.len() as u64;
+            Ok((versions, count))
         })?;
         let version = match session.settings().api_version {
             Some(version) if offered.contains(&version) => Some(version),
@@ -82,10 +83,10 @@ impl<'a> Catalogue<'a> {
         };
         let version = version
             .ok_or_else(|| ApiError::Malformed("the org offers no known API version".into()))?;
-        Ok(Catalogue { session, version, known: Mutex::default() })
+        Ok(Catalogue { session, version, known: Mutex::default(), refusals: Mutex::default() })
     }
 
-    /// The object as this user sees it; none where it is hidden or does not exist.
+    /// The object as this user sees it; `None` if it is hidden or does not exist.
     ///
     /// # Errors
     /// [`ApiError`], except that the object is hidden.
@@ -98,18 +99,29 @@ impl<'a> Catalogue<'a> {
         let described = self.session.get(&path, Some(object), |answer| {
             let describe: Describe =
                 serde_json::from_slice(&answer.body).map_err(|error| error.to_string())?;
+            if !describe.name.eq_ignore_ascii_case(object) {
+                return Err("it describes another object".into());
+            }
             Ok((describe, 0))
         });
         let described = match described {
             Ok(describe) => Some(Arc::new(describe)).filter(|describe| describe.queryable),
-            Err(ApiError::Refused(refusal)) if refusal.is_hidden() => None,
+            Err(ApiError::Refused(refusal)) if refusal.is_hidden() => {
+                self.refusals.lock().insert(object.to_owned(), refusal);
+                None
+            }
             Err(error) => return Err(error),
         };
         known().insert(object.to_owned(), described.clone());
         Ok(described)
     }
 
-    /// Describes the object anew at the next look.
+    /// Why an object is hidden, in Salesforce's words.
+    pub(crate) fn refusal(&self, object: &str) -> Option<Refusal> {
+        self.refusals.lock().get(object).cloned()
+    }
+
+    /// Forgets the object, so that it is described again when it is needed next.
     pub(crate) fn forget(&self, object: &str) {
         self.known.lock().remove(object);
     }
@@ -130,10 +142,30 @@ impl<'a> Catalogue<'a> {
     }
 }
 
-fn unavailable_version(version: u16) -> connector_api::Error {
-    connector_api::Error::new(
-        connector_api::ErrorKind::CONFIG,
-        format_args!("the org does not offer API version {version}.0"),
-    )
-    .with_hint("leave `api_version` empty, or set one that the org offers")
+/// Asks a second, different question after the account was refused: for the description of `User`, which
+/// everybody may read who may use the API at all.
+///
+/// # Errors
+/// [`ErrorKind::DENIED`] when that is refused in the same way: one cause for every request, said once.
+pub(crate) fn not_refused_everywhere(
+    session: &Session,
+    version: u16,
+    first: &Refusal,
+) -> Result<(), ApiError> {
+    let path = format!("/services/data/v{version}.0/sobjects/User/describe");
+    match session.get(&path, Some("User"), |_| Ok(((), 0))) {
+        Err(ApiError::Refused(second)) if second.is_of_account() => Err(Error::new(
+            ErrorKind::DENIED,
+            format_args!("Salesforce refuses this user every request ({})", first.shown()),
+        )
+        .with_hint(SESSION_POLICIES)
+        .into()),
+        Err(error @ (ApiError::Fatal(_) | ApiError::Unreachable(_))) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn unavailable_version(version: u16) -> Error {
+    Error::new(ErrorKind::CONFIG, format_args!("the org does not offer API version {version}.0"))
+        .with_hint("leave `api_version` empty, or set one that the org offers")
 }

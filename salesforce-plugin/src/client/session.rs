@@ -6,19 +6,20 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use chrono::DateTime;
 use connector_api::{Error, ErrorKind, Host, Secret};
 use parking_lot::Mutex;
 
 use crate::auth::grant::Grant;
-use crate::auth::renew::renew;
+use crate::auth::renew::{offer_host, renew};
 use crate::client::budget::Budget;
 use crate::client::gate::Gate;
 use crate::client::retry::Retries;
 use crate::settings::Settings;
 use crate::settings::org_url::{OrgHost, OrgUrl};
-use crate::transport::http::{Answer, Consume, Http};
+use crate::transport::answer::{Answer, AnswerKind, Consume};
+use crate::transport::http::{Call, Http};
 use crate::transport::http_error::HttpError;
+use crate::transport::proof::Expected;
 
 const DATA_TIMEOUT: Duration = Duration::from_secs(120);
 /// Results of a job are large, and wait for the one who stores them.
@@ -48,6 +49,27 @@ impl<'a> Request<'a> {
     /// Whether sending it twice does what sending it once does.
     pub(crate) fn may_repeat(&self) -> bool {
         self.method != "POST"
+    }
+
+    /// By what its answer proves to be data.
+    pub(crate) fn expected(&self) -> Expected {
+        match (self.method, self.accept) {
+            ("DELETE", _) => Expected::Nothing,
+            (_, "text/csv") => Expected::Csv,
+            _ => Expected::Json,
+        }
+    }
+
+    /// The kind of its answer, by the resource it asks for.
+    fn answer_kind(&self) -> AnswerKind {
+        let resource = self.path.split('?').next().unwrap_or_default();
+        if resource.ends_with("/describe") {
+            AnswerKind::Describe
+        } else if resource.contains("/query") {
+            AnswerKind::Page
+        } else {
+            AnswerKind::Small
+        }
     }
 }
 
@@ -189,18 +211,49 @@ impl Session {
         }
         let body = request.body.map(|text| text.as_bytes().to_vec());
         let timeout = if consume.is_some() { RESULTS_TIMEOUT } else { DATA_TIMEOUT };
-        self.http.exchange(request.method, url, &headers, body, timeout, consume)
+        let kind = request.answer_kind();
+        let call = Call { method: request.method, url, headers: &headers, body, timeout, kind };
+        self.http.exchange(&call, consume)
     }
 
-    /// Takes in what every answer says beside its body.
+    /// Notes what every answer says in addition to its body.
     pub(crate) fn note_headers(&self, answer: &Answer) {
         if let Some(usage) = answer.header("sforce-limit-info") {
             self.budget.note_header(usage);
         }
-        let at = answer.header("date").and_then(|text| DateTime::parse_from_rfc2822(text).ok());
-        if let Some(at) = at {
+        if let Some(at) = answer.date() {
             self.server_time_ms.store(at.timestamp_millis(), Ordering::Relaxed);
         }
+    }
+
+    /// Takes over the tokens of another reader, thread or process, that renewed the session after `seen`
+    /// was read; returns whether there was one.
+    ///
+    /// # Errors
+    /// Those of the host's store.
+    pub(crate) fn take_over(&self, seen: &Secret) -> Result<bool, Error> {
+        if self.current().access_token != *seen {
+            return Ok(true);
+        }
+        let Some(grant) = Grant::find(&self.host)? else { return Ok(false) };
+        let newer =
+            !grant.is_doubtful() && grant.access_token().is_some_and(|token| token != *seen);
+        if let Some(now) = Current::of(&grant).filter(|_| newer) {
+            *self.current() = now;
+        }
+        Ok(newer)
+    }
+
+    /// Notes that the org's host redirects to another one, as after a move; returns the error that asks
+    /// an operator to agree. `None` if the redirect stays on the same host, as that of a login page does.
+    ///
+    /// # Errors
+    /// Those of the host's store.
+    pub(crate) fn note_move(&self, target: &OrgHost) -> Result<Option<Error>, Error> {
+        if *target == self.instance_host() || target.is_generic() {
+            return Ok(None);
+        }
+        offer_host(&self.host, target).map(Some)
     }
 
     pub(crate) fn renew(&self, seen: &Secret) -> Result<(), Error> {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::client::api_error::ApiError;
+use crate::client::describe::not_refused_everywhere;
 use crate::client::session::Session;
 use crate::dataset::permission::{Permission, probed};
 use crate::read::soql::query_path;
@@ -41,6 +42,9 @@ impl Access {
             match answer {
                 Ok(page) => return Ok(Access::of(page, &wanted)),
                 Err(ApiError::Refused(refusal)) => {
+                    if refusal.is_of_account() {
+                        not_refused_everywhere(session, version, &refusal)?;
+                    }
                     let Some(column) = refusal.invalid_column() else { break };
                     let before = wanted.len();
                     wanted.retain(|permission| permission.name != column);

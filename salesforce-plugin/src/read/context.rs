@@ -97,6 +97,11 @@ pub(crate) fn hidden(
     let labels = openers(dataset);
     let said = refusal.map_or_else(String::new, |refusal| format!(" ({})", refusal.shown()));
     if access.has_any(dataset.permissions) == Some(true) || dataset.permissions.is_empty() {
+        // That the account is refused says nothing about the org's features.
+        if refusal.is_some_and(Refusal::is_of_account) {
+            let reason = format!("Salesforce refuses the connecting user access to it{said}");
+            return summary(dataset, DatasetStatus::Denied, reason);
+        }
         let reason = format!("the org does not have it: the feature behind it is off{said}");
         return summary(dataset, DatasetStatus::Absent, reason);
     }

@@ -10,7 +10,7 @@ use std::io::Read;
 use arrow_array::{RecordBatch, RecordBatchOptions};
 
 use crate::read::page::{Builder, Columns, Unread};
-use crate::transport::http::Unfinished;
+use crate::transport::answer::Unfinished;
 
 /// Takes records and those of their values that could not be read; returns whether more are wanted.
 pub(crate) type TakeRecords<'a> = &'a mut dyn FnMut(RecordBatch, Vec<Unread>) -> bool;

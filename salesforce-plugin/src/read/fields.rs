@@ -34,7 +34,8 @@ impl<'a> Fields<'a> {
         // Tooling objects are not described: what is not there is refused by name.
         let described = !matches!(plan.dataset.source, Source::Tooling(_));
         if described && catalogue.describe(plan.object).map_err(check)?.is_none() {
-            return Err(Stop::Dataset(hidden(plan.dataset, plan.context.access, None)));
+            let said = catalogue.refusal(plan.object);
+            return Err(Stop::Dataset(hidden(plan.dataset, plan.context.access, said.as_ref())));
         }
         let mut shown: Vec<String> = Vec::new();
         let mut missing: Vec<String> = Vec::new();

@@ -39,7 +39,9 @@ pub(crate) fn read(
         Err(ApiError::Refused(refusal)) if refusal.is_hidden() => {
             return Ok(hidden(dataset, context.access, Some(&refusal)));
         }
-        Err(ApiError::Fatal(error)) => return Err(Stop::Run(error)),
+        Err(ApiError::Fatal(error) | ApiError::Unreachable(error)) => {
+            return Err(Stop::Run(error));
+        }
         Err(error) => {
             return Ok(summary(dataset, DatasetStatus::Failed, error.into_error().message));
         }

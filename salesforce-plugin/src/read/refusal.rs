@@ -35,12 +35,16 @@ pub(crate) fn yield_to(reading: &mut Reading<'_>, refusal: &Refusal) -> Result<C
         return vanished(reading, refusal);
     }
     let key = reading.plan.dataset.key;
-    if let Some(column) = refusal.invalid_column()
-        && let Some(at) = reading.fields.asked.iter().position(|field| names_column(field, column))
-        && reading.fields.asked[at] != key
+    let mut left_out = false;
+    while let Some(at) =
+        reading.fields.asked.iter().position(|field| refusal.is_about(field) && field != key)
     {
-        log::warn!("{}: the field `{column}` is gone", reading.plan.dataset.name);
+        let field = &reading.fields.asked[at];
+        log::warn!("{}: the field `{field}` is gone", reading.plan.dataset.name);
         reading.fields.leave_out(reading.plan, at);
+        left_out = true;
+    }
+    if left_out {
         return Ok(Chain::Again);
     }
     if refusal.code == "QUERY_TIMEOUT" {
@@ -106,9 +110,4 @@ fn vanished(reading: &mut Reading<'_>, refusal: &Refusal) -> Result<Chain, Stop>
         Ok(None) => Err(gone(reading)),
         Err(error) => Err(reading.failed(error)),
     }
-}
-
-/// Whether an error message's column is that field; over a relationship only its last part is named.
-fn names_column(field: &str, column: &str) -> bool {
-    field == column || field.rsplit('.').next() == Some(column)
 }

@@ -1,84 +1,58 @@
 //! One request over the network: the only user of `reqwest`.
 //!
-//! It goes to an [`OrgUrl`] and nowhere else. Redirects are never followed, TLS is 1.2 or later with full verification against the system's
-//! roots and the settings' CA file. An answer is read whole, up to a limit, before it is used; only
-//! results in CSV, which have no limit, are taken as they arrive.
+//! It goes to an [`OrgUrl`] and nowhere else. Redirects are never followed, TLS is 1.2 or later with full
+//! verification against the system's roots and the settings' CA file. An answer is read to its end, up
+//! to the limit of its kind, before it is used; only results in CSV, which have no limit, are taken as
+//! they arrive.
 
 use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::settings::Network;
-use crate::settings::org_url::OrgUrl;
-use crate::transport::http_error::{self, Failure, HttpError, TunnelFailure};
-use crate::transport::proxy::{self, Route};
 use reqwest::blocking::{Client, Request, Response};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
+use crate::settings::Network;
+use crate::settings::org_url::OrgUrl;
+use crate::transport::answer::{Answer, AnswerKind, Consume};
+use crate::transport::body::Body;
+use crate::transport::http_error::{self, Failure, HttpError, TunnelFailure};
+use crate::transport::masker::Masker;
+use crate::transport::proxy::{self, Route};
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-/// Decoded bytes of one answer; a page of 2,000 records stays far below.
-const LARGEST_ANSWER: u64 = 64 << 20;
 
 const IDLE_CONNECTIONS: usize = 8;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// Fields of a form whose values are secrets.
+const SECRET_FIELDS: [&str; 7] =
+    ["client_secret", "refresh_token", "code", "code_verifier", "assertion", "password", "token"];
+
 /// Names product and version, always the same, so that an administrator can tell these requests.
 pub(crate) const USER_AGENT: &str =
     concat!("endpoint-server-salesforce-connector/", env!("CARGO_PKG_VERSION"));
 
-/// A complete answer.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    /// Empty where it was taken as it arrived.
-    pub(crate) body: Vec<u8>,
-    /// Records that were taken as they arrived, or why not all were.
-    pub(crate) taken: Option<Result<u64, Unfinished>>,
-    /// Decoded bytes of the body.
-    pub(crate) length: u64,
-    pub(crate) duration: Duration,
+/// A request.
+#[derive(Clone, Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) url: &'a OrgUrl,
+    pub(crate) headers: &'a [(&'a str, &'a str)],
+    pub(crate) body: Option<Vec<u8>>,
+    /// Time limit from the connection to the last byte.
+    pub(crate) timeout: Duration,
+    pub(crate) kind: AnswerKind,
 }
 
-/// Why a body was not taken to its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Unfinished {
-    /// It does not have the documented shape.
-    Malformed(String),
-    /// Nobody wants the rest.
-    Unwanted,
-}
-
-/// Takes a body as it arrives; answers its records.
-pub(crate) type Consume<'a> = &'a mut dyn FnMut(&mut dyn Read) -> Result<u64, Unfinished>;
-
-impl Answer {
-    /// An answer as a test needs it.
-    #[cfg(any(test, fuzzing))]
-    pub(crate) fn of(status: u16, body: impl AsRef<[u8]>) -> Answer {
-        let body = body.as_ref();
-        Answer {
-            status,
-            headers: HeaderMap::new(),
-            body: body.to_vec(),
-            taken: None,
-            length: body.len() as u64,
-            duration: Duration::ZERO,
-        }
-    }
-
-    /// A header as text.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        header(&self.headers, name)
-    }
-
-    /// Whether the body claims, or looks, to be HTML: a maintenance, login or proxy page.
-    pub(crate) fn is_html(&self) -> bool {
-        let start = self.body.iter().copied().find(|b| !b.is_ascii_whitespace());
-        start == Some(b'<')
+impl<'a> Call<'a> {
+    /// A GET that asks for JSON, without a token.
+    pub(crate) fn get(url: &'a OrgUrl, timeout: Duration, kind: AnswerKind) -> Call<'a> {
+        let headers = &[("Accept", "application/json")];
+        Call { method: "GET", url, headers, body: None, timeout, kind }
     }
 }
 
@@ -86,12 +60,13 @@ impl Answer {
 #[derive(Debug)]
 pub(crate) struct Http {
     client: Client,
-    /// For requests that may not be repeated: each has a connection of its own, since one that was
+    /// For requests that must not be repeated: each has a connection of its own, since one that was
     /// kept and closed meanwhile would leave the outcome unknown.
     single: Client,
     network: Network,
     /// For the question why a proxy refused.
     tls: Arc<rustls::ClientConfig>,
+    masker: Masker,
 }
 
 impl Http {
@@ -111,7 +86,6 @@ impl Http {
                 .https_only(true)
                 .http1_only()
                 .no_proxy()
-                .gzip(true)
                 .connect_timeout(CONNECT_TIMEOUT)
                 .timeout(None)
                 .user_agent(USER_AGENT);
@@ -126,72 +100,91 @@ impl Http {
                 setup(format!("the HTTP client cannot be made: {}", http_error::reason(&error)))
             })
         };
+        let masker = Masker::default();
+        for secret in network.proxy.as_deref().map(proxy::passwords).unwrap_or_default() {
+            masker.remember(&secret);
+        }
         Ok(Http {
             client: build(IDLE_CONNECTIONS)?,
             single: build(0)?,
             network: network.clone(),
             tls: Arc::new(tls),
+            masker,
         })
     }
 
-    /// Sends one request and reads its answer whole.
+    /// Masks what was sent, in texts that come back.
+    pub(crate) fn masker(&self) -> &Masker {
+        &self.masker
+    }
+
+    /// Sends one request and reads its answer to the end.
     ///
     /// # Errors
     /// [`HttpError`]; an answer of any status is not an error.
-    pub(crate) fn send(
-        &self,
-        method: &str,
-        url: &OrgUrl,
-        headers: &[(&str, &str)],
-        body: Option<Vec<u8>>,
-        timeout: Duration,
-    ) -> Result<Answer, HttpError> {
-        self.exchange(method, url, headers, body, timeout, None)
+    pub(crate) fn send(&self, call: &Call<'_>) -> Result<Answer, HttpError> {
+        self.exchange(call, None)
     }
 
     /// As [`Http::send`]; but the body of a successful answer is given to `consume` as it arrives, if
-    /// there is one. Refusals, and pages of proxies, are read whole all the same.
+    /// there is one. Refusals, and pages of proxies, are read to the end all the same.
     ///
     /// # Errors
     /// As for [`Http::send`]; a body that breaks off while it is taken is one.
     pub(crate) fn exchange(
         &self,
-        method: &str,
-        url: &OrgUrl,
-        headers: &[(&str, &str)],
-        body: Option<Vec<u8>>,
-        timeout: Duration,
+        call: &Call<'_>,
         consume: Option<Consume<'_>>,
     ) -> Result<Answer, HttpError> {
-        let host = url.host().to_owned();
+        self.remember(call);
+        let (host, timeout) = (call.url.host(), call.timeout);
         let started = Instant::now();
-        let request = self.build(method, url, headers, body, timeout)?;
+        let request = self.build(call)?;
         let client = if request.body().is_some() { &self.single } else { &self.client };
         let response =
-            client.execute(request).map_err(|error| self.failure(&host, &error, timeout))?;
+            client.execute(request).map_err(|error| self.failure(host, &error, timeout))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let kind = header(&headers, "content-type").unwrap_or_default().to_ascii_lowercase();
-        if let Some(consume) = consume
-            && status == 200
-            && !kind.contains("html")
-            && !kind.contains("json")
-        {
-            let mut arriving = Arriving { response, length: 0, broke: None };
-            let taken = consume(&mut arriving);
-            if let Some(error) = arriving.broke {
-                return Err(http_error::of_body(&host, &error, timeout));
+        let gzip = is_gzip(&response);
+        let mut source = Body::new(response, gzip);
+        let mut answer = Answer {
+            status,
+            headers,
+            body: Vec::new(),
+            taken: None,
+            length: 0,
+            duration: Duration::ZERO,
+            masker: self.masker.clone(),
+        };
+        let kind = answer.header("content-type").unwrap_or_default().to_ascii_lowercase();
+        match consume {
+            Some(consume) if status == 200 && !kind.contains("html") && !kind.contains("json") => {
+                answer.taken = Some(consume(&mut source));
+                if let Some(error) = source.failure.take() {
+                    return Err(http_error::of_body(host, &error, timeout));
+                }
             }
-            let (length, duration) = (arriving.length, started.elapsed());
-            let body = Vec::new();
-            return Ok(Answer { status, headers, body, taken: Some(taken), length, duration });
+            _ => answer.body = read_whole(host, &mut source, status, call)?,
         }
-        let mut body = read_whole(&host, response, timeout)?;
-        if body.starts_with(BYTE_ORDER_MARK) {
-            body.drain(..BYTE_ORDER_MARK.len());
+        answer.length = source.length;
+        answer.duration = started.elapsed();
+        Ok(answer)
+    }
+
+    /// Remembers the secrets of a request, so that no answer can show them.
+    fn remember(&self, call: &Call<'_>) {
+        for (name, value) in call.headers {
+            if name.eq_ignore_ascii_case("authorization")
+                && let Some((_, credentials)) = value.split_once(' ')
+            {
+                self.masker.remember(credentials);
+            }
         }
-        let (length, duration) = (body.len() as u64, started.elapsed());
-        Ok(Answer { status, headers, body, taken: None, length, duration })
+        for (name, value) in url::form_urlencoded::parse(call.body.as_deref().unwrap_or_default()) {
+            if SECRET_FIELDS.contains(&&*name) {
+                self.masker.remember(&value);
+            }
+        }
     }
 
     /// Sorts a failure to send; a proxy that refused is asked for its reason.
@@ -209,26 +202,23 @@ impl Http {
         HttpError::Proxy { host: host.into(), reason }
     }
 
-    fn build(
-        &self,
-        method: &str,
-        url: &OrgUrl,
-        headers: &[(&str, &str)],
-        body: Option<Vec<u8>>,
-        timeout: Duration,
-    ) -> Result<Request, HttpError> {
+    fn build(&self, call: &Call<'_>) -> Result<Request, HttpError> {
         let invalid = |what: &str| HttpError::Setup(format!("the request's {what} is not valid"));
         let method =
-            reqwest::Method::from_bytes(method.as_bytes()).map_err(|_| invalid("method"))?;
-        let mut request = self.client.request(method, url.as_url().clone()).timeout(timeout);
-        for (name, value) in headers {
+            reqwest::Method::from_bytes(call.method.as_bytes()).map_err(|_| invalid("method"))?;
+        let mut request = self
+            .client
+            .request(method, call.url.as_url().clone())
+            .timeout(call.timeout)
+            .header(reqwest::header::ACCEPT_ENCODING, "gzip");
+        for (name, value) in call.headers {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("header"))?;
             let mut value = HeaderValue::from_str(value).map_err(|_| invalid("header"))?;
             value.set_sensitive(name == reqwest::header::AUTHORIZATION);
             request = request.header(name, value);
         }
-        if let Some(body) = body {
-            request = request.body(body);
+        if let Some(body) = &call.body {
+            request = request.body(body.clone());
         }
         request.build().map_err(|_| invalid("address"))
     }
@@ -243,45 +233,39 @@ fn refusal(route: Option<&Route>, host: &str, tls: &Arc<rustls::ClientConfig>) -
     }
 }
 
-fn read_whole(host: &str, response: Response, timeout: Duration) -> Result<Vec<u8>, HttpError> {
-    let expected = response.content_length().unwrap_or(0).min(LARGEST_ANSWER);
-    let mut body = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
-    response
-        .take(LARGEST_ANSWER + 1)
-        .read_to_end(&mut body)
-        .map_err(|error| http_error::of_body(host, &error, timeout))?;
-    if body.len() as u64 > LARGEST_ANSWER {
-        return Err(HttpError::TooLarge { host: host.into(), limit: LARGEST_ANSWER >> 20 });
+/// Whether there is a body to decode.
+fn is_gzip(response: &Response) -> bool {
+    let encoded = |headers: &HeaderMap| {
+        headers
+            .get(reqwest::header::CONTENT_ENCODING)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| matches!(value.trim(), "gzip" | "x-gzip"))
+    };
+    encoded(response.headers()) && response.content_length() != Some(0)
+}
+
+/// Reads a body up to the limit of its kind. The end of a refusal that is longer than any is left out.
+fn read_whole(
+    host: &str,
+    source: &mut Body<Response>,
+    status: u16,
+    call: &Call<'_>,
+) -> Result<Vec<u8>, HttpError> {
+    let refused = status >= 400;
+    let kind = if refused { AnswerKind::Token } else { call.kind };
+    let mut body = Vec::new();
+    let read = source.by_ref().take(kind.most_bytes() + 1).read_to_end(&mut body);
+    if let Err(error) = read {
+        let error = source.failure.take().unwrap_or(error);
+        return Err(http_error::of_body(host, &error, call.timeout));
+    }
+    if body.len() as u64 > kind.most_bytes() && !refused {
+        return Err(HttpError::TooLarge { host: host.into(), limit: kind.most_bytes() });
+    }
+    if body.starts_with(BYTE_ORDER_MARK) {
+        body.drain(..BYTE_ORDER_MARK.len());
     }
     Ok(body)
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
-}
-
-/// A body on its way; remembers how the connection failed, which its reader cannot tell.
-struct Arriving {
-    response: Response,
-    length: u64,
-    broke: Option<std::io::Error>,
-}
-
-impl Read for Arriving {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        match self.response.read(buffer) {
-            Ok(read) => {
-                self.length += read as u64;
-                Ok(read)
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => Err(error),
-            Err(error) => {
-                let kind = error.kind();
-                self.broke = Some(error);
-                Err(kind.into())
-            }
-        }
-    }
 }
 
 fn tls_config(ca_file: Option<&str>) -> Result<rustls::ClientConfig, HttpError> {

@@ -9,6 +9,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use tower_service::Service;
 
+use crate::transport::body::Abuse;
+
 /// A failed TCP connection: hyper-util's type, which has no public name.
 type TcpError = <HttpConnector as Service<http::Uri>>::Error;
 /// A proxy that gave no tunnel: hyper-util's type, which has no public name.
@@ -42,8 +44,11 @@ pub(crate) enum HttpError {
     #[error("the connection to `{host}` broke: {reason}")]
     Broken { host: String, reason: String },
     /// More bytes than any documented answer of its kind has.
-    #[error("the answer of `{host}` is larger than {limit} MiB")]
+    #[error("the answer of `{host}` is larger than {limit} bytes")]
     TooLarge { host: String, limit: u64 },
+    /// The answer came too slowly, or decodes to far more than was sent.
+    #[error("the answer of `{host}` was not read to its end: {abuse}")]
+    Abused { host: String, abuse: Abuse },
 }
 
 impl HttpError {
@@ -79,10 +84,12 @@ impl HttpError {
             HttpError::Certificate { .. } => {
                 "if a proxy inspects TLS, give its certificate as `ca_file`"
             }
-            HttpError::Timeout { .. } | HttpError::Broken { .. } => {
+            HttpError::Timeout { .. }
+            | HttpError::Broken { .. }
+            | HttpError::Abused { abuse: Abuse::TooSlow, .. } => {
                 "try again; if it happens often, look at the network or proxy between this server and Salesforce"
             }
-            HttpError::TooLarge { .. } => {
+            HttpError::TooLarge { .. } | HttpError::Abused { abuse: Abuse::TooDense, .. } => {
                 "the answer does not come from Salesforce's API: check proxy and domain"
             }
         }
@@ -161,6 +168,9 @@ pub(crate) fn of_body(host: &str, error: &io::Error, timeout: Duration) -> HttpE
     let host = host.to_owned();
     let timed_out = error.kind() == io::ErrorKind::TimedOut
         || find::<reqwest::Error>(error).is_some_and(reqwest::Error::is_timeout);
+    if let Some(abuse) = find::<Abuse>(error) {
+        return HttpError::Abused { host, abuse: *abuse };
+    }
     if timed_out {
         return HttpError::Timeout { host, seconds: timeout.as_secs() };
     }

@@ -30,6 +30,14 @@ pub(crate) fn route(network: &Network, host: &str) -> Option<Route> {
     matcher.intercept(&destination).map(Route)
 }
 
+/// The secrets in a proxy's address, as written and decoded.
+pub(crate) fn passwords(proxy: &str) -> Vec<String> {
+    let Ok(url) = url::Url::parse(proxy) else { return Vec::new() };
+    let Some(password) = url.password() else { return Vec::new() };
+    let decoded = percent_encoding::percent_decode_str(password).decode_utf8_lossy();
+    vec![password.to_owned(), decoded.into_owned()]
+}
+
 impl Route {
     /// The proxy's name and port, without its credentials.
     pub(crate) fn address(&self) -> String {

@@ -207,8 +207,13 @@ fn a_large_result_is_read_by_parts_and_is_the_same_as_by_pages() {
 #[test]
 fn an_org_that_names_no_parts_is_read_by_sets() {
     let (org, mut host, by_pages) = in_parts(|_| ());
-    let none =
-        Action::Status { code: 404, body: String::new(), content_type: None, headers: Vec::new() };
+    let none = Action::Status {
+        code: 404,
+        body: r#"[{"errorCode":"NOT_FOUND","message":"The requested resource does not exist"}]"#
+            .into(),
+        content_type: Some("application/json".into()),
+        headers: Vec::new(),
+    };
     org.faults().set([Fault::new(none).on_path_with("resultPages").always()]);
     let run = host.full(&["user"]);
     run.is_complete("user");

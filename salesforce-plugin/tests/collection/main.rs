@@ -7,6 +7,7 @@ mod catalogue;
 mod changes;
 mod doctor;
 mod faults;
+mod gateways;
 mod host;
 mod mutation;
 mod others;

@@ -1,5 +1,7 @@
 //! The shape of the store: how it is opened, its migrations, its dataset tables, how names are quoted.
 
+mod objects;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -287,7 +289,7 @@ fn check_version(version: i64, path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether an open file is a store that this program can use.
+/// Checks that an open file is a store that this program can use, with its objects and no others.
 pub(crate) fn check_is_store(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     check_version(version(connection)?, path)?;
     let tables: i64 = connection.query_row(
@@ -296,7 +298,7 @@ pub(crate) fn check_is_store(connection: &Connection, path: &Path) -> Result<(),
         |row| row.get(0),
     )?;
     if tables == 2 {
-        return Ok(());
+        return objects::check(connection, path);
     }
     Err(StoreError::system(format_args!(
         "`{}` is not a store of an endpoint server",
@@ -387,6 +389,25 @@ pub(crate) fn columns_of(connection: &Connection, table: &str) -> rusqlite::Resu
         .prepare("SELECT name FROM dataset_column WHERE table_name = ?1")?
         .query_map([table], |row| row.get(0))?
         .collect()
+}
+
+/// The SQL type of a dataset's column; empty if no such type is known.
+fn sql_type_of(
+    connection: &Connection,
+    table: &str,
+    column: &str,
+) -> rusqlite::Result<&'static str> {
+    let word: String = connection.query_row(
+        "SELECT type FROM dataset_column WHERE table_name = ?1 AND name = ?2",
+        [table, column],
+        |row| row.get(0),
+    )?;
+    Ok(match word.as_str() {
+        "text" => "TEXT",
+        "double" => "REAL",
+        "boolean" | "integer" | "timestamp" | "date" => "INTEGER",
+        _ => "",
+    })
 }
 
 /// Makes the table of a dataset, or adds the columns it does not have yet; answers its name.

@@ -203,7 +203,7 @@ mod tests {
     }
 
     fn refused(status: u16) -> ApiError {
-        ApiError::Refused(Refusal { status, code: "API_ERROR".into(), message: String::new() })
+        ApiError::Refused(Refusal::new(status, "API_ERROR", ""))
     }
 
     impl Jobs for Fake {
