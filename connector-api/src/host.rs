@@ -19,6 +19,9 @@ pub const GRANT_LEASE: &str = "grant";
 /// The extension that shows a sentence, a JSON string, to the person who watches.
 pub const NOTICE: &str = "notice";
 
+/// The extension that takes a secret, a JSON string, which the host masks wherever it appears.
+pub const MASK: &str = "mask";
+
 /// Services of the host, for one connector instance. Clones share them.
 #[derive(Clone)]
 pub struct Host(Arc<dyn HostApi>);
@@ -114,6 +117,15 @@ impl Host {
         if let Ok(json) = serde_json::to_string(text) {
             // The one failure is a host that does not know notices.
             let _ = self.extension(NOTICE, &json);
+        }
+    }
+
+    /// Has the host mask a secret wherever it appears from now on: for one that is not stored by itself,
+    /// such as a token inside a stored document, a code or a signed assertion.
+    pub fn mask(&self, secret: &str) {
+        if let Ok(json) = serde_json::to_string(secret) {
+            // The one failure is a host that does not know this.
+            let _ = self.extension(MASK, &json);
         }
     }
 

@@ -16,9 +16,6 @@ use crate::message::{
 };
 use crate::secret::Secret;
 
-pub use crate::ffi::guard::catch;
-pub use crate::ffi::loaded::{Module, ModuleError};
-
 /// The longest answer of a connector: it has to fit, as text in JSON, into one message between two
 /// processes.
 const LONGEST_ANSWER_MIB: usize = 7;
@@ -112,6 +109,12 @@ pub trait Instance: Send + Sync {
     /// # Errors
     /// Those of the connector.
     fn collect_json(&self, request_json: &str, sink: Box<dyn RecordSink>) -> Result<String, Error>;
+
+    /// Ends whatever the instance does, at once; it is of no use afterwards. False where its code runs
+    /// in this process: a thread cannot be ended, only left behind.
+    fn kill(&self) -> bool {
+        false
+    }
 
     /// Hands the settings over; returns all problems.
     ///
@@ -231,5 +234,4 @@ pub(crate) fn checked_answer(text: String) -> Result<String, Error> {
 const _: fn() = || {
     fn shared<T: ?Sized + Send + Sync>() {}
     shared::<Arc<dyn HostApi>>();
-    shared::<Module>();
 };

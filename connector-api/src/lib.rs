@@ -23,7 +23,7 @@
 //!
 //! The contract knows no vendor, no HTTP and no disk. It grows by new JSON keys (unknown keys are
 //! ignored, a key once optional stays optional) and by new operation names; the ABI below it
-//! ([`ffi`]) is frozen at 1.0. A host loads libraries and offers its services by [`host_side`].
+//! ([`ffi`]) is frozen at 1.0. A host loads libraries and offers its services by [`loaded`] and [`host_side`].
 //!
 //! [`writing_a_connector`] leads from an empty folder to a connector that collects; the whole of the
 //! least one:
@@ -66,7 +66,7 @@ pub mod secret;
 
 pub mod ffi;
 
-pub use ffi::{guard, module};
+pub use ffi::{guard, loaded, module};
 
 // Its code blocks are files of a crate, which a test of the host builds and runs.
 #[cfg(all(doc, not(doctest)))]

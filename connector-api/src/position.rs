@@ -69,7 +69,7 @@ pub struct UseRule {
     /// Pattern of `application`.
     #[serde(default)]
     pub application: String,
-    /// `human`, `machine` or `ambiguous`.
+    /// `human`, `machine`, `ambiguous`, or `none` for what is no use of a licence.
     pub kind: String,
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use connector_api::ErrorKind;
 use connector_api::message::Problem;
 use inventory::{StatementError, StoreError, StoreErrorKind};
+use plugin_host::error::{PluginError, PluginErrorKind, chain};
 
 /// What kind of failure it is; decides the exit code, and is one word in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,6 +185,24 @@ impl From<StoreError> for HostError {
     }
 }
 
+impl From<PluginError> for HostError {
+    fn from(error: PluginError) -> HostError {
+        let kind = match error.kind {
+            PluginErrorKind::Usage => Kind::Usage,
+            PluginErrorKind::Config => Kind::Config,
+            PluginErrorKind::Library => Kind::Plugin,
+            _ => Kind::Failed,
+        };
+        HostError {
+            kind,
+            message: chain(&error),
+            hint: error.hint.clone(),
+            problems: Vec::new(),
+            source: Some(Arc::new(error)),
+        }
+    }
+}
+
 impl From<StatementError> for HostError {
     fn from(error: StatementError) -> HostError {
         StoreError::from(error).into()
@@ -216,21 +235,6 @@ impl From<position::Error> for HostError {
             },
         }
     }
-}
-
-/// The message of an error with all its causes, joined once; a cause already named is not repeated.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

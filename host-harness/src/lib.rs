@@ -4,7 +4,7 @@
 //! It names no vendor: everything it knows of one comes from the connector's manifest.
 //!
 //! ```text
-//!  cli, serve ──► app ──► plugin (preflight, load, instance) ──► services (secrets, log, lease …), sink (records)
+//!  cli, serve ──► app ──► plugin-host (crate): load, instance ──► services (secrets, log, lease …), sink (records)
 //!                  │                                                 │
 //!                  ├──► source ──► position (crate), report          │
 //!                  └──► inventory ◄──────────────────────────────────┘
@@ -18,32 +18,19 @@ mod source;
 
 pub mod report;
 
-pub mod conformance;
-mod library;
-pub mod manifest_check;
-pub mod plugin;
-pub mod plugin_dir;
-pub mod plugin_pins;
-pub mod preflight;
-pub mod services;
-pub mod sink;
-
-pub mod cancel;
 pub mod error;
 pub mod home;
-mod owned;
 mod process;
-pub mod redact;
 pub mod safe_file;
-mod sealed;
 pub mod settings;
 pub mod time;
-pub mod trust;
-pub mod worker;
 
 pub use inventory as store;
 pub use inventory::locks;
 pub use inventory::vault as secret_store;
+pub use plugin_host::{
+    cancel, conformance, dir as plugin_dir, owned, plugin, redact, services, sink, trust, worker,
+};
 
 #[cfg(test)]
 #[path = "../position/tests/estate/mod.rs"]

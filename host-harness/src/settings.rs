@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use connector_api::manifest::Manifest;
+use inventory::files;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use toml::Spanned;
@@ -160,7 +161,7 @@ impl Network {
 }
 
 fn check_ca_file(path: &Path, source: &str) -> Result<(), HostError> {
-    let text = std::fs::read(path).map_err(|error| {
+    let text = files::read_regular(path, files::MOST_TEXT).map_err(|error| {
         HostError::config(format_args!(
             "the CA file `{}` (from {source}) cannot be read: {error}",
             path.display()
@@ -224,7 +225,7 @@ impl Config {
     /// A settings error that names the key or the line.
     pub fn read(home: &Home) -> Result<Config, HostError> {
         let path = home.config_file();
-        let text = match std::fs::read_to_string(&path) {
+        let text = match files::read_regular_text(&path, files::MOST_TEXT) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(Config::default());

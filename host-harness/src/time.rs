@@ -15,7 +15,7 @@ pub(crate) mod in_rfc3339 {
     use serde::Serializer;
 
     pub(crate) fn serialize<S: Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&super::rfc3339(*at))
+        to.serialize_str(&crate::time::rfc3339(*at))
     }
 }
 
@@ -28,6 +28,6 @@ pub(crate) mod option_in_rfc3339 {
         at: &Option<DateTime<Utc>>,
         to: S,
     ) -> Result<S::Ok, S::Error> {
-        at.map(super::rfc3339).serialize(to)
+        at.map(crate::time::rfc3339).serialize(to)
     }
 }

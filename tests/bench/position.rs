@@ -160,7 +160,8 @@ struct Estate<'a> {
 
 /// One run: everything, or the hundredth of the users that were made inactive since.
 fn publish(store: &Store, connector: i64, estate: &Estate<'_>, changes: bool) -> u64 {
-    let run = store.runs().begin(connector, CollectMode::Full).expect("a run");
+    let vault = prepared::vault(store);
+    let run = store.runs().begin(vault.journal_key(), connector, CollectMode::Full).expect("a run");
     let mut writer = RowWriter::open(store, &run, &estate.manifest.id).expect("a writer");
     let mut rows = 0;
     let mut done = Vec::new();

@@ -6,9 +6,9 @@ use std::path::Path;
 use connector_api::manifest::Manifest;
 use host_harness::home::Home;
 use host_harness::plugin_dir::{self, Loading};
-use host_harness::store::Store;
+use host_harness::secret_store::{KeyPlace, SecretChanges, Vault};
+use host_harness::store::{NewConnector, Store};
 use host_harness::trust::{Policy, TrustedKeys};
-use testkit::StoreProbe;
 
 /// A folder with a library of this workspace alone.
 pub(crate) fn folder_with(package: &str) -> tempfile::TempDir {
@@ -22,15 +22,25 @@ pub(crate) fn folder_with(package: &str) -> tempfile::TempDir {
 
 /// A new store with the Salesforce connector `bench`; answers the connector's number, too.
 pub(crate) fn store(home: &Home, plugins: &Path) -> (Store, Manifest, i64) {
-    let folders = plugin_dir::folders(Some(plugins), None, None, home, Some(Policy::Any));
+    let folders =
+        plugin_dir::folders(Some(plugins), None, None, &home.plugins(), Some(Policy::Any));
     let scan = plugin_dir::scan(&folders.expect("folders"), &TrustedKeys::default(), Loading::Here);
     let manifest = scan.plugin("salesforce").expect("the plugin").manifest.clone();
     let store = Store::open(home.inventory()).expect("a store");
-    StoreProbe::at(&home.store_file()).change(
-        "INSERT INTO connector(name, description, feature, domain, client_id, settings, created_at, changed_at)
-         VALUES('bench', '', ?1, 'example', 'id', x'', 1, 1)",
-        [&manifest.id],
-    );
-    let connector = store.connectors().named("bench").expect("the connector").id;
+    let vault = vault(&store);
+    let new = NewConnector {
+        name: "bench".into(),
+        feature: manifest.id.clone(),
+        domain: "example".into(),
+        client_id: "id".into(),
+        ..NewConnector::default()
+    };
+    let none = SecretChanges::new();
+    let connector = store.connectors().insert(&vault, &new, "{}", &none).expect("a connector");
     (store, manifest, connector)
+}
+
+/// The vault of that store.
+pub(crate) fn vault(store: &Store) -> Vault {
+    Vault::open(store, &KeyPlace::default()).expect("a vault")
 }

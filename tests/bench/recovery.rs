@@ -96,8 +96,9 @@ struct Left {
 fn crash(home: &Home, crashed: &Home, plugins: &Path, users: u64) -> Left {
     let (store, manifest, connector) = prepared::store(home, plugins);
     let other = StoreProbe::at(&home.store_file());
+    let vault = prepared::vault(&store);
 
-    let run = store.runs().begin(connector, CollectMode::Full).expect("a run");
+    let run = store.runs().begin(vault.journal_key(), connector, CollectMode::Full).expect("a run");
     let mut writer = RowWriter::open(&store, &run, &manifest.id).expect("a writer");
     for from in (0..users).step_by(BATCH as usize) {
         write(&mut writer, &manifest, from, (from + BATCH).min(users), true);
@@ -119,7 +120,7 @@ fn crash(home: &Home, crashed: &Home, plugins: &Path, users: u64) -> Left {
 
     // Somebody reads meanwhile, so the log cannot be brought into the store.
     other.run("BEGIN; SELECT count(*) FROM run");
-    let run = store.runs().begin(connector, CollectMode::Full).expect("a run");
+    let run = store.runs().begin(vault.journal_key(), connector, CollectMode::Full).expect("a run");
     let mut writer = RowWriter::open(&store, &run, &manifest.id).expect("a writer");
     let log = home.store_file().with_extension("db-wal");
     let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
@@ -129,7 +130,7 @@ fn crash(home: &Home, crashed: &Home, plugins: &Path, users: u64) -> Left {
         rows += BATCH;
     }
     fs::create_dir(crashed.path()).expect("a folder");
-    for file in [home.store_file(), log.clone()] {
+    for file in [home.store_file(), log.clone(), home.path().join("key")] {
         fs::copy(&file, crashed.path().join(file.file_name().expect("a name"))).expect("a copy");
     }
     Left { store_bytes: size(&home.store_file()), log_bytes: size(&log), rows }

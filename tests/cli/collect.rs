@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use salesforce_sim::SimulatedOrg;
 
-use crate::host::{Host, NAME, dataset, wait};
+use crate::host::{Host, NAME, dataset};
 
 fn org(users: u64) -> SimulatedOrg {
     SimulatedOrg::builder().users(users).logins_per_user(1).seed(4).start()
@@ -139,7 +139,7 @@ fn the_least_rights_are_written_as_metadata_and_the_journal_is_chained() {
 
 fn end_by(host: &Host, after: Duration, signal: &str) -> (Duration, Option<i32>) {
     let mut child = host.start(&["collect", NAME, "--full"]);
-    wait(&mut child, after);
+    testkit::pass(child.id(), after);
     let asked = Instant::now();
     let kill = std::process::Command::new("kill").arg(signal).arg(child.id().to_string()).status();
     drop(kill);

@@ -43,7 +43,7 @@ connector_api::export_connector!(Least);
 /// A host of that contract, as far as loading goes: the very code of this one.
 const HOST: &str = r#"//! Loads one library and prints what it says about itself.
 #[path = "LIBRARY_RS"]
-mod library;
+mod loader;
 
 mod error {
     pub fn chain(error: &dyn std::error::Error) -> String { error.to_string() }
@@ -51,7 +51,7 @@ mod error {
 
 fn main() {
     let file = std::env::args_os().nth(1).expect("a library");
-    match library::open(std::path::Path::new(&file)) {
+    match loader::open(std::path::Path::new(&file)) {
         Ok(module) => {
             println!("{}", module.describe().expect("a description"));
         }
@@ -197,7 +197,10 @@ fn build(workshop: &Workshop, variant: &Variant) -> (PathBuf, PathBuf) {
             "loader/src/main.rs".into(),
             HOST.replace(
                 "LIBRARY_RS",
-                workspace().join("host-harness/src/library.rs").to_str().expect("a path"),
+                workspace()
+                    .join("host-harness/plugin-host/src/loader.rs")
+                    .to_str()
+                    .expect("a path"),
             ),
         ),
     ];

@@ -5,7 +5,6 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use salesforce_sim::SimulatedOrg;
 use serde_json::Value;
@@ -43,14 +42,6 @@ fn hear_interrupts() {
     // SAFETY: the default action runs no code of this process.
     unsafe {
         libc::signal(libc::SIGINT, libc::SIG_DFL);
-    }
-}
-
-/// Lets time pass, at most until that process ended.
-pub(crate) fn wait(child: &mut Child, duration: Duration) {
-    let until = Instant::now() + duration;
-    while Instant::now() < until && child.try_wait().expect("a status").is_none() {
-        std::thread::park_timeout(Duration::from_micros(200));
     }
 }
 

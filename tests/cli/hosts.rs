@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::net::TcpListener;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 
 use salesforce_sim::{Action, Fault, SimulatedOrg, Violation};
 use serde_json::json;
@@ -23,31 +23,33 @@ fn hostile_urls() -> Vec<String> {
 /// The attacker: counts connections and the bytes they bring.
 struct Attacker {
     address: std::net::SocketAddr,
-    connections: Arc<AtomicU64>,
-    bytes: Arc<AtomicU64>,
+    seen: Arc<Mutex<(u64, u64)>>,
+    /// One message for each connection that brought bytes.
+    read: Receiver<()>,
 }
 
 impl Attacker {
     fn listen() -> Attacker {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its address");
-        let (connections, bytes) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        let (seen, read) = (Arc::clone(&connections), Arc::clone(&bytes));
+        let seen = Arc::new(Mutex::new((0, 0)));
+        let (counted, (told, read)) = (Arc::clone(&seen), channel());
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                seen.fetch_add(1, Ordering::SeqCst);
+                counted.lock().expect("the counts").0 += 1;
                 let Ok(mut stream) = stream else { continue };
                 let mut buffer = [0_u8; 4096];
                 if let Ok(count) = stream.read(&mut buffer) {
-                    read.fetch_add(count as u64, Ordering::SeqCst);
+                    counted.lock().expect("the counts").1 += count as u64;
+                    let _ = told.send(());
                 }
             }
         });
-        Attacker { address, connections, bytes }
+        Attacker { address, seen, read }
     }
 
     fn seen(&self) -> (u64, u64) {
-        (self.connections.load(Ordering::SeqCst), self.bytes.load(Ordering::SeqCst))
+        *self.seen.lock().expect("the counts")
     }
 }
 
@@ -156,10 +158,7 @@ fn hostile_addresses_in_answers_get_neither_connection_nor_byte() {
     let mut stream = std::net::TcpStream::connect(attacker.address).expect("a connection");
     std::io::Write::write_all(&mut stream, b"GET / HTTP/1.1\r\n\r\n").expect("bytes");
     drop(stream);
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while attacker.seen().1 == 0 && std::time::Instant::now() < until {
-        std::thread::park_timeout(std::time::Duration::from_millis(5));
-    }
+    attacker.read.recv_timeout(std::time::Duration::from_secs(10)).expect("bytes arrive");
     assert!(attacker.seen().0 == 1 && attacker.seen().1 > 0, "{:?}", attacker.seen());
 }
 

@@ -122,7 +122,7 @@ fn three_crashes_in_a_row_hold_the_library_back_visibly_and_the_server_stays_up(
             "--name",
             name,
             "--domain",
-            "d",
+            name,
             "--client-id",
             "i",
             "--schedule",
@@ -183,44 +183,13 @@ fn a_worker_has_no_environment_no_key_and_ends_with_its_host() {
     host.set("HTTPS_PROXY", "http://user:canary@proxy.example");
     long_down(&host);
     let mut served = Served::ready(&host);
-    served.wait_for("began");
-    let worker = child(served.id());
+    let worker = served.worker();
     let command = || fs::read_to_string(format!("/proc/{worker}/cmdline")).expect("its arguments");
-    // Before it runs its own program it is a copy of the host.
-    let until = Instant::now() + Duration::from_secs(20);
-    while !command().ends_with("\0worker\0") {
-        assert!(Instant::now() < until, "{}", command());
-    }
+    assert!(command().ends_with("\0worker\0"), "{}", command());
     assert_eq!(command().matches('\0').count(), 2, "it has no other arguments: {}", command());
     let environ = |pid: u32| fs::read_to_string(format!("/proc/{pid}/environ")).unwrap_or_default();
     assert!(!environ(worker).contains("canary"));
     served.signal(rustix::process::Signal::KILL);
     served.ended();
-    let until = Instant::now() + Duration::from_secs(20);
-    while alive(worker) {
-        assert!(Instant::now() < until, "the worker outlives its host");
-    }
-}
-
-/// The one child of a process.
-#[cfg(target_os = "linux")]
-fn child(pid: u32) -> u32 {
-    let until = Instant::now() + Duration::from_secs(20);
-    loop {
-        let mut found = Vec::new();
-        for task in fs::read_dir(format!("/proc/{pid}/task")).expect("threads").flatten() {
-            let text = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-            found.extend(text.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
-        }
-        if let Some(child) = found.first() {
-            return *child;
-        }
-        assert!(Instant::now() < until, "no worker was started");
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn alive(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))
+    assert!(testkit::has_ended(worker, Duration::from_secs(20)), "the worker outlives its host");
 }

@@ -11,7 +11,7 @@ use testkit::State;
 
 use crate::dice::{Dice, number};
 use crate::failing;
-use crate::host::{Host, NAME, wait};
+use crate::host::{Host, NAME};
 
 const KILLS: u64 = 60;
 /// Every so many kills a run is let through.
@@ -95,7 +95,7 @@ fn a_run_killed_at_any_instant_loses_nothing_and_publishes_nothing_by_half() {
         let mut child = begin(arguments, in_a_call.then(|| dice.below(calls) + 1));
         if !in_a_call {
             let moment = dice.below(u64::try_from(whole.as_micros()).expect("a short run"));
-            wait(&mut child, Duration::from_micros(moment));
+            testkit::pass(child.id(), Duration::from_micros(moment));
             child.kill().expect("killed");
         }
         let alive = child.wait().expect("ended").code().is_some();

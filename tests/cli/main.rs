@@ -15,6 +15,7 @@ mod dice;
 mod disk;
 #[cfg(target_os = "linux")]
 mod disk_image;
+mod docs;
 #[cfg(target_os = "linux")]
 mod failing;
 mod faults;

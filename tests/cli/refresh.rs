@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use salesforce_sim::SimulatedOrg;
 
 use crate::dice::{Dice, number};
-use crate::host::{Host, NAME, wait};
+use crate::host::{Host, NAME};
 
 /// Kills; `KILLS` asks for another number.
 const KILLS: u64 = 200;
@@ -41,14 +41,12 @@ fn a_host_killed_around_a_refresh_loses_no_grant_but_the_provably_unknown_one() 
         if round % 2 == 0 {
             // Any moment of the run.
             let moment = dice.below(u64::try_from(whole.as_micros()).expect("a short run"));
-            wait(&mut child, Duration::from_micros(moment));
+            testkit::pass(child.id(), Duration::from_micros(moment));
         } else {
             // The moments after Salesforce replaced the token.
-            while org.refreshes() == refreshed && child.try_wait().expect("a status").is_none() {
-                std::thread::park_timeout(Duration::from_micros(50));
-            }
+            assert!(org.wait_for_refresh(refreshed, Duration::from_secs(60)), "round {round}");
             let moment = dice.below(3_000);
-            wait(&mut child, Duration::from_micros(moment));
+            testkit::pass(child.id(), Duration::from_micros(moment));
         }
         child.kill().expect("killed");
         child.wait().expect("ended");

@@ -364,3 +364,103 @@ fn a_host_that_dies_leaves_no_core_dump() {
     let left = in_shell(abort, "the control was meant to abort");
     assert!(left > 0 || pattern.starts_with(['|', '/']), "the control left no core dump either");
 }
+
+/// The spellings in which an answer could hide a credential.
+fn spellings(secret: &str) -> Vec<(&'static str, String)> {
+    let between =
+        |separator: &str| secret.chars().map(String::from).collect::<Vec<_>>().join(separator);
+    let encoded = |upper: bool| -> String {
+        let byte = |b: u8| match (b.is_ascii_alphanumeric(), upper) {
+            (true, _) => char::from(b).to_string(),
+            (false, true) => format!("%{b:02X}"),
+            (false, false) => format!("%{b:02x}"),
+        };
+        secret.bytes().map(byte).collect()
+    };
+    let half = secret.len() / 2;
+    let mut spellings = vec![
+        ("plain", secret.to_owned()),
+        ("percent", encoded(true)),
+        ("percent, lower case", encoded(false)),
+        ("hex", secret.bytes().map(|b| format!("{b:02x}")).collect()),
+        ("spaces", between(" ")),
+        ("quotes", between("'")),
+        ("invisible", between("\u{200b}")),
+        ("first half", secret[..half].to_owned()),
+        ("second half", secret[half..].to_owned()),
+    ];
+    for before in ["", "x", "xy"] {
+        spellings.push(("base64", STANDARD.encode(format!("{before}{secret}"))));
+        spellings.push(("base64, URL-safe", URL_SAFE_NO_PAD.encode(format!("{before}{secret}"))));
+    }
+    spellings
+}
+
+/// A text without case, spaces, quotes and what is not seen.
+fn plain(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes).to_lowercase();
+    text.chars().filter(|c| !c.is_whitespace() && !"'\"\\\u{200b}".contains(*c)).collect()
+}
+
+/// Whatever a server repeats in its errors, however spelt, is masked in every output and before it is
+/// stored.
+#[test]
+fn a_credential_that_a_server_repeats_is_masked_in_every_spelling() {
+    let org = SimulatedOrg::builder().users(5).seed(7).start();
+    let host = Host::authorized(&org);
+    host.run(&["collect", NAME, "--full"]).ok();
+    let token = org.issued_secrets().into_iter().rfind(|secret| secret.contains('!'));
+    let token = token.expect("an access token");
+    let unknown = "A-word-of-the-servers-own";
+    let backup = host.path("backup.db");
+    let page = host.path("page.html");
+    let mut haystacks: Vec<(String, Vec<u8>)> = Vec::new();
+    for (way, text) in spellings(&token) {
+        let body = serde_json::json!([{
+            "errorCode": "MALFORMED_QUERY", "message": format!("{unknown} {text}"),
+        }]);
+        let answer = Action::Status {
+            code: 400,
+            body: body.to_string(),
+            content_type: Some("application/json".into()),
+            headers: vec![],
+        };
+        org.faults().set([Fault::new(answer).on_path_with("/query").always()]);
+        let mut printed = Vec::new();
+        for arguments in [
+            &["-vvv", "collect", NAME, "--full"][..],
+            &["-vvv", "--json", "connectors", "check", NAME],
+            &["--json", "runs", "list"],
+            &["report", NAME, "--html", page.to_str().expect("a path")],
+            &["store", "backup", backup.to_str().expect("a path")],
+        ] {
+            let ran = host.run(arguments);
+            printed.extend(ran.shown().into_bytes());
+        }
+        // The control: what else the server said is shown.
+        assert!(plain(&printed).contains(&unknown.to_lowercase()), "{way}");
+        haystacks.push((format!("the output of {way}"), printed));
+        for file in [&backup, &page].into_iter().filter(|file| file.exists()) {
+            haystacks.push((format!("{} of {way}", file.display()), fs::read(file).expect("it")));
+            fs::remove_file(file).expect("removed");
+        }
+    }
+    org.faults().clear();
+    for file in files(&host.home()) {
+        haystacks.push((file.display().to_string(), fs::read(&file).expect("a file")));
+    }
+    let wanted: Vec<(&str, String)> = spellings(&token)
+        .into_iter()
+        .map(|(way, text)| {
+            // The ends of base64 depend on what stands around it.
+            let text = plain(text.as_bytes());
+            (way, text[4..text.len() - 4].to_owned())
+        })
+        .collect();
+    for (place, bytes) in &haystacks {
+        let text = plain(bytes);
+        for (way, wanted) in &wanted {
+            assert!(!text.contains(wanted), "{way} was found in {place}");
+        }
+    }
+}

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use testkit::StoreProbe;
+use testkit::{FolderWatch, StoreProbe, has_ended};
 
 use crate::host::{Host, library};
 
@@ -64,6 +64,18 @@ impl Served {
                 Err(_) => panic!("no `{text}` in the log:\n{}", self.seen.join("\n")),
             }
         }
+    }
+
+    /// Waits until a worker of it has made a connector of the chaos plugin; returns its process.
+    #[track_caller]
+    pub(crate) fn worker(&mut self) -> u32 {
+        self.wait_for("a chaos connector was made");
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id())).expect("its threads");
+        let children = tasks.flatten().map(|task| task.path().join("children"));
+        let children = children.filter_map(|children| std::fs::read_to_string(children).ok());
+        let mut children = children.collect::<String>();
+        children.truncate(children.trim_end().len());
+        children.parse().unwrap_or_else(|_| panic!("not one worker: `{children}`"))
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -214,11 +226,9 @@ fn a_disabled_feature_stops_its_run_and_comes_back_without_a_restart() {
     let reason = runs[0]["error"]["message"].as_str().expect("a reason").to_owned();
     assert!(reason.contains("disabled"), "{reason}");
     assert_eq!(standing(&host)["standing"], "held");
+    let watch = FolderWatch::new(&host.home());
     host.run(&["features", "enable", "chaos"]).ok();
-    let until = Instant::now() + PATIENCE;
-    while standing(&host)["standing"] != "waiting" {
-        assert!(Instant::now() < until, "{}", standing(&host));
-    }
+    watch.until(PATIENCE, || standing(&host)["standing"] == "waiting");
     served.stop();
 }
 
@@ -291,17 +301,13 @@ fn a_killed_server_leaves_a_home_that_the_next_one_goes_on_with() {
     let host = host("slow");
     long_down(&host);
     let mut served = Served::ready(&host);
-    served.wait_for("began");
+    let worker = served.worker();
     served.signal(Signal::KILL);
     served.ended();
-    let mut served = Served::ready(&host);
     // The run's process ends with its server, which may take a moment.
-    let began = std::time::Instant::now();
-    let mut job = standing(&host);
-    while job["standing"] == "running" && began.elapsed() < Duration::from_secs(20) {
-        std::thread::park_timeout(Duration::from_millis(50));
-        job = standing(&host);
-    }
+    assert!(has_ended(worker, PATIENCE), "the worker outlives its server");
+    let mut served = Served::ready(&host);
+    let job = standing(&host);
     assert_eq!(job["standing"], "backing_off", "{job}");
     assert!(job["reason"].as_str().expect("a reason").contains("ended during the run"), "{job}");
     let (runs, _) = host.json(&["runs", "list"]);
@@ -318,11 +324,9 @@ fn a_failed_run_calls_the_operators_program_with_what_happened() {
     let config =
         format!("on_failure = ['sh', '-c', 'cat > {0}.new && mv {0}.new {0}']", told.display());
     std::fs::write(host.home().join("config.toml"), config).expect("config.toml");
+    let watch = FolderWatch::new(told.parent().expect("a folder"));
     let served = Served::ready(&host);
-    let until = Instant::now() + PATIENCE;
-    while !told.exists() {
-        assert!(Instant::now() < until, "the program was not called");
-    }
+    watch.until(PATIENCE, || told.exists());
     let told: Value = serde_json::from_slice(&std::fs::read(told).expect("told")).expect("JSON");
     assert_eq!(told["connector"], "c");
     assert_eq!(told["error"]["message"], "the network is down");

@@ -100,6 +100,7 @@ impl Month {
         let until = Instant::now() + MOMENT;
         let mut last = Figures::read(address);
         while last.above(most).is_some() && Instant::now() < until {
+            testkit::pass(served.id(), Duration::from_millis(50));
             last = Figures::read(address);
         }
         println!("after {} runs {last:?}", DAYS * connectors);

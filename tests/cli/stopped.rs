@@ -9,7 +9,7 @@ use salesforce_sim::SimulatedOrg;
 use testkit::{State, StoreProbe};
 
 use crate::dice::{Dice, number};
-use crate::host::{Host, NAME, wait};
+use crate::host::{Host, NAME};
 use crate::serve::{Served, long_down};
 
 const TERMS: u64 = 10;
@@ -50,7 +50,7 @@ fn a_run_asked_to_stop_ends_soon_and_the_next_one_goes_on() {
     for round in 0..terms {
         let from = org.journal().len();
         let mut child = host.start(&[&run[..], &["--full"]].concat());
-        wait(&mut child, Duration::from_micros(dice.below(micros(whole))));
+        testkit::pass(child.id(), Duration::from_micros(dice.below(micros(whole))));
         let asked = Instant::now();
         let _ = kill_process(Pid::from_child(&child), Signal::TERM);
         let code = child.wait().expect("ended").code();
@@ -107,10 +107,7 @@ fn a_server_asked_to_stop_ends_soon_and_its_run_goes_on() {
         long_down(&host);
         let from = org.journal().len();
         let mut served = Served::ready(&host);
-        let until = Instant::now() + Duration::from_micros(dice.below(micros(whole)));
-        while Instant::now() < until {
-            std::thread::park_timeout(until.saturating_duration_since(Instant::now()));
-        }
+        testkit::pass(served.id(), Duration::from_micros(dice.below(micros(whole))));
         served.signal(Signal::TERM);
         let (code, took) = served.ended();
         assert_eq!(code, Some(0), "round {round}");

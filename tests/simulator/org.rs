@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use std::{fs, io};
 
@@ -218,6 +218,16 @@ impl SimulatedOrg {
     /// How many refreshes were granted.
     pub fn refreshes(&self) -> u64 {
         lock(&self.core.grants).refreshes
+    }
+
+    /// Waits until more refreshes than these were granted, at most that long; whether they were.
+    pub fn wait_for_refresh(&self, granted: u64, limit: Duration) -> bool {
+        let grants = lock(&self.core.grants);
+        let refreshed = Arc::clone(&grants.refreshed);
+        let waited =
+            refreshed.wait_timeout_while(grants, limit, |grants| grants.refreshes <= granted);
+        let (grants, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        grants.refreshes > granted
     }
 
     /// How many grants were lost because a replaced refresh token was used again.

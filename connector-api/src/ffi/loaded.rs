@@ -144,3 +144,8 @@ fn last_difference(report: &str) -> Option<String> {
     let block: Vec<&str> = lines.take(6).collect();
     Some(block.join(" ").chars().take(300).collect())
 }
+
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<Module>();
+};

@@ -9,9 +9,9 @@ use rusqlite::{OptionalExtension, Row};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::folder::Folder;
 use crate::schema;
-use crate::secrets::{Sealed, SealedChanges, put_secrets};
 use crate::store::Store;
 use crate::time;
+use crate::vault::{SecretChanges, Vault};
 
 /// One configured connector; its other settings and its secrets are sealed.
 #[derive(Clone, Debug)]
@@ -30,8 +30,6 @@ pub struct Connector {
     pub client_id: String,
     /// When to collect, as entered.
     pub schedule: Option<String>,
-    /// All other settings, sealed.
-    pub sealed_settings: Vec<u8>,
     /// What authorization left, without its secrets.
     pub grant: Option<GrantSummary>,
     /// When it was granted.
@@ -68,11 +66,11 @@ pub struct NewConnector {
     pub schedule: Option<String>,
 }
 
-const COLUMNS: &str = "id, name, description, feature, domain, client_id, schedule, settings,
+const COLUMNS: &str = "id, name, description, feature, domain, client_id, schedule,
     grant_summary, granted_at, pending_authorization_at, revocation_failed_at, organization_id";
 
 fn connector(row: &Row<'_>) -> rusqlite::Result<Connector> {
-    let grant: Option<String> = row.get(8)?;
+    let grant: Option<String> = row.get(7)?;
     Ok(Connector {
         id: row.get(0)?,
         name: row.get(1)?,
@@ -81,12 +79,11 @@ fn connector(row: &Row<'_>) -> rusqlite::Result<Connector> {
         domain: row.get(4)?,
         client_id: row.get(5)?,
         schedule: row.get(6)?,
-        sealed_settings: row.get(7)?,
         grant: grant.and_then(|json| serde_json::from_str(&json).ok()),
-        granted_at: row.get::<_, Option<i64>>(9)?.map(time::from_ms),
-        pending_authorization_at: row.get::<_, Option<i64>>(10)?.map(time::from_ms),
-        revocation_failed_at: row.get::<_, Option<i64>>(11)?.map(time::from_ms),
-        organization_id: row.get(12)?,
+        granted_at: row.get::<_, Option<i64>>(8)?.map(time::from_ms),
+        pending_authorization_at: row.get::<_, Option<i64>>(9)?.map(time::from_ms),
+        revocation_failed_at: row.get::<_, Option<i64>>(10)?.map(time::from_ms),
+        organization_id: row.get(11)?,
     })
 }
 
@@ -131,16 +128,18 @@ impl Connectors<'_> {
             .with_hint(hint))
     }
 
-    /// Stores a new connector in one transaction. `seal` is called with its number.
+    /// Stores a new connector with its sealed settings and secrets, in one transaction.
     ///
     /// # Errors
     /// When the name is taken, or the store cannot be written; nothing is stored then.
     pub fn insert(
         &self,
+        vault: &Vault,
         new: &NewConnector,
-        seal: impl FnOnce(i64) -> Result<Sealed, StoreError>,
+        settings: &str,
+        secrets: &SecretChanges,
     ) -> Result<i64, StoreError> {
-        self.0.write(|transaction| {
+        let id = self.0.write(|transaction| {
             let now = time::now().timestamp_millis();
             refuse_taken_name(transaction, &new.name, None)?;
             transaction.execute(
@@ -158,26 +157,42 @@ impl Connectors<'_> {
                 ),
             )?;
             let id = transaction.last_insert_rowid();
-            let sealed = seal(id)?;
-            transaction.execute(
-                "UPDATE connector SET settings = ?2 WHERE id = ?1",
-                (id, &sealed.settings),
-            )?;
-            put_secrets(transaction, id, &sealed.secrets)?;
+            vault.put(transaction, id, Some(settings), secrets)?;
             Ok(id)
-        })
+        })?;
+        vault.note(self.0);
+        Ok(id)
     }
 
-    /// Replaces the plain part, the sealed settings and some secrets of a connector.
+    /// Replaces the plain part, the sealed settings and some secrets of a connector. The other
+    /// secrets are sealed again where what they are bound to changes.
     ///
     /// # Errors
-    /// When the name is taken, or the store cannot be written; nothing is changed then.
-    pub fn update(&self, id: i64, new: &NewConnector, sealed: &Sealed) -> Result<(), StoreError> {
+    /// When the name is taken, a secret cannot be opened, or the store cannot be written; nothing is
+    /// changed then.
+    pub fn update(
+        &self,
+        vault: &Vault,
+        id: i64,
+        new: &NewConnector,
+        settings: &str,
+        secrets: &SecretChanges,
+    ) -> Result<(), StoreError> {
         self.0.write(|transaction| {
             refuse_taken_name(transaction, &new.name, Some(id))?;
+            let same: bool = transaction.query_row(
+                "SELECT domain = ?2 AND client_id = ?3 FROM connector WHERE id = ?1",
+                (id, &new.domain, &new.client_id),
+                |row| row.get(0),
+            )?;
+            let mut sealed = SecretChanges::new();
+            if !same {
+                sealed = vault.open_unchanged(transaction, id, secrets)?;
+            }
+            sealed.extend(secrets.clone());
             transaction.execute(
                 "UPDATE connector SET name = ?2, description = ?3, domain = ?4, client_id = ?5,
-                     schedule = ?6, settings = ?7, changed_at = ?8 WHERE id = ?1",
+                     schedule = ?6, changed_at = ?7 WHERE id = ?1",
                 (
                     id,
                     &new.name,
@@ -185,19 +200,20 @@ impl Connectors<'_> {
                     &new.domain,
                     &new.client_id,
                     &new.schedule,
-                    &sealed.settings,
                     time::now().timestamp_millis(),
                 ),
             )?;
-            put_secrets(transaction, id, &sealed.secrets)
-        })
+            vault.put(transaction, id, Some(settings), &sealed)
+        })?;
+        vault.note(self.0);
+        Ok(())
     }
 
     /// Deletes a connector with its secrets, runs and records, and what was derived from them.
     ///
     /// # Errors
     /// When a derived file cannot be removed or the store cannot be written; the connector stays then.
-    pub fn delete(&self, connector: &Connector) -> Result<(), StoreError> {
+    pub fn delete(&self, vault: &Vault, connector: &Connector) -> Result<(), StoreError> {
         remove_derived(self.0.folder(), connector.id)?;
         self.0.overwriting(|transaction| {
             for table in schema::dataset_tables(transaction, &connector.feature)? {
@@ -207,7 +223,7 @@ impl Connectors<'_> {
                 )?;
             }
             transaction.execute("DELETE FROM connector WHERE id = ?1", [connector.id])?;
-            Ok(())
+            vault.forget(transaction, connector.id)
         })
     }
 
@@ -236,9 +252,10 @@ impl Connectors<'_> {
     /// When the store cannot be written; the old grant stays then.
     pub fn store_grant(
         &self,
+        vault: &Vault,
         id: i64,
         summary: &GrantSummary,
-        secrets: &SealedChanges,
+        secrets: &SecretChanges,
         other_organization: bool,
     ) -> Result<(), StoreError> {
         let json = serde_json::to_string(summary).map_err(StoreError::system)?;
@@ -253,8 +270,10 @@ impl Connectors<'_> {
             if other_organization {
                 transaction.execute("DELETE FROM checkpoint WHERE connector_id = ?1", [id])?;
             }
-            put_secrets(transaction, id, secrets)
-        })
+            vault.put(transaction, id, None, secrets)
+        })?;
+        vault.note(self.0);
+        Ok(())
     }
 
     /// Notes that the grant could not be revoked at the vendor: it is not used any more, and kept so
@@ -277,7 +296,7 @@ impl Connectors<'_> {
     ///
     /// # Errors
     /// When the store cannot be written; nothing is forgotten then.
-    pub fn forget_grant(&self, id: i64, entered: &[&str]) -> Result<(), StoreError> {
+    pub fn forget_grant(&self, vault: &Vault, id: i64, entered: &[&str]) -> Result<(), StoreError> {
         let names = self.0.secrets().names(id)?;
         self.0.overwriting(|transaction| {
             transaction.execute(
@@ -287,7 +306,8 @@ impl Connectors<'_> {
                 (id, time::now().timestamp_millis()),
             )?;
             let working = names.iter().filter(|name| !entered.contains(&name.as_str()));
-            put_secrets(transaction, id, &working.map(|name| (name.clone(), None)).collect())
+            let gone = working.map(|name| (name.clone(), None)).collect();
+            vault.put(transaction, id, None, &gone)
         })
     }
 

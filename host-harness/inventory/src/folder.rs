@@ -29,6 +29,11 @@ impl Folder {
         self.path.join("key")
     }
 
+    /// How far the store had come when it was last written to with its key.
+    pub(crate) fn generation_file(&self) -> PathBuf {
+        self.path.join("generation")
+    }
+
     /// Lock files, one for each connector with a run in progress.
     pub fn locks(&self) -> PathBuf {
         self.path.join("locks")

@@ -91,10 +91,10 @@ impl ServerLock {
                 Ok(ServerLock(file))
             }
             Err(TryLockError::WouldBlock) => Err(StoreError::system(format_args!(
-                "a server of this folder folder is already running: {}",
+                "a server of this home folder is already running: {}",
                 owner(&mut file)
             ))
-            .with_hint("stop that one first, or give this one another folder with `--folder DIR`")),
+            .with_hint("stop that one first, or give this one another folder with `--home DIR`")),
             Err(TryLockError::Error(error)) => {
                 Err(StoreError::io("lock a file in", &folder.locks(), error))
             }

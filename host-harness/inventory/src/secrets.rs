@@ -1,47 +1,20 @@
-//! Sealed values as bytes; sealing itself is [`crate::vault`].
+//! The rows of sealed values; sealing itself is [`crate::vault`].
 
 use rusqlite::{OptionalExtension, Transaction};
 
 use crate::error::StoreError;
 use crate::store::Store;
 use crate::time;
-use crate::vault::KEY_CHECK;
+use crate::vault::{SecretChanges, Vault};
 
 /// The name under which the sealed settings of a connector are bound.
 pub const SETTINGS: &str = "settings/v1";
-
-/// Sealed values to store (`Some`) or remove (`None`), by name.
-pub type SealedChanges = Vec<(String, Option<Vec<u8>>)>;
-
-/// What is sealed for a connector: its settings, and changes to its secrets.
-pub struct Sealed {
-    /// The settings.
-    pub settings: Vec<u8>,
-    /// The secrets that change.
-    pub secrets: SealedChanges,
-}
 
 /// Sealed values.
 #[derive(Clone, Copy, Debug)]
 pub struct Secrets<'s>(pub(crate) &'s Store);
 
 impl Secrets<'_> {
-    /// The sealed value of a secret.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn sealed(&self, id: i64, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.read(|connection| {
-            Ok(connection
-                .query_row(
-                    "SELECT value FROM secret WHERE connector_id = ?1 AND name = ?2",
-                    (id, name),
-                    |row| row.get(0),
-                )
-                .optional()?)
-        })
-    }
-
     /// The names of a connector's secrets.
     ///
     /// # Errors
@@ -55,59 +28,29 @@ impl Secrets<'_> {
         })
     }
 
-    /// Stores sealed secrets; durable when it returns.
+    /// Seals and stores secrets of a connector, or removes them; durable when it returns.
     ///
     /// # Errors
     /// When the store cannot be written; nothing is changed then.
-    pub fn put(&self, id: i64, secrets: &SealedChanges) -> Result<(), StoreError> {
-        self.0.write(|transaction| put_secrets(transaction, id, secrets))
+    pub fn put(&self, vault: &Vault, id: i64, secrets: &SecretChanges) -> Result<(), StoreError> {
+        self.0.write(|transaction| vault.put(transaction, id, None, secrets))?;
+        vault.note(self.0);
+        Ok(())
     }
 
-    /// Replaces every sealed value by what `seal` makes of it (connector, name, value), all in one
-    /// transaction; nothing of the old values stays in the files.
-    ///
-    /// # Errors
-    /// Those of `seal`, and when the store cannot be written; nothing is changed then.
-    pub(crate) fn reseal(
-        &self,
-        mut seal: impl FnMut(i64, &str, &[u8]) -> Result<Vec<u8>, StoreError>,
-    ) -> Result<(), StoreError> {
-        self.0.overwriting(|transaction| {
-            let mut values: Vec<(i64, String, Vec<u8>)> = Vec::new();
-            let mut read = |sql: &str| -> Result<(), StoreError> {
-                let mut statement = transaction.prepare(sql)?;
-                let rows =
-                    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-                for row in rows {
-                    values.push(row?);
-                }
-                Ok(())
-            };
-            read("SELECT connector_id, name, value FROM secret")?;
-            read(&format!("SELECT id, '{SETTINGS}', settings FROM connector"))?;
-            read(&format!("SELECT 0, key, value FROM meta WHERE key = '{KEY_CHECK}'"))?;
-            for (id, name, old) in values {
-                let new = seal(id, &name, &old)?;
-                let changed = match name.as_str() {
-                    KEY_CHECK => transaction
-                        .execute("UPDATE meta SET value = ?2 WHERE key = ?1", (&name, &new))?,
-                    SETTINGS => transaction
-                        .execute("UPDATE connector SET settings = ?2 WHERE id = ?1", (id, &new))?,
-                    _ => transaction.execute(
-                        "UPDATE secret SET value = ?3 WHERE connector_id = ?1 AND name = ?2",
-                        (id, &name, &new),
-                    )?,
-                };
-                debug_assert_eq!(changed, 1, "{name}");
-            }
-            Ok(())
+    /// Whether anything of a connector is sealed.
+    pub(crate) fn any_sealed(&self) -> Result<bool, StoreError> {
+        self.0.read(|connection| {
+            Ok(connection.query_row(
+                "SELECT EXISTS(SELECT 1 FROM secret)
+                     OR EXISTS(SELECT 1 FROM connector WHERE length(settings) > 0)",
+                [],
+                |row| row.get(0),
+            )?)
         })
     }
 
     /// A value about the store as a whole.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
     pub(crate) fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.0.read(|connection| {
             Ok(connection
@@ -116,10 +59,7 @@ impl Secrets<'_> {
         })
     }
 
-    /// Stores a value about the store as a whole unless there is one; answers the one that holds.
-    ///
-    /// # Errors
-    /// When the store cannot be written.
+    /// Stores a value about the store as a whole unless there is one; returns the one that holds.
     pub(crate) fn meta_or_insert(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
         self.0.write(|transaction| {
             transaction.execute(
@@ -132,22 +72,33 @@ impl Secrets<'_> {
     }
 }
 
-pub(crate) fn put_secrets(
+/// Stores a value about the store as a whole.
+pub(crate) fn put_meta(
+    transaction: &Transaction<'_>,
+    key: &str,
+    value: &[u8],
+) -> rusqlite::Result<()> {
+    transaction
+        .execute("INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)", (key, value))
+        .map(drop)
+}
+
+/// Stores the sealed value of a secret, or removes it.
+pub(crate) fn put_secret(
     transaction: &Transaction<'_>,
     id: i64,
-    secrets: &SealedChanges,
-) -> Result<(), StoreError> {
+    name: &str,
+    sealed: Option<&[u8]>,
+) -> rusqlite::Result<()> {
     let now = time::now().timestamp_millis();
-    for (name, value) in secrets {
-        match value {
-            Some(value) => transaction.execute(
-                "INSERT INTO secret(connector_id, name, value, changed_at) VALUES(?1, ?2, ?3, ?4)
-                 ON CONFLICT(connector_id, name) DO UPDATE SET value = ?3, changed_at = ?4",
-                (id, name, value, now),
-            )?,
-            None => transaction
-                .execute("DELETE FROM secret WHERE connector_id = ?1 AND name = ?2", (id, name))?,
-        };
+    match sealed {
+        Some(value) => transaction.execute(
+            "INSERT INTO secret(connector_id, name, value, changed_at) VALUES(?1, ?2, ?3, ?4)
+             ON CONFLICT(connector_id, name) DO UPDATE SET value = ?3, changed_at = ?4",
+            (id, name, value, now),
+        ),
+        None => transaction
+            .execute("DELETE FROM secret WHERE connector_id = ?1 AND name = ?2", (id, name)),
     }
-    Ok(())
+    .map(drop)
 }

@@ -259,7 +259,7 @@ fn patiently<T>(mut begin: impl FnMut() -> rusqlite::Result<T>) -> Result<T, Sto
 mod tests {
     use super::*;
     use crate::connectors::NewConnector;
-    use crate::secrets::Sealed;
+    use crate::vault::{KeyPlace, SecretChanges, Vault};
 
     #[test]
     fn an_empty_file_beside_a_key_is_never_taken_for_a_new_store() {
@@ -299,13 +299,13 @@ mod tests {
         let place = Folder::new(folder.path());
         let store = Store::open(&place).unwrap();
         let new = NewConnector { name: "c".into(), ..NewConnector::default() };
-        let sealed = |_| Ok(Sealed { settings: vec![], secrets: vec![] });
-        let id = store.connectors().insert(&new, sealed).unwrap();
+        let vault = Vault::open(&store, &KeyPlace::default()).unwrap();
+        let id = store.connectors().insert(&vault, &new, "{}", &SecretChanges::new()).unwrap();
         std::fs::create_dir(place.positions()).unwrap();
         for name in [format!("{id}-1.db"), format!("{id}-2.db"), format!("{id}1-1.db")] {
             std::fs::write(place.positions().join(name), "people").unwrap();
         }
-        store.connectors().delete(&store.connectors().named("c").unwrap()).unwrap();
+        store.connectors().delete(&vault, &store.connectors().named("c").unwrap()).unwrap();
         let left: Vec<_> = std::fs::read_dir(place.positions())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())

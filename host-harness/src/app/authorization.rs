@@ -1,7 +1,7 @@
 //! Authorization: the link out, the pasted token in, the grant kept only if it is welcome.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connector_api::host::GRANT_LEASE;
@@ -51,8 +51,7 @@ pub fn begin(
     match reply {
         AuthorizeReply::Link { url, instructions } => {
             let Ready { deployment, connector, .. } = ready;
-            let sealed = deployment.seal_all(connector.id, &changes)?;
-            deployment.store.secrets().put(connector.id, &sealed)?;
+            deployment.store.secrets().put(&deployment.vault, connector.id, &changes)?;
             deployment
                 .store
                 .connectors()
@@ -182,7 +181,7 @@ pub(crate) fn end_grant(
         let settings = plugin.manifest.settings.iter();
         let entered: Vec<&str> =
             settings.filter(|spec| spec.secret).map(|spec| spec.name.as_str()).collect();
-        deployment.store.connectors().forget_grant(connector.id, &entered)?;
+        deployment.store.connectors().forget_grant(&deployment.vault, connector.id, &entered)?;
     } else {
         deployment.store.connectors().set_still_live(connector.id)?;
     }
@@ -238,9 +237,9 @@ impl<'a> Ready<'a> {
         cancel: &Cancel,
     ) -> Result<(AuthorizeReply, Held), HostError> {
         let Ready { deployment, plugin, connector } = self;
-        let mut context = deployment.context(connector.id, cancel.clone());
         // What the connector stores counts only once its answer is accepted.
-        context.secrets = Mutex::new(Secrets::Held { changes: BTreeMap::new(), token });
+        let secrets = Secrets::Held { changes: BTreeMap::new(), token };
+        let context = deployment.context(connector.id, cancel.clone()).with_secrets(secrets);
         let context = Arc::new(context);
         let reply = with_instance(deployment, plugin, connector, &context, |instance| {
             instance.authorize(request)
@@ -263,9 +262,14 @@ impl<'a> Ready<'a> {
         if other && !accept_org_change {
             return Err(other_organization(&connector.name, before, now));
         }
-        let sealed = deployment.seal_all(connector.id, changes)?;
         let _lease = grant_lease(deployment, &connector)?;
-        deployment.store.connectors().store_grant(connector.id, &grant, &sealed, other)?;
+        deployment.store.connectors().store_grant(
+            &deployment.vault,
+            connector.id,
+            &grant,
+            changes,
+            other,
+        )?;
         Ok(AuthorizedView { connector: connector.name, authorized: true, grant })
     }
 }

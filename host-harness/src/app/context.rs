@@ -107,13 +107,13 @@ impl App {
     }
 
     fn plugin_folders(&self) -> Result<Vec<Folder>, HostError> {
-        plugin_dir::folders(
+        Ok(plugin_dir::folders(
             self.plugins.as_deref(),
             self.environment.plugins.as_deref(),
             self.config.plugins.as_deref(),
-            &self.home,
+            &self.home.plugins(),
             self.config.plugins_policy,
-        )
+        )?)
     }
 
     /// The folder connector libraries are installed into.

@@ -1,7 +1,7 @@
 //! Connectors as an administrator handles them: create, change, delete, and make ready for use.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use connector_api::host_side::Instance;
 use connector_api::manifest::Manifest;
@@ -18,9 +18,7 @@ use crate::schedule;
 use crate::secret_store::{KeyPlace, Vault};
 use crate::services::{Context, Secrets};
 use crate::settings::Network;
-use crate::store::{Connector, NewConnector, SETTINGS, Sealed, SealedChanges, Store, StoreError};
-
-/// The name under which a connector's settings are sealed; no secret can have it.
+use crate::store::{Connector, NewConnector, Store};
 
 /// Settings that have columns of their own.
 const OWN_COLUMNS: [&str; 2] = ["domain", "client_id"];
@@ -78,8 +76,8 @@ impl Deployment {
     /// # Errors
     /// When they cannot be opened.
     pub fn settings(&self, connector: &Connector) -> Result<BTreeMap<String, String>, HostError> {
-        let sealed = self.vault.unseal(connector.id, SETTINGS, &connector.sealed_settings)?;
-        serde_json::from_str(sealed.expose()).map_err(|_| {
+        let settings = self.vault.settings(&self.store, connector.id)?;
+        serde_json::from_str(settings.expose()).map_err(|_| {
             HostError::failed(format_args!("the settings of `{}` are damaged", connector.name))
         })
     }
@@ -109,7 +107,9 @@ impl Deployment {
     /// A settings error with all problems by field.
     pub fn create(&self, plugin: &Plugin, draft: &Draft) -> Result<i64, HostError> {
         self.validate(plugin, draft, None)?;
-        Ok(self.store.connectors().insert(&draft.plain, |id| self.seal(id, draft))?)
+        let settings = serde_json::to_string(&draft.settings).map_err(HostError::failed)?;
+        let connectors = self.store.connectors();
+        Ok(connectors.insert(&self.vault, &draft.plain, &settings, &draft.secrets)?)
     }
 
     /// Checks and stores a changed connector; all or nothing.
@@ -123,8 +123,9 @@ impl Deployment {
         draft: &Draft,
     ) -> Result<(), HostError> {
         self.validate(plugin, draft, Some(connector))?;
-        let sealed = self.seal(connector.id, draft)?;
-        Ok(self.store.connectors().update(connector.id, &draft.plain, &sealed)?)
+        let settings = serde_json::to_string(&draft.settings).map_err(HostError::failed)?;
+        let (connectors, id) = (self.store.connectors(), connector.id);
+        Ok(connectors.update(&self.vault, id, &draft.plain, &settings, &draft.secrets)?)
     }
 
     /// Deletes a connector with its secrets, runs and records.
@@ -133,36 +134,7 @@ impl Deployment {
     /// When a run of it is in progress, or the store cannot be written.
     pub fn delete(&self, connector: &Connector) -> Result<(), HostError> {
         let _lock = RunLock::take(self.store.folder(), connector)?;
-        Ok(self.store.connectors().delete(connector)?)
-    }
-
-    fn seal(&self, id: i64, draft: &Draft) -> Result<Sealed, StoreError> {
-        let json = serde_json::to_string(&draft.settings)?;
-        Ok(Sealed {
-            settings: self.vault.seal(id, SETTINGS, &json)?,
-            secrets: self.seal_all(id, &draft.secrets)?,
-        })
-    }
-
-    /// Seals changes of secrets.
-    ///
-    /// # Errors
-    /// When the system gives no random bytes.
-    pub(crate) fn seal_all(
-        &self,
-        id: i64,
-        changes: &BTreeMap<String, Option<Secret>>,
-    ) -> Result<SealedChanges, StoreError> {
-        changes
-            .iter()
-            .map(|(name, value)| {
-                let sealed = value
-                    .as_ref()
-                    .map(|value| self.vault.seal(id, name, value.expose()))
-                    .transpose()?;
-                Ok((name.clone(), sealed))
-            })
-            .collect()
+        Ok(self.store.connectors().delete(&self.vault, connector)?)
     }
 
     /// Everything that is wrong with a draft, by field.
@@ -217,7 +189,7 @@ impl Deployment {
             self.context(existing.map_or(0, |connector| connector.id), Cancel::default());
         if existing.is_none() {
             let secrets = draft.secrets.iter();
-            context.secrets = Mutex::new(Secrets::Memory(
+            context = context.with_secrets(Secrets::Memory(
                 secrets.filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect(),
             ));
         }

@@ -8,10 +8,10 @@ use crate::app::App;
 use crate::app::status::HeldLibrary;
 use crate::conformance::{self, Status, Verdict};
 use crate::error::HostError;
-use crate::plugin_pins::{self, Pins};
 use crate::schedule::scheduler::PluginState;
 use crate::time;
 use crate::trust::Trust;
+use plugin_host::pins::Pins;
 
 /// The connector libraries of an endpoint server.
 #[derive(Clone, Debug, Serialize)]
@@ -143,7 +143,7 @@ pub fn install(app: &App, file: &Path, allow_downgrade: bool) -> Result<Installe
         app.home().ensure()?;
     }
     let limits = app.config().limits();
-    let installed = plugin_pins::install(file, &folder, limits, allow_downgrade)?;
+    let installed = plugin_host::install(file, &folder, limits, allow_downgrade)?;
     Ok(Installed { installed })
 }
 

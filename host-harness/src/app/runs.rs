@@ -5,6 +5,7 @@ use connector_api::message::{CollectMode, DatasetSummary};
 use serde::Serialize;
 
 use crate::app::App;
+use crate::app::deployment::Deployment;
 use crate::error::HostError;
 use crate::store::{JournalRow, Run, RunError, RunStatus};
 use crate::time;
@@ -49,7 +50,7 @@ pub struct JournalView {
     pub run_id: i64,
     /// The connector's name.
     pub connector: String,
-    /// Whether no request was changed or taken out.
+    /// Whether no request was changed, removed or added.
     pub intact: bool,
     /// The hash of the last request.
     pub head: Option<String>,
@@ -97,13 +98,14 @@ pub fn show(app: &App, id: i64) -> Result<RunDetails, HostError> {
 /// Of kind usage for an unknown run.
 pub fn journal(app: &App, id: i64) -> Result<JournalView, HostError> {
     let run = find(app, id)?;
-    let requests = app.store()?.journal().of_run(run.id)?;
+    let Deployment { store, vault, .. } = app.deployment()?;
+    let journal = store.journal().of_run(vault.journal_key(), run.id)?;
     Ok(JournalView {
         run_id: run.id,
         connector: run.connector,
-        intact: requests.iter().all(|row| row.chained),
-        head: requests.last().map(|row| row.hash.clone()),
-        requests,
+        intact: journal.intact,
+        head: journal.rows.last().map(|row| row.hash.clone()),
+        requests: journal.rows,
     })
 }
 

@@ -90,6 +90,7 @@ pub(crate) fn entries(store: &Store, scan: &Scan) -> Result<Vec<Entry>, HostErro
     let entry = |connector: Connector| Entry {
         id: connector.id,
         hold: hold(&connector),
+        organization: connector.organization_id.clone().unwrap_or_else(|| connector.domain.clone()),
         fingerprint: fingerprints.get(&connector.id).cloned().unwrap_or_default(),
         name: connector.name,
         feature: connector.feature,

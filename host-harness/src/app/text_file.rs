@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use inventory::files;
+
 use crate::error::{HostError, Kind};
 
 /// Reads a text file.
@@ -9,6 +11,6 @@ use crate::error::{HostError, Kind};
 /// # Errors
 /// Of kind usage when it cannot be read.
 pub(crate) fn read(path: &Path) -> Result<String, HostError> {
-    std::fs::read_to_string(path)
+    files::read_regular_text(path, files::MOST_TEXT)
         .map_err(|error| HostError { kind: Kind::Usage, ..HostError::io("read", path, &error) })
 }

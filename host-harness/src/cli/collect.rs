@@ -30,7 +30,7 @@ pub(crate) struct Args {
     /// Run the connector in a process of its own, as `serve` does: a library that crashes ends only
     /// this run
     #[arg(long)]
-    isolate: bool,
+    pub(crate) isolate: bool,
 }
 
 pub(crate) fn run(app: &App, out: Reporter, args: &Args) -> Result<Outcome, HostError> {
@@ -38,7 +38,6 @@ pub(crate) fn run(app: &App, out: Reporter, args: &Args) -> Result<Outcome, Host
         full: args.full,
         datasets: args.datasets.clone(),
         accept_shrink: args.accept_shrink,
-        isolate: args.isolate,
         grace: None,
     };
     let cancel = cancel_on_interrupt(out);

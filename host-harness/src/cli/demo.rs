@@ -36,7 +36,7 @@ pub(crate) fn run(app: &App, out: Reporter, args: &Args) -> Result<Outcome, Host
         .seed(args.seed)
         .my_domain("acme")
         .try_start()
-        .map_err(|error| HostError::failed(crate::error::chain(&error)))?;
+        .map_err(|error| HostError::failed(plugin_host::error::chain(&error)))?;
     let stage = Stage::new(app, out, &org)?;
     stage.say(&format!(
         "A simulated Salesforce org with {} users runs inside this demo, filled from seed {}.\n\

@@ -201,7 +201,11 @@ impl Cli {
             home: self.home.clone(),
             plugins: self.plugins.clone(),
             environment,
-            isolate: matches!(&self.command, Command::Serve(args) if !args.in_process),
+            isolate: match &self.command {
+                Command::Serve(args) => !args.in_process,
+                Command::Collect(args) => args.isolate,
+                _ => false,
+            },
         }
     }
 

@@ -141,10 +141,14 @@ fn print_journal(out: Reporter, journal: &JournalView) {
     }
     out.text(&table.render());
     match rows.iter().position(|row| !row.chained) {
-        None => {
+        None if journal.intact => {
             let head = journal.head.as_deref().unwrap_or_default();
             out.note(&format!("{} requests, chain intact; its head is {head}", rows.len()));
         }
+        None => out.problem(
+            "warning: requests were removed or added: their number or the last of them is not what \
+             the run's record says",
+        ),
         Some(at) => out.problem(&format!(
             "warning: request {} was changed, or one before it taken out",
             at + 1

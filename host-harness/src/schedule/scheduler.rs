@@ -6,7 +6,9 @@
 //! - A failed run is tried again after 5 minutes, then after three times as long each time, up to
 //!   6 hours; slots in between wait for that. One without a grant or with
 //!   wrong settings waits until these change. A paused one continues when the vendor said.
-//! - Three crashes in a row hold a connector library back for 24 hours.
+//! - Three crashes in a row hold a connector back for 24 hours. Its library is held back, with every
+//!   other connector of it, only when several organizations see it crash: one organization with bad
+//!   data must not stop the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,8 +28,10 @@ const LONGEST_RETRY: Duration = Duration::hours(6);
 const PAUSE: Duration = Duration::hours(1);
 /// The longest wait a vendor can ask for.
 const LONGEST_PAUSE: Duration = Duration::hours(25);
-/// Consecutive crashes that quarantine a library.
+/// Consecutive crashes that quarantine a connector, or a library.
 const MOST_CRASHES: u32 = 3;
+/// Organizations that must see a library crash before it is quarantined.
+const LEAST_ORGANIZATIONS: usize = 2;
 /// Length of the quarantine.
 const QUARANTINE: Duration = Duration::hours(24);
 /// A clock set back by more than this makes the schedule begin anew.
@@ -54,6 +58,8 @@ pub struct Entry {
     pub name: String,
     /// Its feature.
     pub feature: String,
+    /// The organization it reads: whose data may be what a crash comes from.
+    pub organization: String,
     /// Its schedule, as entered.
     pub schedule: Option<String>,
     /// Why it must not run, whatever its schedule says.
@@ -89,6 +95,12 @@ pub struct JobState {
     /// A run of it was begun and did not report its end.
     #[serde(default)]
     pub running: bool,
+    /// Runs in a row that ended in a crash.
+    #[serde(default)]
+    pub crashes: u32,
+    /// It crashed too often and is held back until then.
+    #[serde(default)]
+    pub held_until: Option<DateTime<Utc>>,
 }
 
 /// What is remembered of a connector library across restarts.
@@ -97,6 +109,9 @@ pub struct PluginState {
     /// Runs in a row that ended in a crash of the library.
     #[serde(default)]
     pub crashes: u32,
+    /// The organizations whose runs crashed since the last run that did not.
+    #[serde(default)]
+    pub organizations: BTreeSet<String>,
     /// It is held back until then.
     #[serde(default)]
     pub held_until: Option<DateTime<Utc>>,
@@ -215,6 +230,7 @@ impl Scheduler {
                 id,
                 name: String::new(),
                 feature: String::new(),
+                organization: String::new(),
                 schedule: None,
                 hold: None,
                 fingerprint: String::new(),
@@ -258,6 +274,7 @@ impl Scheduler {
             if plugin.digest != *digest {
                 *plugin = PluginState { digest: digest.clone(), ..PluginState::default() };
                 self.changed_plugins.insert(feature.clone());
+                self.release(feature);
                 self.replan_feature(feature, now);
             }
         }
@@ -319,6 +336,12 @@ impl Scheduler {
                 ..JobState::default()
             };
         }
+        if state.held_until.is_some() && job.entry.fingerprint != entry.fingerprint {
+            // Other settings may be what it needed. An empty one is that of the process before.
+            if !job.entry.fingerprint.is_empty() {
+                (state.crashes, state.held_until, state.retry_at) = (0, None, Some(now));
+            }
+        }
         if *state != before {
             self.changed_jobs.insert(id);
         }
@@ -361,6 +384,7 @@ impl Scheduler {
                 state.failures = 0;
                 state.paused = false;
                 state.reason = None;
+                (state.crashes, state.held_until) = (0, None);
                 self.calm(&feature);
             }
             Ended::Interrupted => state.retry_at = Some(now),
@@ -374,6 +398,7 @@ impl Scheduler {
                 state.retry_at = Some(now + wait.clamp(Duration::minutes(1), LONGEST_PAUSE));
                 state.paused = true;
                 state.reason = Some(error.message.clone());
+                (state.crashes, state.held_until) = (0, None);
                 self.calm(&feature);
             }
             Ended::Badly { error, .. }
@@ -387,7 +412,13 @@ impl Scheduler {
             Ended::Badly { error, .. } => {
                 fail(state, now, &error.message, error.retry_after_ms);
                 if error.kind == ErrorKind::PANIC {
-                    self.crashed(&feature, &error.message, now);
+                    state.crashes += 1;
+                    if state.crashes >= MOST_CRASHES {
+                        state.crashes = 0;
+                        state.held_until = Some(now + QUARANTINE);
+                    }
+                    let organization = job.entry.organization.clone();
+                    self.crashed(&feature, organization, &error.message, now);
                 }
             }
         }
@@ -404,11 +435,24 @@ impl Scheduler {
         }
     }
 
-    fn crashed(&mut self, feature: &str, reason: &str, now: DateTime<Utc>) {
+    /// Connectors of a library that is another one now may run again.
+    fn release(&mut self, feature: &str) {
+        for (id, job) in &mut self.jobs {
+            if job.entry.feature == feature
+                && (job.state.crashes > 0 || job.state.held_until.is_some())
+            {
+                (job.state.crashes, job.state.held_until) = (0, None);
+                self.changed_jobs.insert(*id);
+            }
+        }
+    }
+
+    fn crashed(&mut self, feature: &str, organization: String, reason: &str, now: DateTime<Utc>) {
         let plugin = self.plugins.entry(feature.into()).or_default();
         plugin.crashes += 1;
+        plugin.organizations.insert(organization);
         plugin.reason = Some(reason.into());
-        if plugin.crashes >= MOST_CRASHES {
+        if plugin.crashes >= MOST_CRASHES && plugin.organizations.len() >= LEAST_ORGANIZATIONS {
             plugin.crashes = 0;
             plugin.held_until = Some(now + QUARANTINE);
             self.replan_feature(feature, now);
@@ -499,6 +543,13 @@ impl Scheduler {
     fn held(&self, job: &Job, now: DateTime<Utc>) -> Option<(String, Option<DateTime<Utc>>)> {
         if let Some(hold) = &job.entry.hold {
             return Some((hold.clone(), None));
+        }
+        if let Some(until) = job.state.held_until.filter(|until| *until > now) {
+            let reason = job.state.reason.as_deref().unwrap_or("no reason is known");
+            return Some((
+                format!("it crashed {MOST_CRASHES} times in a row and is held back: {reason}"),
+                Some(until),
+            ));
         }
         let plugin = self.plugins.get(&job.entry.feature)?;
         let until = plugin.held_until.filter(|until| *until > now)?;

@@ -15,7 +15,6 @@ use crate::app::collection::{self, Request};
 use crate::app::{App, schedules};
 use crate::cancel::Cancel;
 use crate::error::{HostError, Kind};
-use crate::plugin_dir::Loading;
 use crate::schedule::scheduler::{Ended, Entry, JobView, PluginState, Scheduler};
 use crate::serve::failure_hook::FailureHook;
 use crate::serve::service_manager;
@@ -326,8 +325,7 @@ impl MainLoop<'_> {
 
 impl Server {
     fn collect(&self, name: &str, cancel: &Cancel) -> Result<Outcome, HostError> {
-        let isolate = self.app.loading() != Loading::Here;
-        let request = Request { isolate, grace: Some(GRACE), ..Request::default() };
+        let request = Request { grace: Some(GRACE), ..Request::default() };
         let collected =
             collection::collect(&self.app, name, &request, cancel, Arc::new(Unwatched))?;
         // The run itself is published; the next one forgets what is old.

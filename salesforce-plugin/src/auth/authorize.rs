@@ -53,7 +53,7 @@ pub(crate) fn begin(host: &Host, settings: &Settings) -> Result<AuthorizeReply, 
     let http = Http::new(&settings.network)?;
     let login_host = login_host(&http, settings)?;
     let secret = host.secret_get(CLIENT_SECRET)?;
-    let link = OAuth::new(&http, settings, secret.as_ref(), &login_host)?.authorize_link();
+    let link = OAuth::new(host, &http, settings, secret.as_ref(), &login_host)?.authorize_link();
     Pending::new(link.state, &link.verifier, &login_host).add(host)?;
     Ok(AuthorizeReply::Link { url: link.url, instructions: INSTRUCTIONS.into() })
 }
@@ -379,7 +379,7 @@ impl Finish<'_> {
         call: impl FnOnce(&OAuth<'_>) -> Result<TokenAnswer, TokenError>,
     ) -> Result<TokenAnswer, TokenError> {
         let secret = self.host.secret_get(CLIENT_SECRET).map_err(TokenError::NotSent)?;
-        let oauth = OAuth::new(&self.http, self.settings, secret.as_ref(), login_host)
+        let oauth = OAuth::new(self.host, &self.http, self.settings, secret.as_ref(), login_host)
             .map_err(TokenError::NotSent)?;
         call(&oauth)
     }

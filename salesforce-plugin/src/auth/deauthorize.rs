@@ -27,7 +27,7 @@ pub(crate) fn deauthorize(host: &Host, settings: &Settings) -> Result<Deauthoriz
         return Ok(revoked("the grant holds no token to revoke".into()));
     };
     let http = Http::new(&settings.network)?;
-    let oauth = OAuth::new(&http, settings, None, &grant.login_host)?
+    let oauth = OAuth::new(host, &http, settings, None, &grant.login_host)?
         .of_organization(grant.organization_id.as_deref());
     Ok(match oauth.revoke(&token) {
         Revocation::Revoked => {

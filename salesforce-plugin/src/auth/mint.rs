@@ -23,7 +23,7 @@ pub(crate) fn mint(
     organization_id: Option<&str>,
 ) -> Result<TokenAnswer, TokenError> {
     let oauth = |secret: Option<&Secret>| {
-        OAuth::new(http, settings, secret, login_host)
+        OAuth::new(host, http, settings, secret, login_host)
             .map(|oauth| oauth.of_organization(organization_id))
             .map_err(TokenError::NotSent)
     };

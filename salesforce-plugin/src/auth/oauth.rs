@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use connector_api::{Error, ErrorKind, Secret};
+use connector_api::{Error, ErrorKind, Host, Secret};
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
     BasicTokenType,
@@ -150,6 +150,7 @@ pub(crate) struct AuthorizeLink {
 
 /// The authorize and token endpoints of one login host.
 pub(crate) struct OAuth<'a> {
+    host: &'a Host,
     http: &'a Http,
     client: Client,
     token_url: OrgUrl,
@@ -163,6 +164,7 @@ impl<'a> OAuth<'a> {
     /// # Errors
     /// [`ErrorKind::CONFIG`] when the Callback URL cannot be part of an address.
     pub(crate) fn new(
+        host: &'a Host,
         http: &'a Http,
         settings: &Settings,
         client_secret: Option<&Secret>,
@@ -187,7 +189,7 @@ impl<'a> OAuth<'a> {
         if let Some(secret) = client_secret {
             client = client.set_client_secret(ClientSecret::new(secret.expose().to_owned()));
         }
-        Ok(OAuth { http, client, token_url, revoke_url, organization_id: None })
+        Ok(OAuth { host, http, client, token_url, revoke_url, organization_id: None })
     }
 
     /// The same endpoints for a grant of that org, which refusals then name.
@@ -299,6 +301,7 @@ impl<'a> OAuth<'a> {
     pub(crate) fn revoke(&self, token: &Secret) -> Revocation {
         let headers =
             [("content-type", "application/x-www-form-urlencoded"), ("accept", "application/json")];
+        self.host.mask(token.expose());
         let body = form(&[("token", token.expose())]);
         let answer = match self.post(&self.revoke_url, &headers, body) {
             Ok(answer) => answer,
@@ -440,6 +443,7 @@ impl<'a> OAuth<'a> {
             .iter()
             .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
             .collect();
+        self.mask_sent(request.body());
         let answer = self
             .post(&self.token_url, &headers, request.body().clone())
             .map_err(CallError::Http)?;
@@ -457,11 +461,43 @@ impl<'a> OAuth<'a> {
         }
         let unusable = || CallError::Unusable(self.unusable(&answer, None));
         let body = as_json(&answer.body).ok_or_else(unusable)?;
+        self.mask_received(&body);
         wire::Response::builder()
             .status(answer.status)
             .header("content-type", "application/json")
             .body(body.into_owned())
             .map_err(|_| unusable())
+    }
+
+    /// Has the host mask every credential of a request: a server may repeat them in its answer.
+    fn mask_sent(&self, body: &[u8]) {
+        const SENT: [&str; 6] =
+            ["code", "code_verifier", "refresh_token", "client_secret", "password", "assertion"];
+        for (name, value) in url::form_urlencoded::parse(body) {
+            if SENT.contains(&name.as_ref()) {
+                self.host.mask(&value);
+            }
+        }
+    }
+
+    /// Has the host mask every token of an answer.
+    fn mask_received(&self, body: &[u8]) {
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        struct Tokens<'a> {
+            #[serde(borrow)]
+            access_token: Option<std::borrow::Cow<'a, str>>,
+            #[serde(borrow)]
+            refresh_token: Option<std::borrow::Cow<'a, str>>,
+            #[serde(borrow)]
+            id_token: Option<std::borrow::Cow<'a, str>>,
+        }
+        let tokens: Tokens<'_> = serde_json::from_slice(body).unwrap_or_default();
+        for token in [tokens.access_token, tokens.refresh_token, tokens.id_token] {
+            if let Some(token) = token {
+                self.host.mask(&token);
+            }
+        }
     }
 }
 

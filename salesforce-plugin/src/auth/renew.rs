@@ -153,7 +153,7 @@ fn refresh(
 ) -> Result<Option<Grant>, Error> {
     let doubtful = grant.is_doubtful();
     let client_secret = host.secret_get(CLIENT_SECRET)?;
-    let oauth = OAuth::new(http, settings, client_secret.as_ref(), &grant.login_host)?
+    let oauth = OAuth::new(host, http, settings, client_secret.as_ref(), &grant.login_host)?
         .of_organization(grant.organization_id.as_deref());
     grant.mark_refresh(true);
     grant.store(host)?;

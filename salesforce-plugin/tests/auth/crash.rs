@@ -254,9 +254,11 @@ fn a_grant_that_was_stored_while_another_was_renewed_is_kept() {
         .push(Fault::new(Action::Drip { bytes: 64, pause_ms: 50 }).on_grant("refresh_token"));
     std::thread::scope(|scope| {
         let run = scope.spawn(|| setup.start().run());
-        while setup.grant()["refresh_started"].is_null() {
-            std::thread::yield_now();
-        }
+        let started = |grant: &str| {
+            let grant: serde_json::Value = serde_json::from_str(grant).unwrap();
+            !grant["refresh_started"].is_null()
+        };
+        setup.store.wait_for("grant", std::time::Duration::from_secs(60), started);
         setup.store.put("grant", &newer);
         run.join().unwrap().unwrap();
     });

@@ -1,6 +1,7 @@
 //! Codes, approvals and sessions: everything that was granted.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Condvar};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -99,6 +100,8 @@ pub(crate) struct Store {
     last_generation: u64,
     /// Refreshes that were granted.
     pub(crate) refreshes: u64,
+    /// Notified at each refresh.
+    pub(crate) refreshed: Arc<Condvar>,
     /// Families that were alive until a rotated-out token was replayed.
     pub(crate) families_lost_to_replay: u64,
 }
@@ -260,6 +263,7 @@ impl Store {
             self.end_family(id, Some(&session.token));
         }
         self.refreshes += 1;
+        self.refreshed.notify_all();
         Ok(Refreshed { session, rotated, needless })
     }
 

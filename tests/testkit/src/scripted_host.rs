@@ -19,12 +19,27 @@ struct Shared {
     checkpoints: Mutex<BTreeMap<String, String>>,
     leased: Mutex<BTreeSet<String>>,
     released: Condvar,
+    stored: Condvar,
 }
 
 impl HostMemory {
     /// Stores a secret.
     pub fn put(&self, name: &str, value: &str) {
         lock(&self.0.secrets).insert(name.into(), value.into());
+        self.0.stored.notify_all();
+    }
+
+    /// Waits until a stored secret is as asked.
+    ///
+    /// # Panics
+    /// If it is not within that time.
+    #[track_caller]
+    pub fn wait_for(&self, name: &str, limit: Duration, asked: impl Fn(&str) -> bool) {
+        let secrets = lock(&self.0.secrets);
+        let met = |secrets: &BTreeMap<String, String>| secrets.get(name).is_some_and(|s| asked(s));
+        let waited = self.0.stored.wait_timeout_while(secrets, limit, |secrets| !met(secrets));
+        let (secrets, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        assert!(met(&secrets), "`{name}` was not so within {limit:?}");
     }
 
     /// Removes a secret.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connectors::Connector;
 use crate::error::StoreError;
+use crate::journal::{JournalKey, seal_end};
 use crate::schema;
 use crate::store::Store;
 use crate::time;
@@ -112,18 +113,25 @@ pub struct RunError {
 pub struct Runs<'s>(pub(crate) &'s Store);
 
 impl Runs<'_> {
-    /// Begins a run.
+    /// Begins a run, whose journal is empty and sealed.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn begin(&self, connector_id: i64, mode: CollectMode) -> Result<Run, StoreError> {
+    pub fn begin(
+        &self,
+        key: &JournalKey,
+        connector_id: i64,
+        mode: CollectMode,
+    ) -> Result<Run, StoreError> {
         let id = self.0.write(|transaction| {
             transaction.execute(
                 "INSERT INTO run(connector_id, mode, status, started_at)
                  VALUES(?1, ?2, 'running', ?3)",
                 (connector_id, mode.as_str(), time::now().timestamp_millis()),
             )?;
-            Ok(transaction.last_insert_rowid())
+            let id = transaction.last_insert_rowid();
+            seal_end(transaction, key, id, 0, &[])?;
+            Ok(id)
         })?;
         self.numbered(id)?.ok_or_else(|| StoreError::system("the run that was just stored is gone"))
     }

@@ -203,6 +203,10 @@ CREATE TABLE sighting_noted(
     run_id INTEGER NOT NULL
 ) STRICT;
 ",
+    "
+ALTER TABLE run ADD COLUMN journal_count INTEGER;
+ALTER TABLE run ADD COLUMN journal_end BLOB;
+",
 ];
 
 /// Opens the store for writing: makes it if there is none, brings an older one up to date.

@@ -344,7 +344,7 @@ impl License {
 
     /// Whether its status is known and it cannot be used.
     pub fn has_ended(&self) -> bool {
-        self.status.as_ref().is_some_and(|status| *status != PoolStatus::Active)
+        self.status.as_ref().is_some_and(|status| status.is_usable() == Some(false))
     }
 
     /// Family and id.

@@ -127,6 +127,21 @@ open_words! {
     PoolStatus {
         /// It can be used.
         Active = "active",
+        /// It is switched off.
+        Disabled = "disabled",
+        /// Its term is over.
+        Expired = "expired",
+    }
+}
+
+impl PoolStatus {
+    /// Whether the pool can be used; `None` for a word nobody knows, such as a translated one.
+    pub fn is_usable(&self) -> Option<bool> {
+        match self {
+            PoolStatus::Active => Some(true),
+            PoolStatus::Disabled | PoolStatus::Expired => Some(false),
+            PoolStatus::Other(_) => None,
+        }
     }
 }
 

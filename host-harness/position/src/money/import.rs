@@ -230,9 +230,9 @@ pub fn leavers(text: &str, by: NaiveDate) -> Result<Vec<Leaver>, Error> {
 pub fn classification(text: &str) -> Result<Vec<UseRule>, Error> {
     let rows: Vec<(u64, UseRule)> = rows(text)?;
     for (line, rule) in &rows {
-        if !["human", "machine", "ambiguous"].contains(&rule.kind.as_str()) {
+        if !["human", "machine", "ambiguous", "none"].contains(&rule.kind.as_str()) {
             return Err(Error::input(format_args!(
-                "line {line}: `kind` is `{}`, not `human`, `machine` or `ambiguous`",
+                "line {line}: `kind` is `{}`, not `human`, `machine`, `ambiguous` or `none`",
                 rule.kind
             )));
         }

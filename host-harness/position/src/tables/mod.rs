@@ -236,12 +236,13 @@ fn pool(row: &Row<'_>) -> rusqlite::Result<License> {
     let key = row.get::<_, Option<String>>(2)?.unwrap_or_else(|| id.clone());
     let status = row.get_ref(4)?.as_str_or_null()?.map(PoolStatus::from);
     let reported: Option<i64> = row.get(6)?;
-    let usable = status.as_ref().is_none_or(|status| *status == PoolStatus::Active);
-    let unlimited = usable && reported.is_some_and(|purchased| purchased < 0);
-    let purchased = match reported {
-        _ if !usable => Some(0),
-        Some(_) if unlimited => None,
-        reported => reported,
+    let usable = status.as_ref().map_or(Some(true), PoolStatus::is_usable);
+    let unlimited = usable == Some(true) && reported.is_some_and(|purchased| purchased < 0);
+    let purchased = match usable {
+        Some(true) => reported.filter(|_| !unlimited),
+        Some(false) => Some(0),
+        // A status nobody knows says nothing about what was bought.
+        None => None,
     };
     let assigned: Option<i64> = row.get(7)?;
     Ok(License {

@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Machine,
     /// Not known; counts as a person, so that in doubt a seat is kept.
     Ambiguous,
+    /// Nobody who uses the licence, such as an administrator in the holder's place.
+    Nobody,
 }
 
 /// The kind of a use: that of the first line that fits.
@@ -35,6 +37,7 @@ pub(crate) fn classify(rules: &[UseRule], method: &str, detail: &str, applicatio
     match found.map(|rule| rule.kind.as_str()) {
         Some("human") => Kind::Human,
         Some("machine") => Kind::Machine,
+        Some("none") => Kind::Nobody,
         _ => Kind::Ambiguous,
     }
 }
@@ -124,6 +127,9 @@ impl<'a> Fill<'a> {
         let Some(person) = &mut self.person else { return Ok(()) };
         self.window.first_at = earlier(self.window.first_at, Some(day.first_at));
         self.window.events = self.window.events.saturating_add(day.events);
+        if kind == Kind::Nobody {
+            return Ok(());
+        }
         if kind == Kind::Machine {
             person.machine_at = person.machine_at.max(Some(day.last_at));
             return Ok(());
@@ -194,6 +200,7 @@ mod tests {
         assert_eq!(classify(&rules, "web", "RefreshToken", ""), Kind::Ambiguous);
         assert_eq!(classify(&rules, "WEB", "", ""), Kind::Human);
         assert_eq!(classify(&rules, "api", "", ""), Kind::Machine);
+        assert_eq!(classify(&[rule("switch", "", "none")], "switch", "", ""), Kind::Nobody);
         assert_eq!(classify(&rules[..2], "api", "", ""), Kind::Ambiguous);
     }
 

@@ -31,8 +31,6 @@ pub struct Request {
     pub datasets: Vec<String>,
     /// Publish even if a dataset lost many of its records since the last snapshot.
     pub accept_shrink: bool,
-    /// Run the connector in a process of its own.
-    pub isolate: bool,
     /// Time a connector gets to end after it was asked to stop.
     pub grace: Option<Duration>,
 }
@@ -75,7 +73,6 @@ pub fn collect(
         accept_shrink: request.accept_shrink,
         silence: config.silence_seconds.map_or(default.silence, Duration::from_secs),
         grace: request.grace.unwrap_or(default.grace),
-        isolate: request.isolate.then(|| config.limits()),
         ..default
     };
     let deployment = app.deployment()?;

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use connector_api::message::CollectMode;
 
-use crate::worker::Limits;
-
 /// What to collect, and the time limits.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -21,8 +19,6 @@ pub struct Options {
     pub grace: Duration,
     /// Longest run.
     pub longest: Duration,
-    /// Run the connector in a process of its own, with these limits.
-    pub isolate: Option<Limits>,
 }
 
 impl Default for Options {
@@ -34,7 +30,6 @@ impl Default for Options {
             silence: Duration::from_secs(600),
             grace: Duration::from_secs(30),
             longest: Duration::from_secs(24 * 3_600),
-            isolate: None,
         }
     }
 }

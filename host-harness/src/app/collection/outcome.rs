@@ -80,8 +80,7 @@ pub(crate) fn run_end(
     };
     let api_calls = plan.run.api_calls + summary.api_calls;
     let mut error = summary.error.map(|error| recorded(error.shortened()));
-    let resumed: BTreeSet<String> =
-        context.resumed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    let resumed: BTreeSet<String> = context.resumed();
     let is_optional = |name: &str| {
         options.datasets.is_empty()
             && plugin.manifest.dataset(name).is_some_and(|spec| spec.optional)

@@ -1,15 +1,14 @@
 //! A run that was paused, for an allowance or because it was asked to stop, continues where it stopped,
 //! under its old number.
 
-use std::sync::Arc;
-
 use chrono::Duration;
 use connector_api::message::{CollectMode, DatasetStatus, DatasetSummary};
 
 use crate::app::collection::options::Options;
+use crate::app::deployment::Deployment;
 use crate::error::HostError;
 use crate::plugin::Plugin;
-use crate::store::{Connector, Run, Store};
+use crate::store::{Connector, Run};
 use crate::time;
 
 /// Longest pause after which a run continues: one snapshot should show one time.
@@ -59,11 +58,12 @@ impl RunPlan {
 /// # Errors
 /// When the store cannot be written.
 pub(crate) fn begin(
-    store: &Arc<Store>,
+    deployment: &Deployment,
     plugin: &Plugin,
     connector: &Connector,
     options: &Options,
 ) -> Result<RunPlan, HostError> {
+    let Deployment { store, vault, .. } = deployment;
     if let Some(run) = store.runs().paused(connector.id)? {
         let young =
             run.finished_at.is_some_and(|at| time::now() - at < Duration::days(LONGEST_PAUSE_DAYS));
@@ -86,7 +86,7 @@ pub(crate) fn begin(
         true => options.mode,
         false => CollectMode::Full,
     };
-    let run = store.runs().begin(connector.id, mode)?;
+    let run = store.runs().begin(vault.journal_key(), connector.id, mode)?;
     log::info!("run {} of `{}` began", run.id, connector.name);
     Ok(RunPlan { run, mode, earlier: Vec::new() })
 }

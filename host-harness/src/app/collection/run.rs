@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use connector_api::host_side::Instance;
-use connector_api::message::{CollectRequest, CollectSummary, ConfigureRequest};
+use connector_api::message::{CollectRequest, CollectSummary};
 use connector_api::{Error, ErrorKind};
 
 use crate::app::collection::options::Options;
@@ -15,7 +15,7 @@ use crate::app::collection::outcome::{Collected, Outcome, outcome, run_end, stop
 use crate::app::collection::plan::{self, RunPlan};
 use crate::app::collection::plausible;
 use crate::app::collection::watched::in_own_thread;
-use crate::app::deployment::{Deployment, configure_request, configured};
+use crate::app::deployment::{Deployment, configured};
 use crate::cancel::Cancel;
 use crate::error::HostError;
 use crate::locks::RunLock;
@@ -23,7 +23,6 @@ use crate::plugin::Plugin;
 use crate::services::{Context, Watcher, for_connector};
 use crate::sink::RunSink;
 use crate::store::{Connector, RowWriter, Run, RunEnd, RunStatus};
-use crate::worker::{Limits, Worker};
 
 /// Interval at which a run checks that its feature is still enabled.
 const FEATURE_POLL: Duration = Duration::from_millis(500);
@@ -47,7 +46,7 @@ pub fn collect(
 
     let mut context = deployment.context(connector.id, cancel.clone());
     context.watcher = watcher;
-    let plan = plan::begin(&deployment.store, plugin, connector, options)?;
+    let plan = plan::begin(deployment, plugin, connector, options)?;
     context.run_id = Some(plan.run.id);
     context.goes_on = plan.goes_on();
     let context = Arc::new(context);
@@ -141,45 +140,26 @@ fn attempt(
     if plan.goes_on() && request.datasets.is_empty() {
         return Ok((CollectSummary::default(), BTreeMap::new()));
     }
-    let ready = match options.isolate {
-        None => {
-            let instance = configured(deployment, plugin, connector, context)?;
-            instance.enable()?;
-            Ready::Here(instance)
-        }
-        Some(limits) => Ready::Isolated(limits, configure_request(deployment, plugin, connector)?),
-    };
+    let instance: Arc<dyn Instance> = configured(deployment, plugin, connector, context)?.into();
+    instance.enable()?;
     let writer =
         RowWriter::open(&deployment.store, run, &plugin.manifest.id).map_err(for_connector)?;
     let sink = RunSink::new(Arc::clone(context), Arc::new(plugin.manifest.clone()), writer);
-    let receiving = Box::new(sink.clone());
-    let summary = match ready {
-        Ready::Here(instance) => {
-            let work = move || {
-                let result = instance.collect(&request, receiving);
-                if !matches!(&result, Err(error) if error.kind == ErrorKind::PANIC)
-                    && let Err(error) = instance.disable()
-                {
-                    log::warn!("the connector could not be disabled after the run: {error}");
-                }
-                result
-            };
-            let leave = || log::error!("the connector did not stop: it is left behind");
-            in_own_thread(work, leave, &sink, options, context)
+    let (receiving, working) = (Box::new(sink.clone()), Arc::clone(&instance));
+    let work = move || {
+        let result = working.collect(&request, receiving);
+        if !matches!(&result, Err(error) if error.kind == ErrorKind::PANIC)
+            && let Err(error) = working.disable()
+        {
+            log::warn!("the connector could not be disabled after the run: {error}");
         }
-        Ready::Isolated(limits, configure) => {
-            let (worker, mut output) =
-                Worker::collect(&plugin.path, &plugin.digest, limits, configure, request)?;
-            let (services, cancel) = (Arc::clone(context), context.cancel.clone());
-            let serving = worker.clone();
-            let work = move || serving.serve(&mut output, services, receiving, &cancel);
-            let leave = || {
-                log::error!("the connector did not stop: its process is ended");
-                worker.kill();
-            };
-            in_own_thread(work, leave, &sink, options, context)
-        }
+        result
     };
+    let leave = || match instance.kill() {
+        true => log::error!("the connector did not stop: its process is ended"),
+        false => log::error!("the connector did not stop: it is left behind"),
+    };
+    let summary = in_own_thread(work, leave, &sink, options, context);
     if summary.is_err() {
         sink.close();
         return summary.map(|summary| (summary, BTreeMap::new()));
@@ -191,12 +171,6 @@ fn attempt(
         stored?;
     }
     Ok((summary, arrived))
-}
-
-/// A connector that accepted its settings, or one that will be asked in its own process.
-enum Ready {
-    Here(Box<dyn Instance>),
-    Isolated(Limits, ConfigureRequest),
 }
 
 fn check_datasets(plugin: &Plugin, datasets: &[String]) -> Result<(), HostError> {

@@ -17,6 +17,7 @@ fn entry(id: i64, schedule: &str) -> Entry {
         id,
         name: format!("connector {id}"),
         feature: "sample".into(),
+        organization: format!("organization {id}"),
         schedule: Some(schedule.into()),
         hold: None,
         fingerprint: "one".into(),
@@ -203,6 +204,39 @@ fn three_crashes_in_a_row_hold_the_library_back_for_a_day_or_until_it_is_another
     let mut scheduler = restarted(waited, entries.clone(), now);
     scheduler.update(entries, &digests("b"), now);
     assert_eq!(scheduler.plugins()["sample"].held_until, None);
+}
+
+#[test]
+fn the_crashes_of_one_organization_hold_back_its_connectors_and_no_other() {
+    let mut scheduler = scheduler(4);
+    let of_one = |id| Entry { organization: "hostile".into(), ..entry(id, "hourly") };
+    let entries = vec![of_one(1), of_one(2), of_one(3), entry(4, "hourly")];
+    scheduler.update(entries.clone(), &BTreeMap::new(), at(0, 0));
+    let mut now = at(1, 0);
+    for _ in 0..MOST_CRASHES {
+        for started in scheduler.start(now) {
+            let ended = match started.id {
+                4 => Ended::Well,
+                _ => failed(ErrorKind::PANIC, "killed by signal 11", None),
+            };
+            scheduler.ended(started.id, &ended, now);
+        }
+        now += Duration::hours(2);
+    }
+    let standing = |scheduler: &Scheduler, id: usize| scheduler.view(now)[id - 1].standing;
+    for id in 1..=3 {
+        assert_eq!(standing(&scheduler, id), ScheduleStatus::Held);
+    }
+    assert_eq!(scheduler.plugins()["sample"].held_until, None);
+    assert_eq!(scheduler.start(now).iter().map(|entry| entry.id).collect::<Vec<_>>(), [4]);
+    scheduler.ended(4, &Ended::Well, now);
+    // It outlasts a restart, and ends with other settings or after a day.
+    let mut next = restarted(scheduler, entries, now);
+    assert_eq!(standing(&next, 1), ScheduleStatus::Held);
+    let changed = Entry { fingerprint: "two".into(), ..of_one(1) };
+    next.update(vec![changed, of_one(2), of_one(3), entry(4, "hourly")], &BTreeMap::new(), now);
+    assert_ne!(standing(&next, 1), ScheduleStatus::Held);
+    assert_eq!(next.view(now + QUARANTINE)[1].standing, ScheduleStatus::Queued);
 }
 
 #[test]
