@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
+use arrow_array::Array;
 use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_schema::DataType;
 use connector_api::batch::ArrowBatch;
 use connector_api::host_side::RecordSink;
 use connector_api::message::{
@@ -14,6 +17,13 @@ use connector_api::{Connector, Error, Host, Sink};
 use salesforce_plugin::Salesforce;
 use salesforce_sim::SimulatedOrg;
 use testkit::{HostMemory, ScriptedHost};
+
+/// What a host keeps of the runs so far: checkpoints and records.
+#[derive(Clone)]
+pub(crate) struct Memory {
+    published: BTreeMap<String, String>,
+    records: Records,
+}
 
 /// Records by dataset and key, as text of all their columns.
 pub(crate) type Records = BTreeMap<String, BTreeMap<String, String>>;
@@ -42,11 +52,8 @@ impl RecordSink for Store {
         assert_eq!(*first, columns, "{dataset}: the columns of a run stay the same");
         let keys = batch.column_by_name(key).expect("the key's column").as_string::<i32>().clone();
         for row in 0..batch.num_rows() {
-            let record: Vec<String> = batch
-                .columns()
-                .iter()
-                .map(|column| format!("{:?}", column.slice(row, 1)))
-                .collect();
+            let record: Vec<String> =
+                batch.columns().iter().map(|column| shown(column.as_ref(), row)).collect();
             arrived
                 .rows
                 .entry(dataset.into())
@@ -58,6 +65,19 @@ impl RecordSink for Store {
     fn checkpoint(&mut self, dataset: &str, state: &str) -> Result<(), Error> {
         self.arrived.lock().expect("a lock").states.insert(dataset.into(), state.into());
         Ok(())
+    }
+}
+
+/// A value as text, without the words around it for the types that most columns have.
+fn shown(column: &dyn Array, row: usize) -> String {
+    if column.is_null(row) {
+        return "null".to_owned();
+    }
+    match column.data_type() {
+        DataType::Utf8 => format!("{:?}", column.as_string::<i32>().value(row)),
+        DataType::Boolean => column.as_boolean().value(row).to_string(),
+        DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
+        _ => format!("{:?}", column.slice(row, 1)),
     }
 }
 
@@ -186,8 +206,31 @@ impl TestHost {
         self.run(CollectMode::Full, datasets, true)
     }
 
-    /// One run, published as a store does: by dataset, and not at all where the run failed.
+    /// What the host keeps at this moment.
+    pub(crate) fn memory(&self) -> Memory {
+        Memory { published: self.memory.checkpoints(), records: self.records.clone() }
+    }
+
+    /// Puts the host back to what it kept then; its secrets stay those of now.
+    pub(crate) fn restore(&mut self, memory: &Memory) {
+        self.memory.publish_only(memory.published.clone());
+        self.records = memory.records.clone();
+    }
+
     fn run(&mut self, mode: CollectMode, datasets: &[&str], resume: bool) -> Run {
+        self.try_run(mode, datasets, resume).expect("a summary")
+    }
+
+    /// One run, published as a store does: by dataset, and not at all where the run failed.
+    ///
+    /// # Errors
+    /// What ends it before its first dataset.
+    pub(crate) fn try_run(
+        &mut self,
+        mode: CollectMode,
+        datasets: &[&str],
+        resume: bool,
+    ) -> Result<Run, connector_api::Error> {
         let arrived = Arc::new(Mutex::new(Arrived::default()));
         let store = Store { arrived: Arc::clone(&arrived), keys: Arc::clone(&self.keys) };
         let mut sink = Sink::new(Box::new(store));
@@ -198,7 +241,7 @@ impl TestHost {
             resume,
         };
         self.host.take_journal();
-        let summary = self.connector.collect(request, &mut sink).expect("a summary");
+        let summary = self.connector.collect(request, &mut sink)?;
         let arrived = std::mem::take(&mut *arrived.lock().expect("a lock"));
         for dataset in &summary.datasets {
             let rows = arrived.rows.get(&dataset.dataset).map_or(0, Vec::len);
@@ -217,7 +260,7 @@ impl TestHost {
                 }
             }
         }
-        Run {
+        Ok(Run {
             summary,
             handed_over: arrived
                 .rows
@@ -227,7 +270,7 @@ impl TestHost {
             columns: arrived.columns,
             states: arrived.states,
             journal: self.host.take_journal(),
-        }
+        })
     }
 
     /// A run that ends before its first dataset.

@@ -9,4 +9,6 @@ mod doctor;
 mod faults;
 mod gateways;
 mod host;
+mod mutation;
+mod others;
 mod proof;

@@ -62,6 +62,16 @@ impl HostMemory {
         lock(&self.0.checkpoints).insert(dataset.into(), state.into());
     }
 
+    /// Returns every published checkpoint, by dataset.
+    pub fn checkpoints(&self) -> BTreeMap<String, String> {
+        lock(&self.0.checkpoints).clone()
+    }
+
+    /// Replaces every published checkpoint.
+    pub fn publish_only(&self, checkpoints: BTreeMap<String, String>) {
+        *lock(&self.0.checkpoints) = checkpoints;
+    }
+
     /// Returns a copy of the secrets that later writes do not reach.
     #[must_use]
     pub fn copy(&self) -> HostMemory {
