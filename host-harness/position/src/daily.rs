@@ -2,10 +2,9 @@
 
 use connector_api::position::{CanonicalTable, PositionView};
 
-use crate::error::Error;
+use crate::error::{Error, unusable};
 use crate::evidence::Evidence;
 use crate::source::{DayUse, Snapshot, SnapshotSource, Value};
-use crate::tables::unusable;
 use crate::time::DAY_MS;
 
 /// Days before the last run that are summed again: uses may arrive late.

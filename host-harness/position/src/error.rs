@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::path::{Path, PathBuf};
 
+use connector_api::position::PositionView;
+
 /// An error of the engine: lower case, no full stop, objects in backticks; the cause is the source.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -105,4 +107,9 @@ impl Error {
     pub fn source(error: impl StdError + Send + Sync + 'static) -> Error {
         Error::Source(Box::new(error))
     }
+}
+
+/// The error for a statement that does not fit its table.
+pub(crate) fn unusable(view: &PositionView, reason: &dyn std::fmt::Display) -> Error {
+    Error::Statement { table: view.table.as_str(), reason: reason.to_string() }
 }

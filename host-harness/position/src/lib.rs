@@ -3,7 +3,7 @@
 //! The floors, each knowing only those before it:
 //!
 //! ```text
-//! model ─► source ─► tables ─► seats ─► money, reconcile, rules ─► position ─► rules::listing, diff
+//! model ─► source ─► tables ─► seats ─► money, reconcile, rules ─► position ─► listing, diff
 //! ```
 //!
 //! It names no vendor and knows no store: the host hands in a [`SnapshotSource`](source::SnapshotSource)
@@ -16,6 +16,7 @@ pub mod diff;
 pub mod error;
 pub mod evidence;
 pub mod inputs;
+pub mod listing;
 pub mod model;
 pub mod money;
 mod number;

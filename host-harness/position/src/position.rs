@@ -20,8 +20,8 @@ use crate::model::{
 };
 use crate::money::{Point, Valuer, pool_money};
 use crate::rules::Wanted;
+use crate::rules::collector::Collector;
 use crate::rules::evaluator::RuleEvaluator;
-use crate::rules::listing::Collector;
 use crate::rules::pool::PoolRules;
 use crate::seats::{Census, Rules};
 use crate::source::{Snapshot, SnapshotSource};

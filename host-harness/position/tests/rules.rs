@@ -9,8 +9,9 @@ use connector_api::position::{CanonicalTable, PositionView};
 use estate::case::Case;
 use estate::{Member, NOW, ago};
 use position::inputs::Leaver;
+use position::listing::explain;
 use position::model::{Family, LineId, PriceBasis, RuleStatus, SeatOutcome};
-use position::rules::{Confidence, Exemption, RULES, RuleId, Wanted, explain};
+use position::rules::{Confidence, Exemption, RULES, RuleId, Wanted};
 use position::{compute_kept, money};
 
 #[test]

@@ -8,7 +8,8 @@ use crate::app::{App, snapshots};
 use crate::error::HostError;
 use crate::source::{self, StoreSource, exemption_row};
 use crate::time;
-use position::rules::{self, Exemption};
+use position::listing;
+use position::rules::Exemption;
 
 /// An exemption to be added.
 #[derive(Clone, Debug)]
@@ -48,7 +49,7 @@ pub fn add(app: &App, name: &str, new: &NewExemption) -> Result<Exemption, HostE
     }
     let snapshot = snapshots::pick(&reader, &connector, None)?;
     let source = StoreSource::open(&reader, &snapshot)?;
-    let found = rules::find_person(&snapshot.manifest, &source, &new.subject);
+    let found = listing::find_person(&snapshot.manifest, &source, &new.subject);
     let (subject, subject_name) = match (found, new.subject.split_once('/')) {
         (Ok((id, username)), _) => (id.clone(), username.unwrap_or(id)),
         (Err(_), Some(_)) => (new.subject.clone(), new.subject.clone()),

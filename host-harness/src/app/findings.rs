@@ -7,8 +7,9 @@ use crate::app::{App, snapshots};
 use crate::error::HostError;
 use crate::source::StoreSource;
 use crate::time::rfc3339;
+use position::listing::{self, Explanation, Listing};
 use position::money::WhatIf;
-use position::rules::{self, Explanation, Listing, RuleId, RuleResult, Wanted, rule};
+use position::rules::{RuleId, RuleResult, Wanted, rule};
 
 /// What the rules found in a snapshot.
 #[derive(Debug, Serialize)]
@@ -74,7 +75,7 @@ pub fn explain(
     let inputs = analysis::inputs(&store, &snapshot, &app.config().rules, WhatIf::default())?;
     let source = StoreSource::open(&store, &snapshot)?;
     let analysis = analysis::analyse(&source, &inputs, None)?;
-    Ok(rules::explain(&analysis, &source, person)?)
+    Ok(listing::explain(&analysis, &source, person)?)
 }
 
 /// The id of a rule as the catalogue spells it.

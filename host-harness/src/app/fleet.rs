@@ -279,12 +279,17 @@ fn position(
     Ok(Some((position, position::unread_families(&source.snapshot))))
 }
 
-type Totals = BTreeMap<(String, Family, String, Unit), FleetTotal>;
+/// By feature, family, key and unit, in the order of their words.
+type Totals = BTreeMap<[String; 4], FleetTotal>;
 
 fn add(totals: &mut Totals, feature: &str, position: &Position) {
     for license in position.licenses.iter().filter(|license| !license.is_dormant()) {
-        let key =
-            (feature.to_owned(), license.family.clone(), license.key.clone(), license.unit.clone());
+        let key = [
+            feature.to_owned(),
+            license.family.to_string(),
+            license.key.clone(),
+            license.unit.to_string(),
+        ];
         let figures = [
             license.purchased,
             license.assigned,

@@ -7,9 +7,10 @@ use crate::app::{App, snapshots, text_file};
 use crate::error::HostError;
 use crate::source::StoreSource;
 use position::inputs::RuleSettings;
+use position::listing::Listing;
 use position::model::Position;
 use position::money::WhatIf;
-use position::rules::{Listing, Wanted};
+use position::rules::Wanted;
 
 /// What to report on.
 #[derive(Clone, Debug, Default)]

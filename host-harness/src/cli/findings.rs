@@ -7,8 +7,8 @@ use crate::app::findings::{self, FindingsView};
 use crate::error::HostError;
 use crate::redact;
 use position::grouped;
+use position::listing::{Explanation, Listing};
 use position::rules::RuleResult;
-use position::rules::{Explanation, Listing};
 
 /// Options of `findings`.
 #[derive(Debug, clap::Args)]

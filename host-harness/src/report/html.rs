@@ -3,9 +3,10 @@
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use position::listing::Listing;
 use position::model::{Bound, Family as LicenseFamily, License, Position, RuleStatus, Unit};
 use position::money::{Amount, Amounts, Point};
-use position::rules::{Effect, Listing, PoolFinding, PoolFindings, RuleId, RuleResult};
+use position::rules::{Effect, PoolFinding, PoolFindings, RuleId, RuleResult};
 use position::{counted, grouped};
 use sha2::{Digest, Sha256};
 

@@ -48,14 +48,14 @@ const POSITION: Allowed = &[
     ("error", &[]),
     ("number", &[]),
     ("time", &[]),
-    ("money", &["error", "number", "time"]),
     ("source", &["error"]),
-    ("evidence", &["source"]),
-    ("model", &["source", "time"]),
+    ("model", &["number", "source", "time"]),
+    ("evidence", &["model", "source"]),
+    ("money", &["error", "model"]),
     ("daily", &["error", "evidence", "source", "time"]),
     ("inputs", &["model", "money", "source"]),
-    ("tables", &["error", "evidence", "model", "source", "time"]),
-    ("diff", &["error", "evidence", "model", "money", "source", "tables", "time"]),
+    ("tables", &["daily", "error", "evidence", "inputs", "model", "source", "time"]),
+    ("diff", &["error", "evidence", "model", "source", "tables", "time"]),
     ("seats", &["error", "model", "tables", "time"]),
     ("visibility", &["evidence", "model", "seats", "tables", "time"]),
     (
@@ -64,19 +64,7 @@ const POSITION: Allowed = &[
     ),
     (
         "rules",
-        &[
-            "error",
-            "evidence",
-            "inputs",
-            "model",
-            "money",
-            "number",
-            "seats",
-            "source",
-            "tables",
-            "time",
-            "visibility",
-        ],
+        &["error", "evidence", "model", "money", "number", "seats", "tables", "time", "visibility"],
     ),
     ("summary", &["error", "evidence", "model", "number", "source", "visibility"]),
     ("claims", &["evidence", "model", "number", "rules", "source", "visibility"]),
@@ -99,6 +87,7 @@ const POSITION: Allowed = &[
             "visibility",
         ],
     ),
+    ("listing", &["error", "model", "position", "rules", "seats", "source", "tables"]),
 ];
 
 const PLUGIN_HOST: Allowed = &[
@@ -110,13 +99,14 @@ const PLUGIN_HOST: Allowed = &[
     ("preflight", &[]),
     ("redact", &[]),
     ("sealed", &[]),
+    ("space", &[]),
     ("loader", &["error"]),
     ("masked", &["redact"]),
     ("pins", &["error"]),
     ("services", &["cancel", "error", "redact"]),
     ("trust", &["error", "sealed"]),
     ("plugin", &["library", "manifest_check", "masked", "trust"]),
-    ("sink", &["services"]),
+    ("sink", &["services", "space"]),
     ("checked", &["loader", "plugin", "preflight", "sealed", "trust"]),
     ("worker", &["cancel", "checked", "library", "plugin", "preflight", "redact", "sealed"]),
     (
@@ -168,59 +158,19 @@ const HOST: Allowed = &[
     ("main", &["cli", "settings"]),
 ];
 
-/// Arrows that still point upward: crate, from, to.
-pub(super) const UPWARD: &[(&str, &str, &str)] = &[
-    ("position", "daily", "tables"),
-    ("position", "evidence", "model"),
-    ("position", "inputs", "rules"),
-    ("position", "model", "money"),
-    ("position", "model", "rules"),
-    ("position", "money", "inputs"),
-    ("position", "money", "model"),
-    ("position", "rules", "position"),
-    ("position", "tables", "daily"),
-    ("position", "tables", "inputs"),
-    ("position", "tables", "money"),
-];
-
-/// Folders and files at the top of a crate that are still in a circle.
-pub(super) const CIRCLES: Allowed = &[(
-    "position",
-    &[
-        "daily",
-        "evidence",
-        "inputs",
-        "model",
-        "money",
-        "position",
-        "reconcile",
-        "rules",
-        "seats",
-        "tables",
-        "visibility",
-    ],
-)];
-
 /// A crate of somebody else and the only places that may name it.
 pub(super) struct Edge {
     pub(super) names: &'static [&'static str],
     /// Paths of folders and files below the workspace.
     pub(super) only: &'static [&'static str],
-    /// Places that still name it.
-    pub(super) open: &'static [&'static str],
 }
 
 /// Crates that are kept to the edge of the house.
 pub(super) const EDGES: &[Edge] = &[
-    Edge { names: &["abi_stable"], only: &["connector-api/src/ffi/"], open: &[] },
-    Edge {
-        names: &["rusqlite"],
-        only: &["host-harness/inventory/", "host-harness/position/"],
-        open: &[],
-    },
+    Edge { names: &["abi_stable"], only: &["connector-api/src/ffi/"] },
+    Edge { names: &["rusqlite"], only: &["host-harness/inventory/", "host-harness/position/"] },
     Edge {
         names: &["clap", "clap_complete", "clap_mangen", "comfy_table", "indicatif", "rpassword"],
         only: &["host-harness/src/cli/", "host-harness/src/main.rs"],
-        open: &[],
     },
 ];

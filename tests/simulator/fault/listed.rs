@@ -266,6 +266,8 @@ fn alter_csv(action: &Action, response: &mut Response) {
             });
         }
         Action::Reorder => table.reverse(),
+        // A query job refuses compound fields.
+        Action::Spoil { value: Spoiled::Compound, .. } => return,
         Action::Spoil { value, column } => {
             spoiled = Some(*value);
             let place = table.iter().enumerate().find_map(|(row, values)| {

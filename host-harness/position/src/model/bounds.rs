@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use connector_api::manifest::PermissionSpec;
 use serde::Serialize;
 
-use super::words;
+use super::words::words;
 
 words! {
     /// How a number is meant.

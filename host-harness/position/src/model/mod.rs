@@ -6,17 +6,32 @@ use chrono::{DateTime, Utc};
 use connector_api::manifest::PermissionSpec;
 use serde::{Serialize, Serializer};
 
-use crate::money::{Amounts, Point, PoolMoney};
-use crate::rules::RuleResult;
 use crate::source::SnapshotStatus;
 use crate::time::rfc3339;
 
+mod amount;
 mod bounds;
+mod exemption;
+mod forecast;
+mod lists;
 mod movement;
+mod pool_money;
+mod rule;
+mod rule_id;
+mod settings;
 mod words;
 
+pub use amount::{Amount, Amounts, Price};
+pub(crate) use amount::{Decimal, shown as shown_amount};
 pub use bounds::{Bound, Bounded, Bounds, Unseen};
+pub use exemption::Exemption;
+pub use forecast::{Forecast, Point, forecast};
+pub use lists::{ContractLine, Imported, Leaver, PriceBook, PriceLine};
 pub use movement::{Movement, PoolMovement, SeatChange};
+pub use pool_money::PoolMoney;
+pub use rule::{Confidence, Effect, PoolFinding, PoolFindings, RuleResult, UsesSeen, Value};
+pub use rule_id::RuleId;
+pub use settings::RuleSettings;
 pub(crate) use words::words;
 pub use words::{
     DifferenceReason, Family, LineId, PoolStatus, PriceBasis, ReadStatus, RuleStatus, SeatOutcome,

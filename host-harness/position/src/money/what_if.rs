@@ -4,11 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::amount::Decimal;
-use super::import::PriceLine;
 use crate::error::Error;
-use crate::inputs::{Imported, RuleSettings};
-use crate::model::PriceBasis;
+use crate::model::{Decimal, Imported, PriceBasis, PriceLine, RuleSettings};
 
 /// The file of `report --what-if`, in TOML; every key is optional.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -100,7 +97,7 @@ impl WhatIf {
         say("growth_percent", self.growth_percent.map(|n| n.to_string()));
         for (key, price) in &self.prices {
             let currency = self.currency.as_deref().unwrap_or_default();
-            let price = super::amount::shown(price.0);
+            let price = crate::model::shown_amount(price.0);
             say(&format!("price of {key}"), Some(format!("{price} {currency} a year")));
         }
         for (key, number) in &self.planned_adds {

@@ -19,13 +19,13 @@ use crate::tables::totals::Totals;
 use crate::time::shown;
 use crate::visibility::Visibility;
 
+mod line;
 mod movement;
+
+use line::{ORGANIZATION, not_assessed};
 
 /// The family in which every account has exactly one seat.
 const USER: Family = Family::User;
-/// What lines about everything are about.
-pub(super) const ORGANIZATION: &str = "organization";
-
 /// All lines, in the order of their ids, the sums last.
 pub(crate) fn lines(
     tables: &Tables,
@@ -62,19 +62,6 @@ fn held_families<'a>(evidence: &Evidence<'_>, licenses: &'a [License]) -> Vec<&'
         }
     }
     families
-}
-
-pub(super) fn not_assessed(id: LineId, subject: &str, message: String) -> Line {
-    Line {
-        id,
-        status: LineStatus::NotAssessed,
-        subject: subject.to_owned(),
-        left: None,
-        right: None,
-        difference: None,
-        message,
-        pools: Vec::new(),
-    }
 }
 
 fn because(causes: &[Cause]) -> String {

@@ -1,6 +1,6 @@
 //! I5: the snapshot before, and what the records say was given and taken since, against this one.
 
-use super::{ORGANIZATION, not_assessed};
+use super::line::{ORGANIZATION, not_assessed};
 use crate::model::{
     DifferenceReason, Family, License, Line, LineId, LineStatus, Movement, PoolDifference,
     PoolMovement, SeatChange,

@@ -3,13 +3,13 @@
 use connector_api::position::CanonicalTable::{
     self, Activation, Frozen, Holding, Identity, License, Meter, Person, Right, Seat,
 };
-use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, Error as _};
 
 use super::condition::Condition::{self, *};
 use super::pool::{self, PoolRules};
-use super::{PoolFinding, RuleId};
+use super::worth::Worth;
 use crate::error::Error;
-use crate::model::Family;
+use crate::model::{Confidence, Effect, Family, PoolFinding, RuleId};
 
 /// What a rule is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,38 +20,6 @@ pub enum Subject {
     Pools,
     /// Contract lines.
     Contract,
-}
-
-/// How sure a finding is, the surest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Confidence {
-    /// It follows from the vendor's own figures.
-    High,
-    /// It is likely; look at the cautions.
-    Medium,
-    /// It is a hint.
-    Low,
-}
-
-/// What to do with a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Effect {
-    /// The seat can be taken back.
-    Reclaim,
-    /// Somebody must look.
-    Review,
-    /// A cheaper licence would do.
-    Move,
-    /// Less can be bought.
-    Reduce,
-    /// More must be bought, or is at risk of being billed.
-    Shortage,
-    /// A day is near.
-    Deadline,
-    /// A risk, without a saving.
-    Risk,
 }
 
 /// A list that an administrator imports.
@@ -88,17 +56,6 @@ pub(crate) enum Need {
     Import(List),
     /// Something the product does not read.
     NotRead(&'static str),
-}
-
-/// What a year of a found seat is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Worth {
-    /// The price of the seat.
-    Seat,
-    /// The difference to the lesser licence.
-    Difference,
-    /// Nothing: it is a risk.
-    Nothing,
 }
 
 /// What an explanation shows in addition to the figures of the account.
@@ -168,6 +125,14 @@ impl RuleId {
     pub fn rule(self) -> &'static Rule {
         // The rules are in the order of their names; a test holds that.
         &RULES[self as usize]
+    }
+}
+
+impl<'de> Deserialize<'de> for RuleId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RuleId, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let found = rule(&text).map(|rule| rule.id);
+        found.ok_or_else(|| D::Error::custom(format_args!("there is no rule `{text}`")))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The conditions of rules about seats: each is true, false, or cannot be told.
 
-use super::evaluator::Context;
+use super::context::Context;
 use crate::seats::{Because, Class, SeatFacts};
 use crate::tables::derive;
 use crate::time::DAY_MS;

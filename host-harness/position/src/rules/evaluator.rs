@@ -5,62 +5,20 @@ use std::collections::{BTreeMap, HashMap};
 use connector_api::manifest::PermissionSpec;
 use connector_api::position::CanonicalTable;
 
-use super::catalogue::{List, Need, RULES, Rule, Subject, Worth, rule};
+use super::catalogue::{List, Need, RULES, Rule, Subject, rule};
 use super::condition::{Condition, PoolFacts};
-use super::{Effect, PoolFindings, RuleId, RuleResult, UsesSeen};
+use super::context::{Context, is_free};
+use super::worth::Worth;
 use crate::error::Error;
 use crate::evidence::{Cause, Evidence};
 use crate::inputs::{Imported, RuleSettings};
+use crate::model::{Effect, PoolFindings, RuleId, RuleResult, UsesSeen};
 use crate::model::{Family, License, Line, PoolKey, ReadStatus, RuleStatus, Unit};
 use crate::money::{Amount, Amounts, Price, Valuer};
-use crate::seats::{Account, Class, SeatFacts};
+use crate::seats::{Class, SeatFacts};
 use crate::tables::Tables;
-use crate::time::{DAY_MS, from_ms, rfc3339};
+use crate::time::{from_ms, rfc3339};
 use crate::visibility::Visibility;
-
-/// What conditions are judged by.
-#[derive(Debug)]
-pub(crate) struct Context<'a> {
-    pub(crate) settings: &'a RuleSettings,
-    pub(crate) as_of_ms: i64,
-    /// The oldest use that was read.
-    pub(crate) covered_from: Option<i64>,
-    /// How far back the vendor keeps uses, in days.
-    pub(crate) retention_days: u32,
-    /// Whether an empty last login means that there was none.
-    pub(crate) last_login_shown: bool,
-    pub(crate) tier_objects: Vec<String>,
-}
-
-/// The oldest use of an organization is seldom as old as the vendor would keep it.
-const RETENTION_SLACK_DAYS: u32 = 7;
-
-impl Context<'_> {
-    /// Whether uses were read for this many days.
-    pub(crate) fn covers(&self, days: u32) -> bool {
-        // A first use on the day after still leaves no room for more.
-        let since = self.as_of_ms - i64::from(days.saturating_sub(1)) * DAY_MS;
-        self.covered_from.is_some_and(|from| from <= since)
-    }
-
-    /// Whether all uses of an account were read that the vendor can have: since it was created, or
-    /// for as long as the vendor keeps them.
-    pub(crate) fn covers_account(&self, created_at: Option<i64>) -> bool {
-        let since_creation =
-            self.covered_from.zip(created_at).is_some_and(|(from, created)| from <= created);
-        since_creation || self.covers(self.retention_days.saturating_sub(RETENTION_SLACK_DAYS))
-    }
-
-    /// Whether an account's last login may have been a machine's that was not read: the vendor
-    /// may still have the use, and it lies before the uses that were read.
-    pub(crate) fn may_be_machine(&self, account: &Account) -> bool {
-        let unrecorded = account.human_at.is_none() && account.machine_at.is_none();
-        let kept_since = self.as_of_ms - i64::from(self.retention_days) * DAY_MS;
-        unrecorded
-            && account.last_login_at.is_some_and(|at| at >= kept_since)
-            && !self.covers_account(account.created_at)
-    }
-}
 
 /// Evaluates the rules about seats and keeps the counts.
 #[derive(Debug)]
@@ -377,11 +335,6 @@ impl<'a> RuleEvaluator<'a> {
             }),
         }
     }
-}
-
-/// Whether a key is in the connector's list of licences that cost nothing.
-pub(crate) fn is_free(free: &[String], key: &str) -> bool {
-    free.iter().any(|free| free.eq_ignore_ascii_case(key))
 }
 
 /// What a year of the found seats is worth.

@@ -6,9 +6,9 @@ use connector_api::position::{CanonicalTable, PositionView};
 use rusqlite::Connection;
 
 use super::db::AnalysisDb;
+use super::statement::{bound, check_width};
 use super::uses::glob;
-use super::{bound, check_width, unusable};
-use crate::error::Error;
+use crate::error::{Error, unusable};
 use crate::evidence::Evidence;
 use crate::inputs::BaseInputs;
 use crate::source::{SightingKind, SnapshotSource};

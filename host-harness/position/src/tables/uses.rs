@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use connector_api::position::{PositionView, UseRule};
 
 use super::db::{AnalysisDb, Window};
-use super::{check_width, earlier, unusable};
+use super::statement::{check_width, earlier};
 use crate::daily;
-use crate::error::Error;
+use crate::error::{Error, unusable};
 use crate::inputs::BaseInputs;
 use crate::source::{DayUse, SnapshotSource};
 use crate::time::DAY_MS;

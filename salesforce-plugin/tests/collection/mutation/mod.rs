@@ -20,12 +20,12 @@ type Matrix = BTreeMap<(String, &'static str), Vec<Verdict>>;
 
 #[test]
 fn a_full_run_is_right_or_honest_whatever_a_request_is_answered() {
-    mutate("full", CollectMode::Full, 900);
+    mutate("full", CollectMode::Full, 1_400);
 }
 
 #[test]
 fn a_run_by_changes_is_right_or_honest_whatever_a_request_is_answered() {
-    mutate("changes", CollectMode::Incremental, 600);
+    mutate("changes", CollectMode::Incremental, 650);
 }
 
 fn mutate(mode_name: &str, mode: CollectMode, fewest: usize) {
@@ -34,9 +34,7 @@ fn mutate(mode_name: &str, mode: CollectMode, fewest: usize) {
     let answers = answers::answers();
     let mut matrix = Matrix::new();
     let mut details = Vec::new();
-    let started = std::time::Instant::now();
     for answer in &answers {
-        eprintln!("{mode_name} {} {:?}", answer.name, started.elapsed());
         for kind in &kinds {
             for place in answer.places.iter().copied() {
                 let Some(verdict) = trial.verdict(*kind, &answer.action, place) else { continue };

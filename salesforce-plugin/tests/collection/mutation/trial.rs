@@ -130,7 +130,6 @@ impl Trial {
         let run = self.host.try_run(self.mode, &DATASETS, false).expect("a run");
         is_good(&run);
         assert_eq!(self.differs(), None, "the run without a fault");
-        eprintln!("{:?} {} requests", self.mode, self.org.journal().len());
         let mut seen: BTreeMap<(RequestKind, Option<String>), u64> = BTreeMap::new();
         for entry in self.org.journal() {
             // A session that ended answers once before it is renewed; that is no question.

@@ -2,8 +2,8 @@
 
 use super::PoolRules;
 use crate::error::Error;
+use crate::model::{PoolFinding, Value};
 use crate::number::grouped;
-use crate::rules::{PoolFinding, Value};
 
 /// Finds licences of which another number was ordered than is shown as purchased.
 pub(crate) fn find(rules: &PoolRules<'_>) -> Result<Vec<PoolFinding>, Error> {

@@ -5,7 +5,7 @@ use chrono::Days;
 use super::PoolRules;
 use crate::error::Error;
 use crate::model::Family;
-use crate::rules::{Confidence, PoolFinding, Value};
+use crate::model::{Confidence, PoolFinding, Value};
 
 /// Finds pools that end soon, then contract lines.
 pub(crate) fn find(rules: &PoolRules<'_>) -> Result<Vec<PoolFinding>, Error> {

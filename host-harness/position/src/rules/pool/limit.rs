@@ -3,8 +3,8 @@
 use super::PoolRules;
 use crate::error::Error;
 use crate::model::{Family, License, Unit};
+use crate::model::{PoolFinding, Value};
 use crate::number::grouped;
-use crate::rules::{PoolFinding, Value};
 use crate::time::DAY_MS;
 
 /// Finds allowances of the organization that are nearly used up.

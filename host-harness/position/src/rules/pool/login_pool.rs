@@ -3,8 +3,8 @@
 use super::PoolRules;
 use crate::error::Error;
 use crate::model::{License, Unit};
+use crate::model::{PoolFinding, Value};
 use crate::number::grouped;
-use crate::rules::{PoolFinding, Value};
 
 /// Finds pools whose logins are used up, or will be.
 pub(crate) fn find(rules: &PoolRules<'_>) -> Result<Vec<PoolFinding>, Error> {

@@ -3,9 +3,9 @@
 use super::PoolRules;
 use crate::error::Error;
 use crate::model::{Family, License, Unit};
+use crate::model::{PoolFinding, Value};
 use crate::money::Amount;
 use crate::number::grouped;
-use crate::rules::{PoolFinding, Value};
 
 /// Finds people who would cost less if they were charged the other way.
 pub(crate) fn find(rules: &PoolRules<'_>) -> Result<Vec<PoolFinding>, Error> {

@@ -14,11 +14,13 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike, Months, Utc};
 
-use super::catalogue::Worth;
-use super::{Confidence, Exemption, PoolFinding, RuleResult, Value};
+use super::context::is_free;
+use super::worth::Worth;
 use crate::error::Error;
 use crate::inputs::{Imported, RuleSettings};
-use crate::model::{Family, License, PoolKey, RuleStatus};
+use crate::model::{
+    Confidence, Exemption, Family, License, PoolFinding, PoolKey, RuleResult, RuleStatus, Value,
+};
 use crate::money::{Amount, Point, Valuer};
 use crate::tables::db::AnalysisDb;
 use crate::time::DAY_MS;
@@ -101,10 +103,7 @@ impl PoolRules<'_> {
     fn paid(&self, license: &License) -> bool {
         match self.valuer.price_of(license) {
             Some(price) => price.per_year > 0,
-            None => {
-                license.family == Family::User
-                    && !super::evaluator::is_free(self.free, &license.key)
-            }
+            None => license.family == Family::User && !is_free(self.free, &license.key),
         }
     }
 

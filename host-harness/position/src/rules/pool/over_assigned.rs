@@ -3,8 +3,8 @@
 use super::PoolRules;
 use crate::error::Error;
 use crate::model::{License, Unit};
+use crate::model::{PoolFinding, Value};
 use crate::number::grouped;
-use crate::rules::{PoolFinding, Value};
 
 /// Finds pools of which more seats are assigned than were bought.
 pub(crate) fn find(rules: &PoolRules<'_>) -> Result<Vec<PoolFinding>, Error> {

@@ -2,9 +2,9 @@
 
 use super::PoolRules;
 use crate::error::Error;
+use crate::model::{Confidence, PoolFinding, Value};
 use crate::model::{License, Unit};
 use crate::number::{counted, grouped};
-use crate::rules::{Confidence, PoolFinding, Value};
 use crate::time::DAY_MS;
 
 /// Finds pools with seats that were never assigned.
@@ -32,15 +32,15 @@ fn shelfware(rules: &PoolRules<'_>, license: &License) -> Option<PoolFinding> {
     let room = (bought as f64 * rules.settings.headroom_percent / 100.0).ceil() as i64;
     let headroom = room.max(lead);
     let shelf = bought - most - headroom;
-    // A pool that nobody ordered and nobody has may cost nothing.
+    // A pool that nobody ordered and nobody has may cost nothing: no saving is claimed.
     let allotted = assigned == 0 && rules.valuer.contract_lines(license).next().is_none();
     let wanted_days = i64::from(rules.settings.peak_days);
     let days = rules.days_seen(license).min(wanted_days);
-    (shelf > 0 && !allotted).then(|| {
+    (shelf > 0).then(|| {
         let finding = PoolFinding::of(
             license,
             shelf,
-            rules.cost(license, shelf),
+            rules.cost(license, shelf).filter(|_| !allotted),
             format!(
                 "{} of {} seats were never assigned in the {} seen, beyond a headroom of {}",
                 grouped(shelf),
@@ -56,7 +56,8 @@ fn shelfware(rules: &PoolRules<'_>, license: &License) -> Option<PoolFinding> {
                 Value::new("days seen", days),
             ],
         );
-        let confidence = if days < wanted_days { Confidence::Low } else { Confidence::High };
+        let confidence =
+            if days < wanted_days || allotted { Confidence::Low } else { Confidence::High };
         PoolFinding { confidence, ..finding }
     })
 }

@@ -4,8 +4,8 @@ use super::PoolRules;
 use super::period::period_elapsed;
 use crate::error::Error;
 use crate::model::License;
+use crate::model::{PoolFinding, Value};
 use crate::number::grouped;
-use crate::rules::{PoolFinding, Value};
 use crate::time::from_ms;
 
 /// Finds entitlements that are used up, or will be.

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::model::PriceBasis;
+use super::PriceBasis;
 use crate::number::grouped;
 
 /// Parts of a unit of currency in which prices are kept: ten-thousandths.

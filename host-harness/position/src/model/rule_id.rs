@@ -1,9 +1,6 @@
 //! The rules' names.
 
-use serde::Deserialize;
-use serde::de::{Deserializer, Error};
-
-use crate::model::words;
+use super::words::words;
 
 words! {
     /// A rule, by the name it has in JSON, settings and exemptions.
@@ -52,13 +49,5 @@ words! {
         R21 = "R21",
         /// An idle privilege.
         R22 = "R22",
-    }
-}
-
-impl<'de> Deserialize<'de> for RuleId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RuleId, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let found = super::rule(&text).map(|rule| rule.id);
-        found.ok_or_else(|| D::Error::custom(format_args!("there is no rule `{text}`")))
     }
 }
