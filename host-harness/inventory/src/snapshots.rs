@@ -114,7 +114,7 @@ impl Published<'_> {
         until: i64,
     ) -> Result<bool, StoreError> {
         let feature = &snapshot.manifest.id;
-        let Some(table) = schema::dataset_table(&self.0.connection(), feature, dataset)? else {
+        let Some(table) = schema::dataset_table(self.0.connection(), feature, dataset)? else {
             return Ok(false);
         };
         let sql = format!(

@@ -160,7 +160,7 @@ impl SnapshotReader {
     /// When the statement cannot be used.
     pub fn columns(&self, sql: &str) -> Result<Vec<String>, StatementError> {
         let statement = self.prepare(sql)?;
-        Ok(statement.column_names().into_iter().map(str::to_owned).collect())
+        Ok(statement.column_names().map(str::to_owned).collect())
     }
 
     /// Runs a statement with these parameters and passes on its rows one after the other.

@@ -51,12 +51,21 @@ fn organization() -> Case {
         case.estate.uses(&id("both"), true, ago(1)).uses(&id("both"), false, ago(20 + 20 * number));
         case.person(&id("back"), Member::default());
         case.run(
-            &format!("INSERT INTO audit VALUES(?1, {})", ago(3 + number).unwrap()),
+            &format!(
+                "INSERT INTO audit VALUES(?1, {})",
+                ago(3 + number).expect("a position of the test estate")
+            ),
             &id("back"),
         );
         case.person(&id("frozen"), Member { last_login: ago(50), ..Member::default() });
         case.estate.uses(&id("frozen"), false, ago(50));
-        case.run(&format!("INSERT INTO hold VALUES(?1, {})", ago(40).unwrap()), &id("frozen"));
+        case.run(
+            &format!(
+                "INSERT INTO hold VALUES(?1, {})",
+                ago(40).expect("a position of the test estate")
+            ),
+            &id("frozen"),
+        );
         case.person(&id("customer"), Member { last_login: ago(200), ..Member::default() });
         case.run("UPDATE badge SET Own = 0 WHERE MemberId = ?1", &id("customer"));
         case.person(&id("free"), Member { plan: Some("FREE"), ..Member::default() });
@@ -76,7 +85,8 @@ fn organization() -> Case {
     case.run("UPDATE plan SET Used = 6 WHERE Id = ?1", "FREE");
     let contract = "contract,product,quantity,unit_price,currency,period,start_on,end_on,planned_adds,licenses\n\
                     C-1,A,1000,10,EUR,month,2025-01-01,2026-12-31,500,user/KEY_P1\n";
-    case.estate.inputs.imported.contract = Some(money::contract(contract).unwrap());
+    case.estate.inputs.imported.contract =
+        Some(money::contract(contract).expect("a position of the test estate"));
     case.estate.inputs.imported.leavers = Some(vec![Leaver {
         ended_on: "2026-01-31".into(),
         federation_id: Some("active_1".into()),
@@ -91,17 +101,21 @@ fn hide(case: &mut Case, dice: &mut Dice) -> Vec<String> {
     let connection = &case.estate.connection;
     if dice.one_in(3) {
         let percent = 1 + dice.below(99);
-        connection.execute_batch("CREATE TABLE gone(id PRIMARY KEY)").unwrap();
+        connection
+            .execute_batch("CREATE TABLE gone(id PRIMARY KEY)")
+            .expect("a position of the test estate");
         let ids: Vec<String> = connection
             .prepare("SELECT Id FROM member ORDER BY Id")
-            .unwrap()
+            .expect("a position of the test estate")
             .query_map([], |row| row.get(0))
-            .unwrap()
+            .expect("a position of the test estate")
             .collect::<Result<_, _>>()
-            .unwrap();
+            .expect("a position of the test estate");
         for id in ids {
             if dice.below(100) < percent {
-                connection.execute("INSERT INTO gone VALUES(?1)", [id]).unwrap();
+                connection
+                    .execute("INSERT INTO gone VALUES(?1)", [id])
+                    .expect("a position of the test estate");
             }
         }
         for (table, column) in [
@@ -114,17 +128,21 @@ fn hide(case: &mut Case, dice: &mut Dice) -> Vec<String> {
             ("\"use\"", "MemberId"),
         ] {
             let sql = format!("DELETE FROM {table} WHERE {column} IN (SELECT id FROM gone)");
-            connection.execute(&sql, []).unwrap();
+            connection.execute(&sql, []).expect("a position of the test estate");
         }
         hidden.push(format!("{percent} % of the people"));
     }
     if dice.one_in(6) {
-        connection.execute("DELETE FROM \"use\" WHERE MemberId <> 'today_1'", []).unwrap();
+        connection
+            .execute("DELETE FROM \"use\" WHERE MemberId <> 'today_1'", [])
+            .expect("a position of the test estate");
         hidden.push("uses of others".into());
     }
     if dice.one_in(3) {
         let days = 1 + dice.below(200) as i64;
-        connection.execute("DELETE FROM \"use\" WHERE At < ?1", [ago(days)]).unwrap();
+        connection
+            .execute("DELETE FROM \"use\" WHERE At < ?1", [ago(days)])
+            .expect("a position of the test estate");
         hidden.push(format!("uses before {days} days ago"));
     }
     let names: Vec<String> =
@@ -133,11 +151,14 @@ fn hide(case: &mut Case, dice: &mut Dice) -> Vec<String> {
         use DatasetStatus::{Absent, Degraded, Denied, Failed, Incomplete, PartialSelf};
         if dice.one_in(12) {
             let status = [Denied, Absent, PartialSelf, Incomplete, Failed][dice.below(5) as usize];
-            case.estate.connection.execute(&format!("DELETE FROM \"{name}\""), []).unwrap();
+            case.estate
+                .connection
+                .execute(&format!("DELETE FROM \"{name}\""), [])
+                .expect("a position of the test estate");
             case.estate.status(&name, status);
             hidden.push(format!("dataset {name} ({status:?})"));
         } else if dice.one_in(8) {
-            let spec = case.estate.manifest.dataset(&name).unwrap();
+            let spec = case.estate.manifest.dataset(&name).expect("a position of the test estate");
             // A vendor hides anything but the record's own id.
             let fields: Vec<String> = spec
                 .fields
@@ -150,7 +171,7 @@ fn hide(case: &mut Case, dice: &mut Dice) -> Vec<String> {
             }
             let field = fields[dice.below(fields.len() as u64) as usize].clone();
             let sql = format!("UPDATE \"{name}\" SET \"{field}\" = NULL");
-            case.estate.connection.execute(&sql, []).unwrap();
+            case.estate.connection.execute(&sql, []).expect("a position of the test estate");
             case.estate.status(&name, Degraded).missing_fields = vec![field.clone()];
             hidden.push(format!("field {name}.{field}"));
         }
@@ -198,10 +219,10 @@ fn hiding_any_part_of_an_organization_never_raises_a_claim() {
     let mut without_the_gate = 0;
     for seed in 0..2_500 {
         let mut dice = Dice(seed);
-        case.estate.connection.execute_batch("BEGIN").unwrap();
+        case.estate.connection.execute_batch("BEGIN").expect("a position of the test estate");
         let hidden = hide(&mut case, &mut dice);
         let position = case.estate.position();
-        case.estate.connection.execute_batch("ROLLBACK").unwrap();
+        case.estate.connection.execute_batch("ROLLBACK").expect("a position of the test estate");
         (case.estate.datasets, case.estate.inputs) = (datasets.clone(), inputs.clone());
         for (what, seats) in claims(&position) {
             let most = most.get(&what).copied().unwrap_or(0);

@@ -74,7 +74,9 @@ fn the_limits_are_those_that_were_asked_for() {
     let meta = |estate: &Estate, active_days, grace_days| {
         let mut inputs = Inputs::default();
         (inputs.settings.active_days, inputs.settings.grace_days) = (active_days, grace_days);
-        position::compute(estate, &estate.snapshot(), &inputs).unwrap().position
+        position::compute(estate, &estate.snapshot(), &inputs)
+            .expect("a position of the test estate")
+            .position
     };
     let of = |active, grace| classes(&meta(&estate, active, grace).licenses[0]);
     assert_eq!(of(90, 30), [Some(3), Some(0), Some(0), Some(0), Some(0)]);
@@ -237,7 +239,10 @@ fn uses_without_a_field_that_tells_them_apart_are_not_relied_on() {
 #[test]
 fn a_hidden_enabled_flag_leaves_no_count_of_people() {
     let mut estate = Estate::with_plan(10, 2);
-    estate.connection.execute("UPDATE member SET Enabled = NULL", []).unwrap();
+    estate
+        .connection
+        .execute("UPDATE member SET Enabled = NULL", [])
+        .expect("a position of the test estate");
     estate.status("member", DatasetStatus::Degraded).missing_fields = vec!["Enabled".into()];
     let license = estate.license("P1");
     assert_eq!((license.holders, license.unknown), (None, None));
@@ -258,7 +263,10 @@ fn a_hidden_last_login_never_makes_a_seat_never_used() {
 #[test]
 fn a_hidden_state_leaves_what_was_bought_unknown() {
     let mut estate = Estate::with_plan(10, 2);
-    estate.connection.execute("UPDATE plan SET State = NULL", []).unwrap();
+    estate
+        .connection
+        .execute("UPDATE plan SET State = NULL", [])
+        .expect("a position of the test estate");
     estate.status("plan", DatasetStatus::Degraded).missing_fields = vec!["State".into()];
     let license = estate.license("P1");
     assert_eq!((license.purchased, license.available, license.assigned), (None, None, Some(2)));
@@ -294,7 +302,10 @@ fn a_short_coverage_is_said_and_the_last_login_stands_in_as_weak_evidence() {
     estate.person("earlier", Member { last_login: ago(60), ..Member::default() });
     let position = estate.position();
     assert!(position.coverage[0].shorter_than_threshold);
-    assert_eq!(position.coverage[0].from.unwrap().timestamp_millis(), NOW - 10 * DAY);
+    assert_eq!(
+        position.coverage[0].from.expect("a position of the test estate").timestamp_millis(),
+        NOW - 10 * DAY
+    );
     assert_eq!(
         (position.licenses[0].active, position.licenses[0].weak_evidence),
         (Some(3), Some(1))
@@ -309,7 +320,8 @@ fn reported_and_counted_seats_that_differ_are_shown_with_the_likely_reason() {
         let line = line(&position, LineId::I1, "user").clone();
         (line.status, line.difference, line.pools.first().map(|pool| pool.reason))
     };
-    let set = |sql: &str| estate.connection.execute(sql, []).unwrap();
+    let set =
+        |sql: &str| estate.connection.execute(sql, []).expect("a position of the test estate");
     assert_eq!(difference(&estate), (LineStatus::Ok, Some(0), None));
     estate.person("left", Member { enabled: Some(false), ..Member::default() });
     set("UPDATE plan SET Used = 3");
@@ -396,7 +408,8 @@ fn a_statement_that_does_not_fit_its_table_is_the_connector_s_fault_and_says_so(
 
 #[test]
 fn the_report_is_a_json_document_of_the_agreed_shape() {
-    let document = serde_json::to_value(Estate::with_plan(10, 2).position()).unwrap();
+    let document = serde_json::to_value(Estate::with_plan(10, 2).position())
+        .expect("a position of the test estate");
     assert_eq!(document["connector"], "production");
     assert_eq!(document["snapshot"], 7);
     assert_eq!(document["as_of"], "2026-03-01T04:05:06Z");
@@ -430,7 +443,10 @@ fn a_hundred_thousand_people_are_counted_like_ten() {
     estate.plan("P1", "user", "active", "seats", Some(PEOPLE), Some(PEOPLE));
     let plain = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT ?1) ";
     let insert = |sql: &str, params: &[&dyn rusqlite::ToSql]| {
-        estate.connection.execute(&format!("{plain}{sql}"), params).unwrap();
+        estate
+            .connection
+            .execute(&format!("{plain}{sql}"), params)
+            .expect("a position of the test estate");
     };
     // A quarter each: active, inactive, machine only, never.
     insert(
@@ -458,11 +474,14 @@ fn seats_of_accounts_that_were_not_shown_are_a_class_and_count_as_needed() {
     assert_eq!(license.money.bounds["reducible_at_renewal"].is, Bound::AtLeast);
     let position = estate.position();
     assert!(position.headline.ends_with("497 belong to accounts that were not seen"));
-    let first = position.unseen.first_line().unwrap();
+    let first = position.unseen.first_line().expect("a position of the test estate");
     assert!(first.starts_with("PARTIAL: not every account was seen"), "{first}");
     assert!(first.ends_with("what would show it: See member"), "{first}");
     // A counter that lags behind what was seen hides nobody.
-    estate.connection.execute("UPDATE plan SET Used = 1", []).unwrap();
+    estate
+        .connection
+        .execute("UPDATE plan SET Used = 1", [])
+        .expect("a position of the test estate");
     let license = estate.license("P1");
     assert_eq!((license.unseen, license.counter_behind), (Some(0), true));
     assert!(!estate.position().unseen.is_partial());

@@ -72,10 +72,16 @@ fn r04_finds_frozen_paid_seats_after_two_weeks() {
 fn what_our_own_snapshots_saw_stands_in_for_dates_the_vendor_does_not_keep() {
     let case = Case::new();
     let estate = &case.estate;
-    estate.connection.execute_batch("CREATE TABLE _sighting(kind, person_id, at)").unwrap();
+    estate
+        .connection
+        .execute_batch("CREATE TABLE _sighting(kind, person_id, at)")
+        .expect("a position of the test estate");
     let saw = |kind: &str, id: &str, days: i64| {
         let values = rusqlite::params![kind, id, ago(days)];
-        estate.connection.execute("INSERT INTO _sighting VALUES(?1, ?2, ?3)", values).unwrap();
+        estate
+            .connection
+            .execute("INSERT INTO _sighting VALUES(?1, ?2, ?3)", values)
+            .expect("a position of the test estate");
     };
     for id in ["back", "back_long_ago"] {
         case.person(id, Member::default());
@@ -118,7 +124,10 @@ fn r05_finds_sparse_use_of_accounts_that_are_old_enough() {
 #[test]
 fn r05_says_nothing_when_uses_were_read_for_less_than_its_window() {
     let case = Case::new();
-    case.estate.connection.execute("DELETE FROM \"use\" WHERE At < ?1", [ago(50)]).unwrap();
+    case.estate
+        .connection
+        .execute("DELETE FROM \"use\" WHERE At < ?1", [ago(50)])
+        .expect("a position of the test estate");
     case.used("sparse", 40);
     case.finds(RuleId::R05, &[]);
 }
@@ -131,7 +140,10 @@ fn r06_finds_who_has_no_access_to_what_the_licence_is_for() {
     case.person("other_plan", Member { plan: Some("FREE"), ..Member::default() });
     case.person("starter", Member { created: ago(3), ..Member::default() });
     case.finds(RuleId::R06, &["plain"]);
-    case.estate.connection.execute("DELETE FROM role_right", []).unwrap();
+    case.estate
+        .connection
+        .execute("DELETE FROM role_right", [])
+        .expect("a position of the test estate");
     assert_eq!(
         case.rule(RuleId::R06).1.status,
         RuleStatus::Withheld,
@@ -143,7 +155,7 @@ fn r06_finds_who_has_no_access_to_what_the_licence_is_for() {
 fn r07_is_withheld_because_business_records_are_not_read() {
     let (_, result) = Case::new().rule(RuleId::R07);
     assert_eq!(result.status, RuleStatus::Withheld);
-    assert!(result.reason.unwrap().contains("business records"));
+    assert!(result.reason.expect("a position of the test estate").contains("business records"));
 }
 
 #[test]
@@ -233,7 +245,7 @@ fn r15_wants_a_staff_list_and_then_finds_who_has_left() {
     case.used("leaver", 0).used("stays", 0);
     let (_, withheld) = case.rule(RuleId::R15);
     assert_eq!(withheld.status, RuleStatus::Withheld);
-    assert!(withheld.reason.unwrap().contains("no staff list"));
+    assert!(withheld.reason.expect("a position of the test estate").contains("no staff list"));
     case.estate.inputs.imported.leavers = Some(vec![Leaver {
         ended_on: "2026-01-31".into(),
         federation_id: Some("LEAVER".into()),
@@ -255,7 +267,8 @@ fn r16_compares_logins_with_members_once_both_have_a_price() {
             "license,unit_price,currency,period,alternative_to\n\
              user/KEY_SITE,{login},EUR,month,user/KEY_P1\nuser/KEY_P1,{member},EUR,month,\n"
         );
-        case.estate.inputs.imported.prices = Some(money::prices(&book).unwrap());
+        case.estate.inputs.imported.prices =
+            Some(money::prices(&book).expect("a position of the test estate"));
         let (who, result) = case.rule(RuleId::R16);
         let saving: Vec<String> = result
             .details
@@ -281,9 +294,13 @@ fn r16_says_nothing_of_members_whose_uses_were_not_read_for_long_enough() {
     case.estate.plan("SITE", "user", "active", "logins", Some(10_000), Some(0));
     let book = "license,unit_price,currency,period,alternative_to\n\
                 user/KEY_SITE,1,EUR,month,user/KEY_P1\nuser/KEY_P1,10,EUR,month,\n";
-    case.estate.inputs.imported.prices = Some(money::prices(book).unwrap());
+    case.estate.inputs.imported.prices =
+        Some(money::prices(book).expect("a position of the test estate"));
     case.finds(RuleId::R16, &["KEY_P1"]);
-    case.estate.connection.execute("DELETE FROM \"use\" WHERE At < ?1", [ago(50)]).unwrap();
+    case.estate
+        .connection
+        .execute("DELETE FROM \"use\" WHERE At < ?1", [ago(50)])
+        .expect("a position of the test estate");
     case.finds(RuleId::R16, &[]);
     case.estate.status("use", DatasetStatus::Denied);
     case.finds(RuleId::R16, &[]);
@@ -307,7 +324,11 @@ fn how_far_back_and_how_early_pools_are_judged_are_settings() {
     case.finds(RuleId::R17, &["KEY_SITE"]);
     case.estate.inputs.settings.login_pool_used_percent = 51.0;
     case.finds(RuleId::R17, &[]);
-    let peak = money::Point { at: ago(200).unwrap(), purchased: None, assigned: 990 };
+    let peak = money::Point {
+        at: ago(200).expect("a position of the test estate"),
+        purchased: None,
+        assigned: 990,
+    };
     let key = (Family::User, "KEY_P1".to_owned());
     case.estate.inputs.imported.trend.insert(key, vec![peak]);
     case.finds(RuleId::R12, &[]);
@@ -329,7 +350,10 @@ fn r18_finds_overuse_by_pace_and_spares_what_is_not_metered_or_does_not_repeat()
     ] {
         case.offer(id, "active", 100, 0, None);
         let sql = "UPDATE offer SET Used = ?2 WHERE Id = ?1";
-        case.estate.connection.execute(sql, rusqlite::params![id, used]).unwrap();
+        case.estate
+            .connection
+            .execute(sql, rusqlite::params![id, used])
+            .expect("a position of the test estate");
         case.run(&format!("INSERT INTO contingent VALUES(?1, '{often}', {start})"), id);
     }
     case.finds(RuleId::R18, &["usage_over", "usage_pace"]);
@@ -354,7 +378,8 @@ fn r20_finds_pools_and_contracts_that_end() {
     let contract = "contract,product,quantity,start_on,end_on,notice_days,licenses\n\
                     C-1,A,1,2025-01-01,2026-07-31,60,user/KEY_P1\n\
                     C-2,B,1,2025-01-01,2026-12-31,60,user/KEY_P1\n";
-    case.estate.inputs.imported.contract = Some(money::contract(contract).unwrap());
+    case.estate.inputs.imported.contract =
+        Some(money::contract(contract).expect("a position of the test estate"));
     case.finds(RuleId::R20, &["C-1", "package_soon"]);
 }
 
@@ -367,7 +392,7 @@ fn r21_wants_a_contract_and_then_compares_quantities() {
             "contract,product,quantity,start_on,end_on,licenses\n\
              C-1,A,{quantity},2025-01-01,2026-12-31,user/KEY_P1\n"
         );
-        Some(money::contract(&text).unwrap())
+        Some(money::contract(&text).expect("a position of the test estate"))
     };
     case.estate.inputs.imported.contract = contract(1_000);
     case.finds(RuleId::R21, &[]);
@@ -489,7 +514,7 @@ fn an_exemption_keeps_a_seat_until_its_last_day() {
         subject_name: "never".into(),
         reason: "starts in May".into(),
         owner: "HR".into(),
-        expires_on: until.parse().unwrap(),
+        expires_on: until.parse().expect("a position of the test estate"),
     };
     for (rule, until, exempt) in [
         (Some(RuleId::R01), "2026-03-01", 1),
@@ -512,12 +537,13 @@ fn the_explanation_of_every_person_agrees_with_the_findings() {
     let snapshot = case.estate.snapshot();
     let wanted = Wanted { rules: Vec::new(), limit: 1_000 };
     let (source, inputs) = (&case.estate, &case.estate.inputs);
-    let mut analysis =
-        compute_kept(source, &snapshot, inputs, Some(wanted), None, &|| None).unwrap();
-    let listing = analysis.take_listing(source).unwrap();
+    let mut analysis = compute_kept(source, &snapshot, inputs, Some(wanted), None, &|| None)
+        .expect("a position of the test estate");
+    let listing = analysis.take_listing(source).expect("a position of the test estate");
     let mut explained = 0;
     for id in ["never", "idle", "today", "starter", "today_1"] {
-        let explanation = explain(&analysis, &case.estate, id).unwrap();
+        let explanation =
+            explain(&analysis, &case.estate, id).expect("a position of the test estate");
         for rule in explanation.rules.iter().filter(|rule| rule.outcome != SeatOutcome::Withheld) {
             let listed = listing
                 .seats
@@ -544,7 +570,12 @@ fn money_is_two_numbers_and_what_has_no_price_stays_seats() {
     case.run("UPDATE plan SET Used = ?1 WHERE Id = 'P1'", "3");
     let money = |case: &Case| {
         let position = case.estate.position();
-        let license = position.licenses.iter().find(|license| license.id == "P1").unwrap().clone();
+        let license = position
+            .licenses
+            .iter()
+            .find(|license| license.id == "P1")
+            .expect("a position of the test estate")
+            .clone();
         (license.money, position.money)
     };
     let (unpriced, total) = money(&case);
@@ -555,21 +586,32 @@ fn money_is_two_numbers_and_what_has_no_price_stays_seats() {
     assert!(total.unpriced_reducible_seats >= 997 && total.cost_per_year.is_empty());
     let contract = "contract,product,quantity,unit_price,currency,period,start_on,end_on,term_years,planned_adds,licenses\n\
                     C-1,A,1000,10,EUR,month,2025-01-01,2026-03-10,2,5,user/KEY_P1\n";
-    case.estate.inputs.imported.contract = Some(money::contract(contract).unwrap());
+    case.estate.inputs.imported.contract =
+        Some(money::contract(contract).expect("a position of the test estate"));
     let (priced, total) = money(&case);
-    assert_eq!(priced.price.unwrap().basis, PriceBasis::Contract);
-    assert_eq!(priced.cost_per_year.unwrap().to_string(), "120,000.00 EUR");
+    assert_eq!(priced.price.expect("a position of the test estate").basis, PriceBasis::Contract);
+    assert_eq!(
+        priced.cost_per_year.expect("a position of the test estate").to_string(),
+        "120,000.00 EUR"
+    );
     assert_eq!(priced.reusable_now, Some(1));
-    assert_eq!(priced.reusable_now_amount.unwrap().to_string(), "3.29 EUR", "ten days of a year");
-    assert_eq!(priced.reducible_at_renewal_amount.unwrap().to_string(), "239,280.00 EUR");
+    assert_eq!(
+        priced.reusable_now_amount.expect("a position of the test estate").to_string(),
+        "3.29 EUR",
+        "ten days of a year"
+    );
+    assert_eq!(
+        priced.reducible_at_renewal_amount.expect("a position of the test estate").to_string(),
+        "239,280.00 EUR"
+    );
     assert!(!total.list_price_estimate);
     let what_if = "currency = 'USD'\ngrowth_percent = 100\nheadroom_percent = 0\n[prices]\n'user/KEY_P1' = 1\n";
-    let what_if = money::WhatIf::parse(what_if).unwrap();
+    let what_if = money::WhatIf::parse(what_if).expect("a position of the test estate");
     let inputs = &mut case.estate.inputs;
     (inputs.settings, inputs.imported) = what_if.over(&inputs.settings, &inputs.imported);
     inputs.what_if = what_if;
     let (supposed, _) = money(&case);
-    assert_eq!(supposed.price.unwrap().basis, PriceBasis::WhatIf);
+    assert_eq!(supposed.price.expect("a position of the test estate").basis, PriceBasis::WhatIf);
     assert_eq!(supposed.needed, Some(4));
     assert_eq!(case.estate.position().supposed["growth_percent"], "100");
 }
@@ -588,13 +630,15 @@ fn the_vendor_s_own_measurement_is_held_against_what_was_counted() {
     };
     let line = |case: &Case| {
         let lines = case.estate.position().reconciliation;
-        let line = lines.iter().find(|line| line.id == LineId::I4).unwrap();
+        let line =
+            lines.iter().find(|line| line.id == LineId::I4).expect("a position of the test estate");
         (line.left, line.right, line.status.as_str())
     };
     case.used("idle", 40).used("today", 0);
     case.estate.manifest.position.views.push(measure(3));
     assert_eq!(line(&case), (Some(3), Some(3), "ok"));
-    *case.estate.manifest.position.views.last_mut().unwrap() = measure(9);
+    *case.estate.manifest.position.views.last_mut().expect("a position of the test estate") =
+        measure(9);
     assert_eq!(line(&case), (Some(3), Some(9), "difference"));
     case.estate.status("use", DatasetStatus::Denied);
     assert_eq!(line(&case), (None, None, "not_assessed"));
@@ -610,7 +654,11 @@ fn r12_says_how_many_days_were_seen_and_is_not_sure_before_the_year_is_covered()
     let (message, confidence) = found(&case);
     assert!(message.contains("in the 0 days seen"), "{message}");
     assert_eq!(confidence, Confidence::Low);
-    let point = money::Point { at: ago(400).unwrap(), purchased: None, assigned: 2 };
+    let point = money::Point {
+        at: ago(400).expect("a position of the test estate"),
+        purchased: None,
+        assigned: 2,
+    };
     let pool = (Family::User, "KEY_P1".to_owned());
     case.estate.inputs.imported.trend.insert(pool, vec![point]);
     let (message, confidence) = found(&case);
@@ -627,9 +675,9 @@ fn a_last_login_that_no_use_shows_makes_a_finding_weak_and_is_said_in_its_row() 
     let snapshot = case.estate.snapshot();
     let wanted = Wanted { rules: vec![RuleId::R02], limit: 10 };
     let (source, inputs) = (&case.estate, &case.estate.inputs);
-    let mut analysis =
-        compute_kept(source, &snapshot, inputs, Some(wanted), None, &|| None).unwrap();
-    let listing = analysis.take_listing(source).unwrap();
+    let mut analysis = compute_kept(source, &snapshot, inputs, Some(wanted), None, &|| None)
+        .expect("a position of the test estate");
+    let listing = analysis.take_listing(source).expect("a position of the test estate");
     let rows: Vec<(&str, bool, bool)> = listing
         .seats
         .iter()
@@ -661,9 +709,14 @@ fn nothing_is_saved_at_renewal_once_notice_is_past_and_the_contract_renews_by_it
             "contract,product,quantity,unit_price,currency,period,start_on,end_on,notice_days,auto_renew,licenses\n\
              C-1,A,1000,10,EUR,month,2025-01-01,2026-04-01,{notice_days},{auto_renew},user/KEY_P1\n"
         );
-        case.estate.inputs.imported.contract = Some(money::contract(&contract).unwrap());
+        case.estate.inputs.imported.contract =
+            Some(money::contract(&contract).expect("a position of the test estate"));
         let position = case.estate.position();
-        let pool = position.licenses.iter().find(|license| license.id == "P1").unwrap();
+        let pool = position
+            .licenses
+            .iter()
+            .find(|license| license.id == "P1")
+            .expect("a position of the test estate");
         let apart = position.money.reducible_if_agreed.to_string();
         (pool.money.reducible_at_renewal, pool.money.reducible_if_agreed, apart)
     };

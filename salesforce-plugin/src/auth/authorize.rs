@@ -327,7 +327,7 @@ impl Finish<'_> {
             _ => GrantKind::RefreshToken,
         };
         let grant = Grant::from_answer(kind.as_str(), &host, &answer)
-            .map_err(|error| TokenError::Refused { error, refusal: OAuthRefusal::default() })?;
+            .map_err(|error| TokenError::Refused { error, refusal: Box::default() })?;
         Ok(match answer.refresh() {
             Some(_) => grant,
             None => grant.with_refresh_token(token),

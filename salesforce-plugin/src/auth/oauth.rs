@@ -109,7 +109,7 @@ impl TokenResponse for TokenAnswer {
 #[derive(Debug)]
 pub(crate) enum TokenError {
     /// Salesforce said no.
-    Refused { error: Error, refusal: OAuthRefusal },
+    Refused { error: Error, refusal: Box<OAuthRefusal> },
     /// Another request with the same token is under way.
     Locked(Error),
     /// Nothing was sent.
@@ -342,7 +342,7 @@ impl<'a> OAuth<'a> {
                 if refusal.is_lock(flow) {
                     TokenError::Locked(error)
                 } else {
-                    TokenError::Refused { error, refusal }
+                    TokenError::Refused { error, refusal: Box::new(refusal) }
                 }
             }
             RequestTokenError::Request(CallError::Http(error)) => {
@@ -364,7 +364,7 @@ impl<'a> OAuth<'a> {
                 .with_hint(format_args!(
                     "enter the org's My Domain name as the domain; if the org moved to `{target}`, that is its new name"
                 )),
-                refusal: OAuthRefusal::default(),
+                refusal: Box::default(),
             },
             RequestTokenError::Request(CallError::WrongAddress) => {
                 TokenError::NotSent(Error::new(ErrorKind::CONFIG, "the token address is not valid"))
@@ -493,10 +493,9 @@ impl<'a> OAuth<'a> {
             id_token: Option<std::borrow::Cow<'a, str>>,
         }
         let tokens: Tokens<'_> = serde_json::from_slice(body).unwrap_or_default();
-        for token in [tokens.access_token, tokens.refresh_token, tokens.id_token] {
-            if let Some(token) = token {
-                self.host.mask(&token);
-            }
+        let tokens = [tokens.access_token, tokens.refresh_token, tokens.id_token];
+        for token in tokens.into_iter().flatten() {
+            self.host.mask(&token);
         }
     }
 }

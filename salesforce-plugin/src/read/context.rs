@@ -52,10 +52,15 @@ pub(crate) enum Stop {
     /// The whole run stops.
     Run(Error),
     /// The dataset ends like this; the run continues.
-    Dataset(DatasetSummary),
+    Dataset(Box<DatasetSummary>),
 }
 
 impl Stop {
+    /// The end of one dataset.
+    pub(crate) fn dataset(summary: DatasetSummary) -> Stop {
+        Stop::Dataset(Box::new(summary))
+    }
+
     /// The end of the run for what concerns all datasets, a fatal error or a network that is gone;
     /// the dataset's own failure otherwise.
     pub(crate) fn of(
@@ -64,7 +69,7 @@ impl Stop {
     ) -> Stop {
         match error {
             ApiError::Fatal(error) | ApiError::Unreachable(error) => Stop::Run(error),
-            other => Stop::Dataset(summary(Some(other.into_error().message))),
+            other => Stop::dataset(summary(Some(other.into_error().message))),
         }
     }
 }

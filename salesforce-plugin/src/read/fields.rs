@@ -35,7 +35,7 @@ impl<'a> Fields<'a> {
         let described = !matches!(plan.dataset.source, Source::Tooling(_));
         if described && catalogue.describe(plan.object).map_err(check)?.is_none() {
             let said = catalogue.refusal(plan.object);
-            return Err(Stop::Dataset(hidden(plan.dataset, plan.context.access, said.as_ref())));
+            return Err(Stop::dataset(hidden(plan.dataset, plan.context.access, said.as_ref())));
         }
         let mut shown: Vec<String> = Vec::new();
         let mut missing: Vec<String> = Vec::new();
@@ -60,7 +60,7 @@ impl<'a> Fields<'a> {
             let reason = format!("the field `{}` is not visible", plan.dataset.key);
             let mut failed = summary(plan.dataset, DatasetStatus::Failed, reason);
             failed.missing_fields = missing;
-            return Err(Stop::Dataset(failed));
+            return Err(Stop::dataset(failed));
         }
         Ok(Fields { shape: shape(plan, &shown), asked: shown, missing })
     }

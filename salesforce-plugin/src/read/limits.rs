@@ -61,7 +61,7 @@ pub(crate) fn read(
     if count > 0 {
         let state = serde_json::json!({ "rows": count }).to_string();
         let batch = batch(&rows)
-            .map_err(|reason| Stop::Dataset(summary(dataset, DatasetStatus::Failed, reason)))?;
+            .map_err(|reason| Stop::dataset(summary(dataset, DatasetStatus::Failed, reason)))?;
         output.batch(dataset.name, batch, state).map_err(Stop::Run)?;
     }
     context.session.host().progress(dataset.name, count, Some(count));

@@ -133,7 +133,7 @@ fn read_chain(
         if reading.cursor.promised.is_some_and(|most| answered > most * 2 + MOST_GROWTH) {
             let reason = "the answer grows without end";
             let ended = reading.summary(DatasetStatus::Incomplete, Some(reason.into()));
-            return Err(Stop::Dataset(ended));
+            return Err(Stop::dataset(ended));
         }
         match page.next_records_url.as_deref().map(|url| reading.next_path(url)) {
             Some(Ok(next)) => path = next,

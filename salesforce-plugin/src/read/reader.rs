@@ -32,7 +32,8 @@ pub(crate) fn read(
         None => limits::read(context, dataset, output),
     };
     let mut summary = match outcome {
-        Ok(summary) | Err(Stop::Dataset(summary)) => summary,
+        Ok(summary) => summary,
+        Err(Stop::Dataset(summary)) => *summary,
         Err(Stop::Run(error)) => return Err(error),
     };
     second::confirm(context, dataset, &mut summary)?;
@@ -55,7 +56,7 @@ fn read_object(plan: &Plan<'_>, output: &mut dyn Output) -> Result<DatasetSummar
         };
         log::info!("{} is read whole: {why}", plan.dataset.name);
         let fields = Fields::described(plan).map_err(|stop| match stop {
-            Stop::Dataset(summary) => Stop::Dataset(reading.filled(summary)),
+            Stop::Dataset(summary) => Stop::dataset(reading.filled(*summary)),
             Stop::Run(error) => Stop::Run(error),
         })?;
         reading.start_over(fields);

@@ -216,7 +216,7 @@ impl<'a> Reading<'a> {
         let (dataset, session) = (self.plan.dataset, self.plan.context.session);
         self.tally.note_owners(dataset, session.ids().1.as_deref(), batch);
         self.cursor.answered += batch.num_rows() as u64;
-        let failed = |reason| Stop::Dataset(summary(dataset, DatasetStatus::Failed, reason));
+        let failed = |reason| Stop::dataset(summary(dataset, DatasetStatus::Failed, reason));
         let batch = self.plan.copies.put_into(batch).map_err(failed)?;
         let finished = self.fields.shape.finish(&batch).map_err(failed)?;
         let finished = self.not_handed_over(&finished).map_err(failed)?;

@@ -61,7 +61,7 @@ pub(crate) fn yield_to(reading: &mut Reading<'_>, refusal: &Refusal) -> Result<C
         return Ok(Chain::Again);
     }
     let reason = format!("Salesforce refused the query ({})", refusal.shown());
-    Err(Stop::Dataset(reading.summary(DatasetStatus::Failed, Some(reason))))
+    Err(Stop::dataset(reading.summary(DatasetStatus::Failed, Some(reason))))
 }
 
 /// Makes the windows of a log, or the answers of another dataset, shorter. Says whether that helped.
@@ -97,7 +97,7 @@ pub(crate) fn split(reading: &mut Reading<'_>) -> bool {
 fn vanished(reading: &mut Reading<'_>, refusal: &Refusal) -> Result<Chain, Stop> {
     let plan = reading.plan;
     let gone = |reading: &Reading<'_>| {
-        Stop::Dataset(reading.filled(hidden(plan.dataset, plan.context.access, Some(refusal))))
+        Stop::dataset(reading.filled(hidden(plan.dataset, plan.context.access, Some(refusal))))
     };
     if reading.pace.described_again || reading.tally.rows == 0 {
         return Err(gone(reading));

@@ -24,7 +24,7 @@ impl Case {
             estate
                 .connection
                 .execute_batch(&format!("CREATE TABLE \"{name}\"({})", columns.join(", ")))
-                .unwrap();
+                .expect("the test estate is well formed");
             estate
                 .datasets
                 .push(DatasetInfo { dataset: name.into(), ..estate.datasets[0].clone() });
@@ -116,7 +116,7 @@ impl Case {
     }
 
     pub(crate) fn run(&self, sql: &str, value: &str) -> &Case {
-        self.estate.connection.execute(sql, [value]).unwrap();
+        self.estate.connection.execute(sql, [value]).expect("the test estate is well formed");
         self
     }
 
@@ -145,10 +145,10 @@ impl Case {
         used: i64,
         ends: Option<i64>,
     ) -> &Case {
-        let family = id.rsplit_once('_').unwrap().0;
+        let family = id.rsplit_once('_').expect("the test estate is well formed").0;
         let sql = "INSERT INTO offer VALUES(?1, ?2, ?1, ?3, ?4, ?5, ?6)";
         let values = rusqlite::params![id, family, state, bought, used, ends];
-        self.estate.connection.execute(sql, values).unwrap();
+        self.estate.connection.execute(sql, values).expect("the test estate is well formed");
         self
     }
 
@@ -157,10 +157,16 @@ impl Case {
         let snapshot = self.estate.snapshot();
         let wanted = Wanted { rules: vec![id], limit: 100 };
         let (source, inputs) = (&self.estate, &self.estate.inputs);
-        let mut analysis =
-            compute_kept(source, &snapshot, inputs, Some(wanted), None, &|| None).unwrap();
-        let listing = analysis.take_listing(source).unwrap();
-        let result = analysis.position.rules.iter().find(|rule| rule.id == id).unwrap().clone();
+        let mut analysis = compute_kept(source, &snapshot, inputs, Some(wanted), None, &|| None)
+            .expect("the test estate is well formed");
+        let listing = analysis.take_listing(source).expect("the test estate is well formed");
+        let result = analysis
+            .position
+            .rules
+            .iter()
+            .find(|rule| rule.id == id)
+            .expect("the test estate is well formed")
+            .clone();
         let who: Vec<String> = listing
             .seats
             .iter()

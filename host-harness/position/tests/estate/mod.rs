@@ -170,17 +170,17 @@ impl Default for Member {
 impl Estate {
     /// All datasets complete, empty but for the company.
     pub(crate) fn new() -> Estate {
-        let connection = Connection::open_in_memory().unwrap();
+        let connection = Connection::open_in_memory().expect("the test estate is well formed");
         let manifest = manifest();
         for spec in &manifest.datasets {
             let columns: Vec<String> =
                 spec.fields.iter().map(|field| format!("\"{}\"", field.name)).collect();
             let sql = format!("CREATE TABLE \"{}\"({})", spec.name, columns.join(", "));
-            connection.execute_batch(&sql).unwrap();
+            connection.execute_batch(&sql).expect("the test estate is well formed");
         }
         connection
             .execute("INSERT INTO company VALUES('C1', 'Example <b>&\u{202e}Ltd')", [])
-            .unwrap();
+            .expect("the test estate is well formed");
         let datasets = manifest
             .datasets
             .iter()
@@ -221,7 +221,7 @@ impl Estate {
         let (key, name) = (format!("KEY_{id}"), format!("Plan {id}"));
         self.connection
             .execute(sql, params![id, family, key, name, state, unit, bought, used])
-            .unwrap();
+            .expect("the test estate is well formed");
         self
     }
 
@@ -229,28 +229,34 @@ impl Estate {
         let Member { plan, enabled, created, last_login, robot } = member;
         self.connection
             .prepare_cached("INSERT INTO member VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
-            .unwrap()
+            .expect("the test estate is well formed")
             .execute(params![id, plan, enabled, created, last_login, robot])
-            .unwrap();
+            .expect("the test estate is well formed");
         self
     }
 
     pub(crate) fn grant(&self, plan: &str, member: &str) -> &Estate {
-        self.connection.execute("INSERT INTO \"grant\" VALUES(?1, ?2)", [plan, member]).unwrap();
+        self.connection
+            .execute("INSERT INTO \"grant\" VALUES(?1, ?2)", [plan, member])
+            .expect("the test estate is well formed");
         self
     }
 
     pub(crate) fn uses(&self, member: &str, machine: bool, at: Option<i64>) -> &Estate {
         self.connection
             .prepare_cached("INSERT INTO \"use\" VALUES(NULL, ?1, ?2, ?3)")
-            .unwrap()
+            .expect("the test estate is well formed")
             .execute(params![member, machine, at])
-            .unwrap();
+            .expect("the test estate is well formed");
         self
     }
 
     pub(crate) fn status(&mut self, dataset: &str, status: DatasetStatus) -> &mut DatasetInfo {
-        let info = self.datasets.iter_mut().find(|info| info.dataset == dataset).unwrap();
+        let info = self
+            .datasets
+            .iter_mut()
+            .find(|info| info.dataset == dataset)
+            .expect("the test estate is well formed");
         info.status = status;
         info
     }
@@ -273,12 +279,16 @@ impl Estate {
     }
 
     pub(crate) fn position(&self) -> Position {
-        self.try_position().unwrap()
+        self.try_position().expect("the test estate is well formed")
     }
 
     /// The pool of that id.
     pub(crate) fn license(&self, id: &str) -> License {
-        self.position().licenses.into_iter().find(|license| license.id == id).unwrap()
+        self.position()
+            .licenses
+            .into_iter()
+            .find(|license| license.id == id)
+            .expect("the test estate is well formed")
     }
 }
 
@@ -292,14 +302,21 @@ impl SnapshotSource for Estate {
         let columns = statement.column_count();
         let mut rows = statement.query([]).map_err(Error::source)?;
         while let Some(found) = rows.next().map_err(Error::source)? {
-            if (0..columns).any(|at| matches!(found.get_ref(at).unwrap(), ValueRef::Blob(_))) {
+            if (0..columns).any(|at| {
+                matches!(
+                    found.get_ref(at).expect("the test estate is well formed"),
+                    ValueRef::Blob(_)
+                )
+            }) {
                 return Err(Error::source(std::io::Error::other("a value has no known type")));
             }
             let values: Vec<Value<'_>> = (0..columns)
-                .map(|at| match found.get_ref(at).unwrap() {
+                .map(|at| match found.get_ref(at).expect("the test estate is well formed") {
                     ValueRef::Integer(number) => Value::Integer(number),
                     ValueRef::Real(number) => Value::Real(number),
-                    ValueRef::Text(text) => Value::Text(std::str::from_utf8(text).unwrap()),
+                    ValueRef::Text(text) => Value::Text(
+                        std::str::from_utf8(text).expect("the test estate is well formed"),
+                    ),
                     ValueRef::Null => Value::Null,
                     ValueRef::Blob(_) => unreachable!("checked above"),
                 })
@@ -328,10 +345,13 @@ impl SnapshotSource for Estate {
     ) -> Result<(), Error> {
         let sql = "SELECT kind, person_id, at FROM _sighting";
         let Ok(mut statement) = self.connection.prepare(sql) else { return Ok(()) };
-        let mut rows = statement.query([]).unwrap();
-        while let Some(found) = rows.next().unwrap() {
-            let (kind, person, at): (String, String, i64) =
-                (found.get(0).unwrap(), found.get(1).unwrap(), found.get(2).unwrap());
+        let mut rows = statement.query([]).expect("the test estate is well formed");
+        while let Some(found) = rows.next().expect("the test estate is well formed") {
+            let (kind, person, at): (String, String, i64) = (
+                found.get(0).expect("the test estate is well formed"),
+                found.get(1).unwrap(),
+                found.get(2).unwrap(),
+            );
             let activated = kind == "activated";
             let kind = if activated { SightingKind::Activated } else { SightingKind::Frozen };
             row(kind, &person, at)?;
