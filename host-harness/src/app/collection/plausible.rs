@@ -110,7 +110,7 @@ pub(crate) fn withhold_implausible(
     Ok(())
 }
 
-/// Whether so many records fewer need a second look: more than a fifth of a large dataset, a third of
+/// Whether the loss needs a second look: more than a fifth of a large dataset, a third of
 /// a list, or all of it.
 fn is_loss(before: u64, now: u64) -> bool {
     match before {

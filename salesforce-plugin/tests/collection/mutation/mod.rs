@@ -1,7 +1,7 @@
 //! The mutation run: every kind of request gets every kind of wrong answer. Either the records are the
 //! org's, or the run says that it is not complete; the next run is right, and no schedule is stopped.
 //!
-//! What is known to be wrong stands in `known_wrong.txt`, one cell of the matrix a line: `mode kind
+//! Known wrong cells are listed in `known_wrong.txt`, one cell of the matrix a line: `mode kind
 //! answer`. The list only shrinks.
 
 mod answers;

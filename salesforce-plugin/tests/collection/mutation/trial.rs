@@ -150,7 +150,7 @@ impl Trial {
         RequestKind::ALL.into_iter().filter(|kind| self.occurrences.contains_key(kind)).collect()
     }
 
-    /// The faults for a place; none where it is the same as one that was tried.
+    /// The faults for a place; `None` if it is the same as one that was tried.
     fn faults(&self, kind: RequestKind, action: &Action, place: Place) -> Option<Fault> {
         let all = &self.occurrences[&kind];
         let number = |at: At| match at {
