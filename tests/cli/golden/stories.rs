@@ -250,9 +250,15 @@ fn documents_of_reports_and_findings_keep_their_shape() {
         let file = file.to_str().expect("a path").to_owned();
         golden.case(&format!("imports-add-{kind}"), &["imports", "add", NAME, kind, &file]);
     }
-    let wrong = host.write("wrong.csv", "license,unit_price,currency,period\nSFDC,1,EUR,month\n");
+    let wrong =
+        host.write("wrong.csv", "license,unit_price,currency,period\nuser/SFDC,much,EUR,month\n");
     let wrong = wrong.to_str().expect("a path");
     golden.case("imports-add-wrong", &["imports", "add", NAME, "prices", wrong]);
+    golden.case("imports-check-wrong", &["imports", "check", NAME, "prices", wrong]);
+    let prices = host.path("prices.csv");
+    let prices = prices.to_str().expect("a path");
+    golden.case("imports-check", &["imports", "check", NAME, "prices", prices]);
+    golden.case("imports-undo-first", &["imports", "undo", NAME, "contract"]);
     golden.case("imports-list", &["imports", "list", NAME]);
     golden.case("report-priced", &["report", NAME]);
     golden.case("findings-priced", &["findings", NAME, "--limit", "5"]);
@@ -270,6 +276,8 @@ fn documents_of_reports_and_findings_keep_their_shape() {
     );
     golden.case("report-all-priced", &["report", "--all"]);
     golden.case("diff-priced", &["diff", NAME, "1", "2"]);
+    host.run(&["imports", "add", NAME, "prices", prices]).ok();
+    golden.case("imports-undo", &["imports", "undo", NAME, "prices"]);
     golden.case("imports-remove", &["imports", "remove", NAME, "prices"]);
     for format in ["csv", "jsonl", "parquet"] {
         let out = host.path(format);
