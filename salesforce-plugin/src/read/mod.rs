@@ -24,6 +24,7 @@ pub(crate) mod reader;
 pub(crate) mod reading;
 pub(crate) mod refusal;
 pub(crate) mod second;
+mod seen_keys;
 pub(crate) mod shape;
 pub(crate) mod soql;
 pub(crate) mod state;

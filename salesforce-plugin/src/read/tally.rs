@@ -1,8 +1,6 @@
 //! What was seen of a dataset.
 
-use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::hash::BuildHasher;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMillisecondType;
@@ -10,6 +8,7 @@ use arrow_array::{Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use connector_api::message::{Proof, UnreadableValue};
 
 use crate::dataset::{Changes, Dataset};
+use crate::read::seen_keys::SeenKeys;
 use crate::read::state::State;
 
 /// Milliseconds of a day.
@@ -30,9 +29,8 @@ pub(crate) struct Tally {
     pub(crate) oldest_ms: Option<i64>,
     /// What the records were compared with.
     pub(crate) proof: Option<Proof>,
-    /// Keys handed over, as hashes: two keys that share one make a dataset look short, never whole.
-    keys: HashSet<u64>,
-    hasher: RandomState,
+    /// Keys handed over.
+    keys: SeenKeys,
     /// Values that could not be read, by record.
     unreadable: BTreeMap<String, BTreeSet<String>>,
 }
@@ -40,7 +38,7 @@ pub(crate) struct Tally {
 impl Tally {
     /// Distinct records that the host holds.
     pub(crate) fn held(&self) -> u64 {
-        self.earlier + self.keys.len() as u64
+        self.earlier + self.keys.len()
     }
 
     /// The rows of a batch that were not handed over before, by their key.
@@ -48,21 +46,21 @@ impl Tally {
         let mut new = Vec::with_capacity(keys.len());
         for (row, key) in (0..).zip(keys) {
             // A record without a key cannot be told from others.
-            if key.is_some_and(|key| self.keys.insert(self.hasher.hash_one(key))) {
+            if key.is_some_and(|key| self.keys.insert(key)) {
                 new.push(row);
             }
         }
         new
     }
 
-    /// Whether every key that is held is held by the other one. Both must share a hasher.
+    /// Whether every key that is held is held by the other one, which comes from [`Tally::another`].
     pub(crate) fn is_part_of(&self, other: &Tally) -> bool {
-        self.keys.is_subset(&other.keys)
+        self.keys.is_part_of(&other.keys)
     }
 
     /// An empty tally whose keys can be compared with this one's.
     pub(crate) fn another(&self) -> Tally {
-        Tally { hasher: self.hasher.clone(), ..Tally::default() }
+        Tally { keys: self.keys.another(), ..Tally::default() }
     }
 
     /// Counts the records of a log by day.
