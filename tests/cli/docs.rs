@@ -99,6 +99,9 @@ fn the_page_on_json_names_every_command_and_every_key() {
                 stories.push(path);
                 continue;
             }
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
             let golden: Value = serde_json::from_str(&fs::read_to_string(&path).expect("text"))
                 .expect("a golden file is JSON");
             let document = &golden["document"];
