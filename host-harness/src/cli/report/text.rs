@@ -215,8 +215,8 @@ mod tests {
         for expected in [
             "As of 2026-03-01 04:05:06 UTC, snapshot 7 (complete) of connector production, Sample Cloud",
             "Uses from 2025-09-02 04:05:06 UTC to 2026-03-01 04:05:06 UTC (180 days): 3 successful uses by 2 accounts (use)",
-            "Plan P1  KEY_P1  active  seats      1,500         2      1,498        2       2         0      0             0        0",
-            "Plan P4  KEY_P4  active  seats  unlimited         0  unlimited        0       0         0      0             0        0",
+            "Plan P1  KEY_P1  active  seats      1,500         2      1,498        2       2         0      0             0        0       0",
+            "Plan P4  KEY_P4  active  seats  unlimited         0  unlimited        0       0         0      0             0        0       0",
             "Plan P2  KEY_P2  active  MB          500        20        480",
             "1 pool not active and with nothing assigned is left out here (they are in --json)",
             "Nothing: every dataset was read completely.",
