@@ -137,7 +137,8 @@ fn hostile_addresses_in_answers_get_neither_connection_nor_byte() {
         // In the data: the next page, or a redirect of a page; and of the revocation.
         let (fault, codes) = match number % 2 {
             0 => (Fault::new(set("/nextRecordsUrl", url)).on_object("User").always(), [0, 1, 4]),
-            _ => (Fault::new(redirect(code, url)).on_object("User"), [2, 2, 2]),
+            // A redirect is no answer of the org's: the page is asked for again, there.
+            _ => (Fault::new(redirect(code, url)).on_object("User"), [0, 0, 0]),
         };
         let revocation = Fault::new(redirect(code, url)).on_path("/services/oauth2/revoke");
         org.faults().set([fault, revocation]);
