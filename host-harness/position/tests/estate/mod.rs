@@ -349,8 +349,8 @@ impl SnapshotSource for Estate {
         while let Some(found) = rows.next().expect("the test estate is well formed") {
             let (kind, person, at): (String, String, i64) = (
                 found.get(0).expect("the test estate is well formed"),
-                found.get(1).unwrap(),
-                found.get(2).unwrap(),
+                found.get(1).expect("the test estate is well formed"),
+                found.get(2).expect("the test estate is well formed"),
             );
             let activated = kind == "activated";
             let kind = if activated { SightingKind::Activated } else { SightingKind::Frozen };
