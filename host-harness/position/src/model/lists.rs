@@ -58,7 +58,7 @@ pub struct PriceLine {
     pub currency: String,
     /// Whether it is a list price or what this organization pays.
     pub basis: PriceBasis,
-    /// The key of the licence charged by member that this one, charged by login, would replace.
+    /// FAMILY/KEY of the licence charged by member that this one, charged by login, could be replaced by.
     pub alternative_to: Option<String>,
 }
 

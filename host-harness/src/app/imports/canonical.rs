@@ -22,6 +22,13 @@ pub(crate) struct KnownLicense {
     pub(crate) name: String,
 }
 
+impl KnownLicense {
+    /// FAMILY/KEY.
+    fn full_name(&self) -> String {
+        format!("{}/{}", self.family, self.key)
+    }
+}
+
 /// Drops a column that only helps people, and rows without a price; returns how many rows.
 pub(crate) fn drop_unpriced(sheet: &mut Sheet) -> usize {
     drop_column(sheet, "name");
@@ -89,30 +96,21 @@ pub(crate) fn name_licenses(
     known: &[KnownLicense],
     problems: &mut Vec<ListProblem>,
 ) {
-    let columns = [("license", ""), ("licenses", ";"), ("alternative_to", "")]
-        .map(|(name, separator)| (column(sheet, name), separator, name == "alternative_to"));
+    let columns = ["license", "licenses", "alternative_to"].map(|name| column(sheet, name));
     for (line, row) in &mut sheet.rows {
-        for (at, separator, key_only) in &columns {
-            let Some(cell) = at.and_then(|at| row.get_mut(at)).filter(|cell| !cell.is_empty())
-            else {
-                continue;
+        for at in columns.into_iter().flatten() {
+            let Some(cell) = row.get_mut(at).filter(|cell| !cell.is_empty()) else { continue };
+            let found: Result<Vec<String>, String> = match find(cell, known) {
+                Ok(license) => Ok(vec![license.full_name()]),
+                // A line of an order form may give several licences.
+                Err(_) if cell.contains(';') => cell
+                    .split(';')
+                    .map(|part| find(part.trim(), known).map(KnownLicense::full_name))
+                    .collect(),
+                Err(message) => Err(message),
             };
-            let parts: Vec<&str> = match separator.is_empty() {
-                true => vec![cell.as_str()],
-                false => cell.split(*separator).map(str::trim).collect(),
-            };
-            let found: Result<Vec<String>, String> = parts
-                .into_iter()
-                .map(|part| {
-                    let license = find(part, known)?;
-                    Ok(match key_only {
-                        true => license.key.clone(),
-                        false => format!("{}/{}", license.family, license.key),
-                    })
-                })
-                .collect();
             match found {
-                Ok(found) => *cell = found.join(separator),
+                Ok(found) => *cell = found.join(";"),
                 Err(message) => problems.push(ListProblem { line: Some(*line), message }),
             }
         }
@@ -131,18 +129,13 @@ fn find<'k>(text: &str, known: &'k [KnownLicense]) -> Result<&'k KnownLicense, S
     let same = |other: &str| other.trim().to_lowercase() == text.to_lowercase();
     let found: Vec<&KnownLicense> = known
         .iter()
-        .filter(|license| {
-            same(&license.key)
-                || same(&license.name)
-                || same(&format!("{}/{}", license.family, license.key))
-        })
+        .filter(|license| same(&license.key) || same(&license.name) || same(&license.full_name()))
         .collect();
     match found.as_slice() {
         [one] => Ok(one),
         [] => Err(format!("there is no licence `{text}` in the last snapshot")),
         several => {
-            let names: Vec<String> =
-                several.iter().map(|one| format!("{}/{}", one.family, one.key)).collect();
+            let names: Vec<String> = several.iter().map(|one| one.full_name()).collect();
             Err(format!("`{text}` names several licences: {}", names.join(", ")))
         }
     }
@@ -211,6 +204,27 @@ mod tests {
         let error = find("Sales", &known).unwrap_err();
         assert!(error.contains("user/A, permission_set/B"), "{error}");
         assert!(find("user/B", &known).is_err());
+    }
+
+    #[test]
+    fn each_column_that_names_licences_gets_their_full_names() {
+        let license = |key: &str, name: &str| KnownLicense {
+            family: "user".into(),
+            key: key.into(),
+            name: name.into(),
+        };
+        let known = [license("A", "Login"), license("B", "Member")];
+        let mut sheet = Sheet {
+            head: ["license", "alternative_to", "licenses"].map(str::to_owned).to_vec(),
+            rows: vec![
+                (2, ["Login", "Member", "A; user/B"].map(str::to_owned).to_vec()),
+                (3, ["A", "", "nothing; B"].map(str::to_owned).to_vec()),
+            ],
+        };
+        let mut problems = Vec::new();
+        name_licenses(&mut sheet, &known, &mut problems);
+        assert_eq!(sheet.rows[0].1, ["user/A", "user/B", "user/A;user/B"]);
+        assert_eq!(problems.iter().map(|one| one.line).collect::<Vec<_>>(), [Some(3)]);
     }
 
     #[test]
