@@ -31,6 +31,10 @@ pub(crate) fn read(
         if rows.is_empty() {
             return Err("it holds no allowance".into());
         }
+        if let Some((name, ..)) = rows.iter().find(|(_, max, rest)| max.is_none() || rest.is_none())
+        {
+            return Err(format!("the allowance `{name}` lacks `Max` or `Remaining`"));
+        }
         for name in NEED_MANAGE_USERS {
             if !rows.iter().any(|(known, _, _)| known == name) {
                 rows.push((name.into(), None, None));

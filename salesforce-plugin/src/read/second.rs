@@ -2,7 +2,7 @@
 //! and the counter that the org keeps of each object whoever may see its records.
 
 use connector_api::Error;
-use connector_api::message::{DatasetStatus, DatasetSummary};
+use connector_api::message::{CollectMode, DatasetStatus, DatasetSummary};
 
 use crate::dataset::{Dataset, Source};
 use crate::read::context::Context;
@@ -21,6 +21,10 @@ pub(crate) fn confirm(
     summary.rights = context.access.fingerprint();
     let now = match summary.status {
         DatasetStatus::Absent | DatasetStatus::Denied => 0,
+        // What changed says nothing about how many there are.
+        _ if summary.mode == Some(CollectMode::Incremental) && summary.total.is_none() => {
+            return Ok(());
+        }
         status if status.has_every_record() => {
             summary.total.or(summary.expected).unwrap_or(summary.rows)
         }
@@ -33,6 +37,8 @@ pub(crate) fn confirm(
     }
     summary.confirmed = match summary.status {
         DatasetStatus::Denied => context.access.has_any(dataset.permissions) == Some(false),
+        // The counter leaves out what is hidden as well as what is empty: it confirms neither.
+        DatasetStatus::Absent => false,
         _ => {
             summary.rights.is_some()
                 && summary.rights == former.rights

@@ -95,6 +95,8 @@ pub(crate) struct TestHost {
 /// What one run did.
 pub(crate) struct Run {
     pub(crate) summary: CollectSummary,
+    /// Whether a dataset lost so much that nothing was published.
+    pub(crate) held: bool,
     /// Keys in the order they were handed over.
     pub(crate) handed_over: BTreeMap<String, Vec<String>>,
     pub(crate) columns: BTreeMap<String, Vec<String>>,
@@ -247,7 +249,8 @@ impl TestHost {
             let rows = arrived.rows.get(&dataset.dataset).map_or(0, Vec::len);
             assert_eq!(dataset.rows, rows as u64, "{}: rows as they arrived", dataset.dataset);
         }
-        if summary.error.is_none() {
+        let held = summary.datasets.iter().any(|dataset| self.holds_back(dataset));
+        if summary.error.is_none() && !held {
             for dataset in summary.datasets.iter().filter(|d| d.status.has_every_record()) {
                 let records = self.records.entry(dataset.dataset.clone()).or_default();
                 if dataset.mode != Some(CollectMode::Incremental) {
@@ -262,6 +265,7 @@ impl TestHost {
         }
         Ok(Run {
             summary,
+            held,
             handed_over: arrived
                 .rows
                 .into_iter()
@@ -271,6 +275,25 @@ impl TestHost {
             states: arrived.states,
             journal: self.host.take_journal(),
         })
+    }
+
+    /// Whether a dataset lost many of its records and nothing confirmed that, as the host judges it.
+    fn holds_back(&self, dataset: &DatasetSummary) -> bool {
+        let before = self.records.get(&dataset.dataset).map_or(0, |rows| rows.len() as u64);
+        let gone = matches!(dataset.status, DatasetStatus::Absent | DatasetStatus::Denied);
+        let whole = dataset.mode != Some(CollectMode::Incremental);
+        let now = match (gone, dataset.status.has_every_record()) {
+            (true, _) => 0,
+            (false, true) if whole => dataset.rows,
+            _ => return false,
+        };
+        let lost = match before {
+            0 => false,
+            _ if now == 0 => true,
+            1..50 => now * 3 < before * 2,
+            _ => now * 5 < before * 4,
+        };
+        lost && !dataset.confirmed
     }
 
     /// A run that ends before its first dataset.

@@ -109,6 +109,20 @@ fn one_part_of_eight_that_is_gone_costs_that_part_and_not_the_run() {
 }
 
 #[test]
+fn a_list_of_licences_that_goes_to_nothing_is_held() {
+    for mode in [CollectMode::Full, CollectMode::Incremental] {
+        let (org, mut host, truth) = read_once(&["user_license", "profile"], &[]);
+        org.empty_object("UserLicense");
+        let run = host.try_run(mode, &["user_license", "profile"], false).expect("a run");
+        assert!(run.held, "{:?}", run.of("user_license"));
+        assert_ne!(run.of("user_license").status, DatasetStatus::Absent);
+        assert!(host.records["user_license"] == truth["user_license"], "what was held stays");
+        org.show_everything();
+        host.full(&["user_license"]).is_complete("user_license");
+    }
+}
+
+#[test]
 fn a_parent_that_is_hidden_between_two_runs_costs_its_fields_only() {
     let (org, mut host, truth) = read_once(&["user"], &[]);
     org.hide_object("Profile");

@@ -12,6 +12,18 @@ pub(crate) struct Answer {
     pub(crate) places: &'static [Place],
 }
 
+impl Answer {
+    /// Whether the org shows less from then on.
+    pub(crate) fn changes_the_org(&self) -> bool {
+        matches!(
+            self.action,
+            Action::HideObject { .. }
+                | Action::EmptyObject { .. }
+                | Action::WithoutPermission { .. }
+        )
+    }
+}
+
 /// Bytes that are certainly inside every body that is cut.
 const SHORT: usize = 21;
 

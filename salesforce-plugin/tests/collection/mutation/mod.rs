@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use connector_api::message::CollectMode;
 
+use salesforce_sim::RequestKind;
 use trial::{Place, Trial, Verdict};
 
 const KNOWN_WRONG: &str = include_str!("known_wrong.txt");
@@ -20,7 +21,7 @@ type Matrix = BTreeMap<(String, &'static str), Vec<Verdict>>;
 
 #[test]
 fn a_full_run_is_right_or_honest_whatever_a_request_is_answered() {
-    mutate("full", CollectMode::Full, 1_400);
+    mutate("full", CollectMode::Full, 1_250);
 }
 
 #[test]
@@ -36,6 +37,11 @@ fn mutate(mode_name: &str, mode: CollectMode, fewest: usize) {
     let mut details = Vec::new();
     for answer in &answers {
         for kind in &kinds {
+            // What changes an org for good does so before its datasets are read, side by side.
+            let early = matches!(kind, RequestKind::Token | RequestKind::Versions);
+            if answer.changes_the_org() && !early {
+                continue;
+            }
             for place in answer.places.iter().copied() {
                 let Some(verdict) = trial.verdict(*kind, &answer.action, place) else { continue };
                 if verdict == Verdict::NotPlayed && place == Place::Every {

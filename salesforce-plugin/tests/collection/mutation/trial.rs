@@ -214,12 +214,6 @@ impl Trial {
             matches!(error.kind, ErrorKind::AUTH | ErrorKind::CONFIG)
                 .then(|| Verdict::Wrong(format!("it stops the schedule: {error}")))
         };
-        let before: BTreeMap<String, u64> = self
-            .host
-            .records
-            .iter()
-            .map(|(name, rows)| (name.clone(), rows.len() as u64))
-            .collect();
         let run = match self.host.try_run(self.mode, &DATASETS, false) {
             Ok(run) => run,
             Err(error) => return stops(&error).unwrap_or(Verdict::Honest),
@@ -227,18 +221,13 @@ impl Trial {
         if let Some(error) = &run.summary.error {
             return stops(error).unwrap_or(Verdict::Honest);
         }
+        if run.held {
+            return Verdict::Honest;
+        }
         let mut complete = true;
         for dataset in &run.summary.datasets {
             let held = self.host.records.get(&dataset.dataset).map_or(0, |rows| rows.len() as u64);
-            let former = before.get(&dataset.dataset).copied().unwrap_or(0);
-            // The host's own doubts: a sudden loss, and changes that do not add up.
-            let lost = dataset.mode != Some(CollectMode::Incremental)
-                && dataset.status.has_every_record()
-                && former >= 50
-                && dataset.rows * 100 < former * 80;
-            if lost {
-                return Verdict::Honest;
-            }
+            // The host's own doubt: changes that do not add up.
             let adds_up = dataset.mode != Some(CollectMode::Incremental)
                 || dataset.total.is_none_or(|total| total == held);
             let good = matches!(dataset.status, DatasetStatus::Complete | DatasetStatus::Absent);
@@ -271,13 +260,18 @@ impl Trial {
         }
         let same = |key: &String, record: &String| {
             truth.get(key).is_some_and(|true_one| {
-                true_one == record || dataset == "limits" && SPENT.contains(&key.as_str())
+                true_one == record || dataset == "limits" && may_differ(key, record)
             })
         };
         let wrong = held.iter().find(|(key, record)| !same(key, record))?;
         let shown: String = format!("{wrong:?}").chars().take(300).collect();
         Some(format!("`{dataset}` has a record that the org has not: {shown}"))
     }
+}
+
+/// Whether a limit is one that is spent, or is said to be unknown.
+fn may_differ(key: &str, record: &str) -> bool {
+    SPENT.contains(&key) || record.ends_with("|null|null")
 }
 
 fn authorized(org: &SimulatedOrg, mode: CollectMode) -> TestHost {
