@@ -167,6 +167,21 @@ impl From<HostError> for connector_api::Error {
     }
 }
 
+/// An error of a crate below: its causes in the message, itself as the source.
+fn below(
+    kind: Kind,
+    hint: Option<String>,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> HostError {
+    HostError {
+        kind,
+        message: chain(&error),
+        hint,
+        problems: Vec::new(),
+        source: Some(Arc::new(error)),
+    }
+}
+
 impl From<StoreError> for HostError {
     fn from(error: StoreError) -> HostError {
         let kind = match error.kind {
@@ -175,13 +190,7 @@ impl From<StoreError> for HostError {
             StoreErrorKind::Busy => Kind::Busy,
             _ => Kind::Failed,
         };
-        HostError {
-            kind,
-            message: chain(&error),
-            hint: error.hint.clone(),
-            problems: Vec::new(),
-            source: Some(Arc::new(error)),
-        }
+        below(kind, error.hint.clone(), error)
     }
 }
 
@@ -193,13 +202,7 @@ impl From<PluginError> for HostError {
             PluginErrorKind::Library => Kind::Plugin,
             _ => Kind::Failed,
         };
-        HostError {
-            kind,
-            message: chain(&error),
-            hint: error.hint.clone(),
-            problems: Vec::new(),
-            source: Some(Arc::new(error)),
-        }
+        below(kind, error.hint.clone(), error)
     }
 }
 
