@@ -18,6 +18,8 @@ type Objects = BTreeMap<(String, String), String>;
 /// # Errors
 /// When there is another, when one is missing or differs, or the store cannot be read.
 pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    // One view of the file: another process may add a dataset meanwhile.
+    let connection = &connection.unchecked_transaction()?;
     let mut found = objects(connection)?;
     let refused = |what: &str, (kind, name): &(String, String)| {
         StoreError::new(
@@ -125,7 +127,11 @@ fn without_space(statement: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use connector_api::manifest::{DatasetSpec, FieldSpec, FieldType};
+    use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
     use super::*;
     use crate::schema::{ensure_dataset, open_writable};
@@ -166,6 +172,28 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (connection, path) = store(folder.path());
         check(&connection, &path).unwrap();
+    }
+
+    #[test]
+    fn a_dataset_that_another_process_adds_during_the_check_is_not_foreign() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut connection, path) = store(folder.path());
+        let mut other = Some(open_writable(&path).unwrap());
+        let added = Arc::new(AtomicBool::new(false));
+        let noted = added.clone();
+        let add = move |context: AuthContext<'_>| {
+            if let AuthAction::Read { table_name: "dataset", .. } = context.action
+                && let Some(other) = other.take()
+            {
+                let more = DatasetSpec { name: "more".into(), ..spec(&[("Id", FieldType::Text)]) };
+                ensure_dataset(&other, "sample", &more).unwrap();
+                noted.store(true, Ordering::Relaxed);
+            }
+            Authorization::Allow
+        };
+        connection.authorizer(Some(add)).unwrap();
+        check(&connection, &path).unwrap();
+        assert!(added.load(Ordering::Relaxed), "it was added while the check ran");
     }
 
     #[test]
