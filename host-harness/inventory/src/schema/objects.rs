@@ -50,12 +50,11 @@ pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), StoreErr
             }
             Some(_) => {}
         }
-        for (ending, columns) in
-            [("by_from", "_connector,_from"), ("by_to", "_connector,_to)WHERE_toISNOTNULL")]
+        for (ending, what) in
+            [("by_from", "(_connector,_from)"), ("by_to", "(_connector,_to)WHERE_toISNOTNULL")]
         {
             let object = ("index".to_owned(), format!("{table}_{ending}"));
-            let statement = format!("CREATEINDEX\"{}\"ON\"{table}\"({columns}", object.1);
-            let statement = statement + if ending == "by_from" { ")" } else { "" };
+            let statement = format!("CREATEINDEX\"{}\"ON\"{table}\"{what}", object.1);
             if found.remove(&object).is_some_and(|other| other != statement) {
                 return Err(refused("differs", &object));
             }
