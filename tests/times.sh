@@ -13,5 +13,5 @@ env "CARGO_TARGET_${host}_RUNNER=env RUSTC_BOOTSTRAP=1" \
     cargo test --workspace --locked --tests -- -Zunstable-options --report-time | tee "$out"
 cargo test --workspace --locked --doc
 printf '\nThe ten slowest of %s tests (seconds):\n' "$(grep -c '<[0-9.]*s>$' "$out")"
-sed -nE 's/^test (.*) \.\.\. .*<([0-9.]+)s>$/\2 \1/p' "$out" | sort -rn | head -10
+sed -nE 's/^test (.*) \.\.\. .*<([0-9.]+)s>$/\2 \1/p' "$out" | sort -rn | sed -n 1,10p # reads on to the end: `head` would break the pipe
 printf 'Built in %s s, run in %s s.\n' "$built" $((SECONDS - built))
