@@ -163,7 +163,7 @@ impl Journal<'_> {
         let mut rows = Vec::with_capacity(stored.len());
         for Stored { at, entry, hash } in stored {
             let chained = key.link(run_id, &before, at, &serde_json::to_vec(&entry)?)? == hash;
-            let shown = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            let shown = hex::encode(&hash);
             let at = time::rfc3339(time::from_ms(at));
             rows.push(JournalRow { at, entry, hash: shown, chained });
             before = hash;

@@ -67,6 +67,6 @@ impl BaseInputs {
     /// The same inputs have the same digest.
     pub(crate) fn digest(&self) -> String {
         let text = serde_json::to_vec(self).unwrap_or_default();
-        Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(Sha256::digest(text))
     }
 }

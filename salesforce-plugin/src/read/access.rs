@@ -76,7 +76,7 @@ impl Access {
     pub(crate) fn fingerprint(&self) -> Option<String> {
         let text = serde_json::to_string(&self.0).ok().filter(|_| !self.0.is_empty())?;
         let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-        Some(digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+        Some(hex::encode(&digest.as_ref()[..8]))
     }
 
     /// Whether the user has it, where that is known.

@@ -82,7 +82,7 @@ fn patterns(secret: &str) -> Vec<Vec<u8>> {
     let mut patterns = Vec::new();
     for part in parts {
         patterns.push(fold_bytes(part));
-        patterns.push(part.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect());
+        patterns.push(hex::encode(part).into_bytes());
         for offset in 0..3 {
             patterns.push(fold_bytes(base64_inside(part, offset).as_bytes()));
         }
