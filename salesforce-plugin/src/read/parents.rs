@@ -71,7 +71,6 @@ impl Parents {
     /// What a dataset copies from others. Waits until they were read.
     pub(crate) fn of(&self, dataset: &'static Dataset) -> Copies {
         let mut copies = Copies::default();
-        let mut all = Vec::new();
         for field in dataset.fields {
             let Some(copied) = field.copied else { continue };
             let datasets = self.lock();
@@ -85,14 +84,12 @@ impl Parents {
                 .filter(|parent| parent.whole)
                 .and_then(|parent| parent.fields.get(copied.field));
             let Some(values) = values else { continue };
-            all.push((field.name, values.clone()));
             copies.fields.push((field.name, copied.by, Arc::new(values.clone())));
         }
-        if !all.is_empty() {
-            let text = serde_json::to_string(&all).unwrap_or_default();
-            let digest = digest(&SHA256, text.as_bytes());
-            copies.fingerprint =
-                digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        if !copies.fields.is_empty() {
+            let all = copies.fields.iter().map(|(field, _, values)| (field, values.as_ref()));
+            let text = serde_json::to_string(&all.collect::<Vec<_>>()).unwrap_or_default();
+            copies.fingerprint = hex::encode(&digest(&SHA256, text.as_bytes()).as_ref()[..16]);
         }
         copies
     }
